@@ -1,0 +1,58 @@
+# The two commands a newcomer needs are `make up` and `make test`. CI, the hooks and the README call these targets and nothing else.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+RATCHET := .venv/bin/ratchet
+PY := .venv/bin/python
+
+.PHONY: help up status logs restart down clean traffic test check format lock install bench sample
+
+help:  ## What can be made
+	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' Makefile | column -t -s "$$(printf '\t')"
+
+install:  ## What is missing on this machine: uv, the locked environment, nginx, Prometheus, Alertmanager
+	@tools/install run
+
+up: install  ## Start the whole loop on this machine
+	@$(RATCHET) up
+
+status:  ## What runs where
+	@$(RATCHET) status
+
+logs:  ## A service's log: make logs S=router
+	@$(RATCHET) logs "$(S)"
+
+restart:  ## Restart one service: make restart S=router
+	@$(RATCHET) restart "$(S)"
+
+down:  ## Stop; data stays
+	@$(RATCHET) down
+
+clean:  ## Stop and forget everything, after asking
+	@$(RATCHET) clean
+
+traffic:  ## Realistic users for two and a half minutes, then a verdict
+	@$(RATCHET) traffic
+
+test:  ## Install what is needed and run everything: checks, unit, contract, DAG and end-to-end tests
+	@tools/install test
+	@$(MAKE) --no-print-directory check
+	@$(PY) -m pytest -q
+
+check:  ## What hooks and CI run before any test: style, types, import rules, configuration
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy
+	.venv/bin/lint-imports --no-cache | tail -n 12; exit $${PIPESTATUS[0]}
+	cd monitoring/prometheus && promtool check rules rules.yml && promtool test rules rules_test.yml
+	amtool check-config monitoring/alertmanager/alertmanager.yml
+	$(PY) -m ratchet.stack.check_router
+
+format:  ## Let ruff put the code in order
+	.venv/bin/ruff check --fix-only
+	.venv/bin/ruff format
+
+lock:  ## Resolve dependencies anew
+	uv lock --upgrade
+
+sample:  ## Make the synthetic sample anew
+	$(PY) -m ratchet.workloads.github_activity.sample_generator

@@ -1,0 +1,59 @@
+"""### Train: gold in, a release out, placed where it belongs.
+
+Weekly, when gold has moved by a week, after a rollback, or by hand. `train` fits the families of the recipe over time-ordered
+folds and writes a release; `register` puts it into MLflow. The first release goes straight into production (`BO1`); each later one
+becomes a candidate (`CO…`): on trial if the candidate track is free, else queued.
+
+**Form:** `recipe` names the families to try (empty: the workload's own); `reason` is kept in the log. **The same gold, code and
+recipe give the same release**, so a second run changes nothing. **On failure:** nothing was registered half-way; clear the failed task.
+"""
+
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import Asset, AssetOrTimeSchedule, CronTriggerTimetable, Param, dag, task
+
+from ratchet import workloads
+
+
+def make(workload: str, dag_id: str, families: tuple[str, ...]) -> None:
+    """One training DAG for one workload."""
+    gold = Asset(name=f"gold_{workload}", uri=f"ratchet://gold/{workload}")
+    recipe = {"type": "array", "items": {"type": "string", "enum": list(families)}, "uniqueItems": True}
+
+    @dag(
+        dag_id=dag_id,
+        schedule=AssetOrTimeSchedule(timetable=CronTriggerTimetable("30 2 * * 1", timezone="UTC"), assets=[gold]),
+        catchup=False,  # a release of last month's gold would be of no use
+        max_active_runs=1,
+        default_args={"retries": 1, "retry_delay": timedelta(minutes=5)},
+        doc_md=__doc__,
+        params={
+            "recipe": Param([], title="Families to try", description=f"empty: all of {', '.join(families)}", **recipe),
+            "reason": Param("scheduled", title="Why", type="string", maxLength=200),
+        },
+        tags=["ratchet", "train", workload],
+    )
+    def train_candidate() -> None:
+        @task
+        def train(params: dict[str, Any] | None = None) -> str:
+            from ratchet.loop import Loop
+
+            form = params or {}
+            return Loop().train(
+                workload, recipe=tuple(form.get("recipe", ())), reason=str(form.get("reason", "scheduled"))
+            )
+
+        @task
+        def register(release_id: str) -> dict[str, str]:
+            from ratchet.loop import Loop
+
+            return Loop().register(workload, release_id)
+
+        register(train())
+
+    train_candidate()
+
+
+for name in workloads.names():
+    make(name, workloads.find(name).dag_id("train_candidate"), workloads.find(name).families)

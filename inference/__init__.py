@@ -1,0 +1,22 @@
+"""How releases are served over HTTP: one application per track, one blueprint per concern."""
+
+from flask import Flask
+
+from inference import feedback, health, metrics, predict, problems, release, trail
+from inference.service import Service
+
+MAX_BODY_BYTES = 1 << 20
+
+
+def create_app(service: Service) -> Flask:
+    """Make the application of one track; everything it needs of the world comes in `service`."""
+    app = Flask("inference", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+    trail.register(app, service)
+    problems.register(app)
+    for concern in (predict, feedback, release, health, metrics):
+        app.register_blueprint(concern.make(service))
+    return app
+
+
+__all__ = ["Service", "create_app"]

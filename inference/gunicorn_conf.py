@@ -1,0 +1,44 @@
+"""How gunicorn runs a track: threads for lookups, one port per track, counters that survive a worker."""
+
+import os
+from pathlib import Path
+from types import SimpleNamespace
+
+from ratchet.settings import Settings
+
+_settings = Settings()
+if not _settings.prediction_secret.get_secret_value():
+    raise SystemExit(
+        "PREDICTION_SECRET is not set: prediction ids could be forged. `make up` makes one; see .env.example"
+    )
+
+# prometheus_client looks at this once, when it is first imported: it has to be there before any worker is.
+os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", str(_settings.home / "run" / f"counts-{_settings.track}"))
+_counts = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
+_port = {"production": _settings.production_port, "candidate": _settings.candidate_port}[_settings.track]
+
+wsgi_app = "inference.wsgi:application"
+bind = f"{_settings.bind}:{_port}"
+worker_class = "gthread"
+workers = _settings.web_workers
+threads = _settings.web_threads
+timeout = 30
+graceful_timeout = 10
+keepalive = 75  # longer than nginx keeps an idle connection: the side that may still send must be the first to hang up
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108, a heartbeat file must not wait for a disk
+control_socket_disable = True  # its default path is shared by every gunicorn of a user
+loglevel = "warning"
+
+
+def on_starting(_server: object) -> None:
+    """Begin counting at zero."""
+    from inference.counts import start_afresh  # noqa: PLC0415, only after the variable above is set
+
+    start_afresh(_counts)
+
+
+def child_exit(_server: object, worker: SimpleNamespace) -> None:
+    """Keep what a worker counted when it ends, however it ends."""
+    from inference.counts import bury  # noqa: PLC0415, only after the variable above is set
+
+    bury(_counts, worker.pid)

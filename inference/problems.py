@@ -1,0 +1,96 @@
+"""Every error as `application/problem+json` (RFC 9457) with a type that a program can branch on, and nothing of ours in it."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from flask import Flask, Response, g
+from pydantic import ValidationError
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
+
+from inference.respond import as_json
+from ratchet.contracts.errors import NotReadyError, UnknownSeriesError
+from ratchet.serve.answer import UnknownWorkloadError
+
+logger = logging.getLogger(__name__)
+
+MIMETYPE: Final = "application/problem+json"
+RETRY_SECONDS: Final = "2"
+BODY: Final = "body"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """One kind of problem: `/problems/<slug>`."""
+
+    slug: str
+    title: str
+    status: int
+
+
+UNKNOWN_SERIES: Final = Kind(slug="unknown-series", title="No forecast for this series", status=404)
+UNKNOWN_WORKLOAD: Final = Kind(slug="unknown-workload", title="No such workload", status=404)
+UNKNOWN_PREDICTION: Final = Kind(slug="unknown-prediction", title="No such prediction", status=404)
+NOT_READY: Final = Kind(slug="not-ready", title="Nothing can be answered yet", status=503)
+LOG_FULL: Final = Kind(slug="log-full", title="Feedback cannot be kept right now", status=503)
+MALFORMED_JSON: Final = Kind(slug="malformed-json", title="The body is not JSON", status=400)
+INVALID: Final = Kind(slug="invalid-request", title="The request is not valid", status=422)
+NO_KEY: Final = Kind(slug="no-key", title="A valid API key is needed in X-API-Key", status=401)
+WRONG_SCOPE: Final = Kind(slug="wrong-scope", title="The API key may not do this", status=403)
+INTERNAL: Final = Kind(slug="internal", title="Something went wrong on our side", status=500)
+
+
+class ProblemError(Exception):
+    """Raised by a view to answer with a problem."""
+
+    def __init__(self, kind: Kind, detail: str) -> None:
+        super().__init__(detail)
+        self.kind = kind
+        self.detail = detail
+
+
+def problem(kind: Kind, detail: str, *, errors: Sequence[dict[str, str]] = ()) -> Response:
+    """Return a problem as a response; 503 says when to try again."""
+    request_id = g.get("request_id")
+    body = {"type": f"/problems/{kind.slug}", "title": kind.title, "status": kind.status, "detail": detail}
+    more = {"errors": errors} if errors else {}
+    response = as_json({**body, "request_id": request_id, **more}, kind.status, mimetype=MIMETYPE)
+    if kind.status == NOT_READY.status:
+        response.headers["Retry-After"] = RETRY_SECONDS
+    if kind is NO_KEY:
+        response.headers["WWW-Authenticate"] = 'ApiKey realm="ratchet", header="X-API-Key"'
+    return response
+
+
+def register(app: Flask) -> None:
+    """Map each error that can reach the border to its problem; whatever is not foreseen is a 500 without details."""
+    app.register_error_handler(ProblemError, lambda error: problem(error.kind, error.detail))
+    app.register_error_handler(UnknownSeriesError, lambda error: problem(UNKNOWN_SERIES, str(error)))
+    app.register_error_handler(UnknownWorkloadError, lambda error: problem(UNKNOWN_WORKLOAD, str(error)))
+    app.register_error_handler(NotReadyError, lambda error: problem(NOT_READY, str(error)))
+    app.register_error_handler(ValidationError, _invalid)
+    app.register_error_handler(HTTPException, _of_http)
+    app.register_error_handler(Exception, _unforeseen)
+
+
+def _invalid(error: ValidationError) -> Response:
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    if found[0]["type"] == "json_invalid":
+        return problem(MALFORMED_JSON, found[0]["msg"])
+    errors = [{"field": ".".join(map(str, each["loc"])) or BODY, "message": each["msg"]} for each in found]
+    return problem(INVALID, "; ".join(f"{each['field']}: {each['message']}" for each in errors), errors=errors)
+
+
+def _of_http(error: HTTPException) -> Response:
+    status = error.code or INTERNAL.status
+    kind = Kind(slug=error.name.lower().replace(" ", "-"), title=error.name, status=status)
+    response = problem(kind, error.description or error.name)
+    if isinstance(error, MethodNotAllowed) and error.valid_methods:
+        response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
+    return response
+
+
+def _unforeseen(error: Exception) -> Response:
+    logger.error("a request failed: %r", error, exc_info=error)
+    return problem(INTERNAL, "The log knows more; give the request id to whoever runs this service.")

@@ -1,0 +1,46 @@
+"""What the views work with, wired in `wsgi.py` or by a test."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from ratchet.contracts.ports import Track
+from ratchet.serve.answer import Answerer
+from ratchet.serve.keys import Holder
+from ratchet.serve.metrics import ServeMetrics
+
+
+class ForecastLog(Protocol):
+    """Where forecasts and feedback are written down before they are answered."""
+
+    def append(self, record: dict[str, Any]) -> bool:
+        """Keep a record; False if that is not possible now."""
+
+
+class Keys(Protocol):
+    """Who may ask."""
+
+    def holder(self, key: str) -> Holder | None:
+        """Who a key belongs to; None if nobody; `NotReadyError` while nobody can say."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """One track of serving: its answers, its log, its keys, its figures, its secret and its clock."""
+
+    answerer: Answerer
+    log: ForecastLog
+    keys: Keys
+    metrics: ServeMetrics
+    exposition: Callable[[], bytes]
+    """What `/metrics` says, in Prometheus' text format."""
+    track: Track
+    secret: bytes
+    """Signs prediction ids and hides client names in the log."""
+    clock: Callable[[], datetime]
+
+    def hide(self, client: str) -> str:
+        """Return a stable stand-in for a client's name, from which nobody without the secret finds the name."""
+        return hashlib.blake2b(client.encode(), key=self.secret[:64], digest_size=12).hexdigest()

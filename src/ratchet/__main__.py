@@ -1,0 +1,201 @@
+"""The loop and its stack from a shell: `ratchet --help`."""
+
+import argparse
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+from ratchet.contracts.errors import RatchetError
+from ratchet.settings import Settings
+
+Command = Callable[[argparse.Namespace], Any]
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001  # argparse has no public name for it
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; 0 if it worked, 1 with one clear line if it did not."""
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s", stream=sys.stderr)
+    try:
+        result = options.command(options)
+    except RatchetError as problem:
+        print(f"ratchet: {problem}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("ratchet: interrupted", file=sys.stderr)
+        return 130
+    if isinstance(result, int):
+        return result
+    if result is not None:
+        print(result)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="ratchet", description="Trains forecasters, tries each on live traffic, promotes on evidence."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_stack(commands)
+    _add_loop(commands)
+    _add_keys(commands)
+    return parser
+
+
+def _add_stack(commands: Commands) -> None:
+    _add(commands, "up", "start the whole loop on this machine", _up)
+    _add(commands, "status", "what runs where", _status)
+    _add(commands, "down", "stop it; data stays", _down)
+    _add(commands, "logs", "a service's log", _logs, ("service",))
+    _add(commands, "restart", "restart one service", _restart, ("service",))
+    clean = _add(commands, "clean", "stop it and delete all local state, after asking", _clean)
+    clean.add_argument("--yes", action="store_true", help="do not ask")
+    traffic = _add(commands, "traffic", "send realistic users for a while, then say what was sent", _traffic)
+    traffic.add_argument("--seconds", type=float, default=150.0, help="how long (default: 150)")
+    traffic.add_argument("--rate", type=float, default=20.0, help="forecasts per second (default: 20)")
+    traffic.add_argument("--seed", type=int, default=7)
+
+
+def _add_loop(commands: Commands) -> None:
+    _add(commands, "migrate", "bring database `ratchet` to this version's tables", _migrate)
+    _add(commands, "ingest", "land new hours and rebuild gold", _ingest, ("workload",))
+    train = _add(commands, "train", "train on the newest gold and register the release", _train, ("workload",))
+    train.add_argument("--recipe", default="", help="families, separated by commas (default: the workload's own)")
+    train.add_argument("--reason", default="by hand")
+    _add(commands, "evaluate", "look at the open experiment now: observe, decide, act", _evaluate, ("workload",))
+    for verdict in ("promote", "rollback"):
+        by_hand = _add(commands, verdict, f"{verdict} the candidate by hand", _by_hand(verdict), ("workload",))
+        by_hand.add_argument("--why", required=True, help="kept with the decision")
+
+
+def _add_keys(commands: Commands) -> None:
+    keys = commands.add_parser("keys", help="API keys: add, list, revoke").add_subparsers(
+        required=True, metavar="ACTION"
+    )
+    add = _add(keys, "add", "make a key and print it, once", _keys_add, ("name",))
+    add.add_argument("--scopes", default="predict", help="predict, operate, or both separated by a comma")
+    _add(keys, "list", "every key's id, name, scopes and state", _keys_list)
+    _add(keys, "revoke", "end a key; effective within 10 s", _keys_revoke, ("key_id",))
+
+
+def _add(
+    commands: Commands, name: str, what: str, command: Command, positional: Sequence[str] = ()
+) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=what, description=what)
+    for argument in positional:
+        if argument == "workload":
+            parser.add_argument("workload", nargs="?", help="default: the first of the setting WORKLOADS")
+        else:
+            parser.add_argument(argument)
+    parser.set_defaults(command=command)
+    return parser
+
+
+def _workload(options: argparse.Namespace, settings: Settings) -> str:
+    return str(options.workload or settings.workloads.split(",")[0])
+
+
+def _up(_: argparse.Namespace) -> None:
+    from ratchet.stack.up import up
+
+    up(Settings())
+
+
+def _status(_: argparse.Namespace) -> int:
+    from ratchet.stack import commands
+
+    return commands.status(Settings())
+
+
+def _down(_: argparse.Namespace) -> None:
+    from ratchet.stack import commands
+
+    commands.down(Settings())
+
+
+def _logs(options: argparse.Namespace) -> None:
+    from ratchet.stack import commands
+
+    commands.logs(Settings(), options.service)
+
+
+def _restart(options: argparse.Namespace) -> None:
+    from ratchet.stack import commands
+
+    commands.restart(Settings(), options.service)
+
+
+def _clean(options: argparse.Namespace) -> None:
+    from ratchet.stack import commands
+
+    commands.clean(Settings(), yes=options.yes)
+
+
+def _traffic(options: argparse.Namespace) -> None:
+    from ratchet.stack import traffic
+
+    traffic.run(Settings(), seconds=options.seconds, rate=options.rate, seed=options.seed)
+
+
+def _migrate(_: argparse.Namespace) -> None:
+    from ratchet.loop import migrate
+
+    migrate()
+
+
+def _ingest(options: argparse.Namespace) -> dict[str, Any]:
+    from ratchet.loop import Loop
+
+    loop = Loop()
+    workload = _workload(options, loop.settings)
+    return {"landed": loop.land(workload), **loop.build_gold(workload)}
+
+
+def _train(options: argparse.Namespace) -> dict[str, str]:
+    from ratchet.loop import Loop
+
+    loop = Loop()
+    workload = _workload(options, loop.settings)
+    recipe = tuple(name for name in options.recipe.split(",") if name)
+    return loop.register(workload, loop.train(workload, recipe=recipe, reason=options.reason))
+
+
+def _evaluate(options: argparse.Namespace) -> dict[str, Any]:
+    from ratchet.loop import Loop
+
+    loop = Loop()
+    return loop.evaluate(_workload(options, loop.settings))
+
+
+def _by_hand(verdict: str) -> Command:
+    def command(options: argparse.Namespace) -> dict[str, Any]:
+        from ratchet.contracts.policy import Verdict
+        from ratchet.loop import Loop
+
+        loop = Loop()
+        return loop.decide_by_hand(_workload(options, loop.settings), Verdict(verdict), why=options.why)
+
+    return command
+
+
+def _keys_add(options: argparse.Namespace) -> str:
+    from ratchet.serve.keys import add_key
+
+    return add_key(Settings.load().database, options.name, tuple(options.scopes.split(",")))
+
+
+def _keys_list(_: argparse.Namespace) -> str:
+    from ratchet.serve.keys import list_keys
+
+    return "\n".join(str(key) for key in list_keys(Settings.load().database))
+
+
+def _keys_revoke(options: argparse.Namespace) -> None:
+    from ratchet.serve.keys import revoke_key
+
+    revoke_key(Settings.load().database, options.key_id)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

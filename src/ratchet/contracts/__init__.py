@@ -1,0 +1,1 @@
+"""What the stages share: frames, workloads, releases, evidence, ports and errors. Imports nothing of Ratchet's."""

@@ -1,0 +1,33 @@
+"""The errors that cross a stage's border. Each message says what is wrong and, where it can, what to do."""
+
+
+class RatchetError(Exception):
+    """Base of every error that a caller is expected to handle or show."""
+
+
+class DataError(RatchetError):
+    """Data at rest breaks its contract: a frame's columns, a manifest's checksum, a gold partition that is not there."""
+
+
+class ReleaseError(RatchetError):
+    """A release is refused: a file is missing, its checksum differs, or it cannot answer."""
+
+
+class UnknownSeriesError(RatchetError):
+    """A release holds no forecast for the series that was asked for."""
+
+
+class NotReadyError(RatchetError):
+    """Nothing can be answered yet: no release is loaded."""
+
+
+class RegistryError(RatchetError):
+    """The model registry is away or answered something that makes no sense."""
+
+
+class MetricsError(RatchetError):
+    """The live metrics are away; what they would have said is unknown, never zero."""
+
+
+class JournalError(RatchetError):
+    """The journal is away or refuses a contradiction: what could not be written down must not be acted on."""

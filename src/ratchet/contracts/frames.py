@@ -1,0 +1,44 @@
+"""The one shape of gold and the one shape of a forecast, checked where a frame enters and where it leaves a stage."""
+
+from typing import Final
+
+import pandas as pd
+
+from ratchet.contracts.errors import DataError
+
+SERIES_COLUMNS: Final = ("unique_id", "target", "ds", "y")
+FORECAST_COLUMNS: Final = ("unique_id", "target", "ds", "mean", "median", "lo_80", "hi_80", "lo_95", "hi_95")
+
+
+def check_series(frame: pd.DataFrame) -> pd.DataFrame:
+    """Gold as a long frame, or a `DataError` that names what is wrong. `y` is what arrives later."""
+    _require_columns(frame, SERIES_COLUMNS)
+    _require_keys(frame)
+    if not (frame["y"] >= 0).all():
+        raise DataError("gold: y must be a number of at least 0 in every row")
+    return frame
+
+
+def check_forecast(frame: pd.DataFrame) -> pd.DataFrame:
+    """Forecasts as a long frame, bounds in order and nothing below zero, or a `DataError`."""
+    _require_columns(frame, FORECAST_COLUMNS)
+    _require_keys(frame)
+    ordered = (
+        (frame["lo_95"] <= frame["lo_80"]) & (frame["lo_80"] <= frame["hi_80"]) & (frame["hi_80"] <= frame["hi_95"])
+    )
+    if not (ordered & (frame["lo_95"] >= 0) & (frame["mean"] >= 0)).all():
+        raise DataError("forecast: bounds must be ordered and nothing may be negative")
+    return frame
+
+
+def _require_columns(frame: pd.DataFrame, columns: tuple[str, ...]) -> None:
+    missing = [column for column in columns if column not in frame.columns]
+    if missing:
+        raise DataError(f"columns missing: {', '.join(missing)}")
+
+
+def _require_keys(frame: pd.DataFrame) -> None:
+    if not pd.api.types.is_datetime64_any_dtype(frame["ds"]):
+        raise DataError("ds must be a date")
+    if frame.duplicated(["unique_id", "target", "ds"]).any():
+        raise DataError("more than one row for the same unique_id, target and ds")

@@ -1,0 +1,56 @@
+"""One short-lived connection per call, and errors that name neither SQL nor passwords."""
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import Final
+
+import psycopg2
+from psycopg2.extensions import cursor
+
+from ratchet.contracts.errors import RatchetError
+
+CONNECT_SECONDS: Final = 5
+# Times come back in UTC whatever the server is set to; a statement that hangs must not hang the loop.
+SESSION: Final = "-c timezone=UTC -c statement_timeout=30000"
+
+REASONS: Final = (
+    "Connection refused",
+    "timeout expired",
+    "could not translate host name",
+    "authentication failed",
+    "does not exist",
+    "starting up",
+    "shutting down",
+    "too many clients",
+)
+"""What libpq says of a server that cannot be reached, as far as it is safe to repeat."""
+
+
+@contextmanager
+def transaction(database_url: str, *, what: str, error: type[RatchetError]) -> Iterator[cursor]:
+    """Open a cursor; its work is committed if the block ends well, else undone. `what` starts each error's message."""
+    try:
+        connection = psycopg2.connect(database_url, connect_timeout=CONNECT_SECONDS, options=SESSION)
+    except psycopg2.Error as cause:
+        # Not chained: libpq quotes what it cannot read of an address, a password among it.
+        raise error(f"{what} is away: {_reason(cause)}") from None
+    with closing(connection), _translated(what, error), connection, connection.cursor() as opened:
+        yield opened
+
+
+@contextmanager
+def _translated(what: str, error: type[RatchetError]) -> Iterator[None]:
+    try:
+        yield
+    except psycopg2.Error as cause:
+        raise error(f"{what} failed: {_summary(cause)}") from cause
+
+
+def _reason(cause: psycopg2.Error) -> str:
+    text = str(cause)
+    return next((reason for reason in REASONS if reason in text), "the address or the server cannot be used")
+
+
+def _summary(cause: psycopg2.Error) -> str:
+    """Name the kind of error and PostgreSQL's code for it: its own text may quote the statement."""
+    return f"{type(cause).__name__} {cause.pgcode}" if cause.pgcode else type(cause).__name__

@@ -1,0 +1,42 @@
+"""The MLflow client library, loaded late and kept quiet: no telemetry, no progress bars, no look around."""
+
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Final
+
+from ratchet.contracts.errors import RegistryError
+
+QUIET: Final = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",  # the library would report its use over the network
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",  # runs have logs, not terminals
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_UV_AUTO_DETECT": "false",  # it would copy the caller's pyproject.toml and uv.lock into every release
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # the default of 7 hangs for four minutes; schedulers retry the step
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+}
+
+
+def load_mlflow() -> ModuleType:
+    """Return `mlflow` with its pyfunc flavour. Settings that the environment already holds are left as they are."""
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
+    with warnings.catch_warnings():
+        # Raised by MLflow's own type hints while it is imported; nothing a caller could change.
+        warnings.filterwarnings("ignore", message=".*Any type hint is inferred as AnyType", category=UserWarning)
+        import mlflow  # noqa: PLC0415  (seconds and hundreds of modules: paid by the stage that registers, not by its importers)
+        import mlflow.pyfunc  # noqa: PLC0415
+    return mlflow
+
+
+@contextmanager
+def registry_errors(doing: str) -> Iterator[None]:
+    """Whatever MLflow or the artifact store raises inside leaves as a `RegistryError` that says what was being done."""
+    from mlflow.exceptions import MlflowException  # noqa: PLC0415  (see load_mlflow)
+
+    try:
+        yield
+    except (MlflowException, OSError) as error:
+        raise RegistryError(f"{doing}: {str(error)[:300]}") from error

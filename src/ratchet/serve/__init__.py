@@ -1,0 +1,1 @@
+"""Serve: releases become answers, answers become a log that loses nothing. Lean: serving processes import all of it."""

@@ -1,0 +1,118 @@
+"""Releases on this machine, so that serving starts and goes on when the registry and the artifact store are away."""
+
+import json
+import os
+import re
+import shutil
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+from ratchet.contracts.errors import ReleaseError
+from ratchet.contracts.ports import Release, Track
+
+UNUSED_SECONDS: Final = 3600.0
+SAFE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
+
+
+class ReleaseCache:
+    """Whole releases under `releases/<release_id>`; per track a note of the last good one. Shared by all workers."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def folder_of(self, release: Release) -> Path:
+        """Where a release is kept, whether it is there or not."""
+        if not SAFE_NAME.fullmatch(release.release_id):
+            raise ReleaseError(f"{release.release_id!r} cannot name a folder")
+        return self._folder / "releases" / release.release_id
+
+    def fetch(self, release: Release) -> Path:
+        """Return the release's folder, copied here unless it is: a whole one or none, however many ask at once."""
+        folder = self.folder_of(release)
+        if folder.is_dir():
+            return folder
+        source = _local_source(release.location)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as draft:
+            _copy(source, Path(draft) / "release")
+            _publish(Path(draft) / "release", folder)
+        return folder
+
+    def drop(self, release: Release) -> None:
+        """Forget a copy, so that the next `fetch` copies afresh. Who has it open keeps it."""
+        _remove(self.folder_of(release))
+
+    def prune(self, *, now: float) -> None:
+        """Remove what no track has noted and nobody fetched within the last hour: old releases, left-over drafts."""
+        notes = [note for track in Track for note in (self._folder / track.value).glob("*.json")]
+        kept = {json.loads(note.read_bytes())["release_id"] for note in notes}
+        for folder in (self._folder / "releases").iterdir():
+            if folder.name not in kept and folder.stat().st_ctime < now - UNUSED_SECONDS:
+                _remove(folder)
+
+    def last_good(self, workload: str, track: Track) -> Release | None:
+        """Return the release that was noted for this track; None if there is no note that makes sense."""
+        try:
+            return Release(**json.loads(self._note(workload, track).read_bytes()))
+        except (OSError, ValueError, TypeError):
+            return None
+
+    def note_good(self, workload: str, track: Track, release: Release | None) -> None:
+        """Note what to start with next time; None takes the note away."""
+        path = self._note(workload, track)
+        if release is None:
+            path.unlink(missing_ok=True)
+        elif release != self.last_good(workload, track):
+            write_whole(path, json.dumps(asdict(release), indent=1, sort_keys=True).encode() + b"\n")
+
+    def _note(self, workload: str, track: Track) -> Path:
+        return self._folder / track.value / f"{workload}.json"
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a small file that only its owner may read: readers see all of the old or all of the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mkstemp makes it 0600
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+        Path(draft).replace(path)
+    except BaseException:
+        Path(draft).unlink(missing_ok=True)
+        raise
+
+
+def _local_source(location: str) -> Path:
+    address = urlsplit(location)
+    if address.scheme != "file":
+        raise ReleaseError(f"{location}: serving can fetch file:// locations only, not {address.scheme or 'this'}")
+    return Path(unquote(address.path))
+
+
+def _copy(source: Path, target: Path) -> None:
+    try:
+        shutil.copytree(source, target)
+    except (OSError, shutil.Error) as error:
+        raise ReleaseError(f"{source}: cannot be copied: {error}") from error
+
+
+def _publish(draft: Path, folder: Path) -> None:
+    try:
+        draft.rename(folder)
+    except OSError as error:
+        if not folder.is_dir():
+            raise ReleaseError(f"{folder}: cannot be put in place: {error}") from error
+        # Another worker was faster; both copies are of the same immutable release.
+
+
+def _remove(folder: Path) -> None:
+    """Take a folder away in one step; only then delete what was in it."""
+    doomed = folder.with_name(f".{folder.name.lstrip('.')}.{os.getpid()}.doomed")
+    try:
+        folder.rename(doomed)
+    except OSError:
+        return  # another worker did it
+    shutil.rmtree(doomed, ignore_errors=True)

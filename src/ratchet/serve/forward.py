@@ -1,0 +1,183 @@
+"""From the spool to the database: in order, each record once in effect, nothing deleted before it is committed."""
+
+import fcntl
+import io
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import IO, Any, Final
+
+import orjson
+import psycopg2
+from psycopg2.extensions import connection as Connection  # noqa: N812, it is a class
+
+from ratchet.serve import segments
+from ratchet.serve.spool import Spool
+
+logger = logging.getLogger(__name__)
+
+TICK_SECONDS: Final = 0.25
+LONGEST_WAIT_SECONDS: Final = 10.0
+CONNECT: Final[dict[str, Any]] = {
+    "connect_timeout": 3,
+    "options": "-c timezone=UTC -c client_min_messages=warning -c statement_timeout=30s",
+    "application_name": "ratchet forecast log",
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
+
+STAGE: Final = """
+CREATE TEMP TABLE IF NOT EXISTS stage (
+    body jsonb NOT NULL CHECK (body ->> 'record' IN ('forecast', 'feedback'))
+) ON COMMIT DELETE ROWS
+"""
+# Lines of JSON go in as they are: no control character can occur in one, so none of these is ever met.
+COPY: Final = r"COPY pg_temp.stage (body) FROM STDIN WITH (FORMAT csv, DELIMITER E'\x02', QUOTE E'\x01')"
+DAYS: Final = """
+SELECT ensure_forecast_day(day) FROM (
+    SELECT DISTINCT ((body ->> 'at')::timestamptz AT TIME ZONE 'UTC')::date AS day
+    FROM pg_temp.stage WHERE body ->> 'record' = 'forecast'
+) AS days
+"""
+FORECASTS: Final = """
+INSERT INTO forecasts (prediction_id, at, workload, unique_id, target, horizon, track, assigned, release, release_id,
+                       client, request_id, data_hour, weeks, latency_ms)
+SELECT r.prediction_id, r.at, r.workload, r.unique_id, r.target, r.horizon, r.track, r.assigned, r.release,
+       r.release_id, r.client, r.request_id, r.data_hour, r.weeks, r.latency_ms
+FROM pg_temp.stage, jsonb_populate_record(NULL::forecasts, body) AS r
+WHERE body ->> 'record' = 'forecast'
+ON CONFLICT DO NOTHING
+"""
+FEEDBACK: Final = """
+INSERT INTO feedback AS kept (prediction_id, kind, client, workload, value, at)
+SELECT DISTINCT ON (r.prediction_id, r.kind, r.client) r.prediction_id, r.kind, r.client, r.workload, r.value, r.at
+FROM pg_temp.stage, jsonb_populate_record(NULL::feedback, body) AS r
+WHERE body ->> 'record' = 'feedback'
+ORDER BY r.prediction_id, r.kind, r.client, r.at DESC
+ON CONFLICT (prediction_id, kind, client)
+DO UPDATE SET value = EXCLUDED.value, at = EXCLUDED.at WHERE EXCLUDED.at > kept.at
+"""
+
+
+class Forwarder:
+    """Ships a spool folder. Every worker has one; whoever holds the folder's lock works, the others stand by."""
+
+    def __init__(
+        self,
+        folder: Path,
+        database_url: str,
+        *,
+        on_rejected: Callable[[], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._folder = folder
+        self._database_url = database_url
+        self._on_rejected = on_rejected
+        self._clock = clock
+        self._connection: Connection | None = None
+        self._lock: IO[str] | None = None
+        self._failures = 0
+        self._retry_at = 0.0
+
+    def run(self, stop: threading.Event, spool: Spool) -> None:
+        """Ship until told to stop, then the own last segment too; nothing that happens inside ends the thread."""
+        while not stop.is_set():
+            self.step(spool)
+            stop.wait(TICK_SECONDS)
+        spool.close()
+        self.step(spool)
+
+    def step(self, spool: Spool) -> None:
+        """Tend the spool and ship what is finished; wait longer after each failure, up to ten seconds."""
+        try:
+            spool.tick()
+            if self._clock() >= self._retry_at:
+                self.ship()
+                self._note(None)
+        except (psycopg2.Error, OSError) as error:
+            self._note(error)
+        except Exception as error:
+            logger.exception("the forecast log could not be forwarded")
+            self._note(error)
+
+    def ship(self) -> int:
+        """Bring every finished segment to the database and return how many; 0 if another worker is at it."""
+        if not self._leads():
+            return 0
+        paths = segments.finished(self._folder)
+        for path in paths:
+            self._ship_segment(path)
+        return len(paths)
+
+    def _leads(self) -> bool:
+        if self._lock is None:
+            lock = (self._folder / ".forwarder").open("w")
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                lock.close()
+                return False
+            self._lock = lock
+        return True
+
+    def _ship_segment(self, path: Path) -> None:
+        *lines, torn = path.read_bytes().split(b"\n")
+        if torn:
+            self._reject(path, torn, "its writer died while writing it: it was never answered")
+        if lines:
+            self._store(path, lines)
+        path.unlink()
+
+    def _store(self, path: Path, lines: Sequence[bytes]) -> None:
+        """Store all lines in one transaction; if the data is at fault, halve until the one that is stands alone."""
+        try:
+            self._insert(lines)
+        except (psycopg2.DataError, psycopg2.IntegrityError) as error:
+            if len(lines) == 1:
+                self._reject(path, lines[0], str(error).strip())
+                return
+            middle = len(lines) // 2
+            self._store(path, lines[:middle])
+            self._store(path, lines[middle:])
+
+    def _insert(self, lines: Sequence[bytes]) -> None:
+        connection = self._connect()
+        with connection, connection.cursor() as cursor:
+            cursor.execute(STAGE)
+            cursor.copy_expert(COPY, io.BytesIO(b"\n".join(lines) + b"\n"))
+            cursor.execute(DAYS)
+            cursor.execute(FORECASTS)
+            cursor.execute(FEEDBACK)
+
+    def _connect(self) -> Connection:
+        if self._connection is None or self._connection.closed:
+            self._connection = psycopg2.connect(self._database_url, **CONNECT)
+        return self._connection
+
+    def _reject(self, path: Path, line: bytes, reason: str) -> None:
+        folder = self._folder / "rejected"
+        folder.mkdir(exist_ok=True)
+        row = {"reason": reason, "line": line.decode(errors="replace")}
+        with (folder / f"{path.name.split('.')[0]}.jsonl").open("ab") as stream:
+            stream.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
+        logger.error("a record is set aside in %s: %s", folder, reason.splitlines()[0])
+        self._on_rejected()
+
+    def _note(self, error: Exception | None) -> None:
+        """Log the first failure and the recovery, and put the next try off."""
+        if error is None:
+            if self._failures:
+                logger.warning("the forecast log is being forwarded again")
+            self._failures = 0
+            return
+        if not self._failures:
+            logger.error("the forecast log stays in the spool: %s", error)
+        self._failures += 1
+        self._retry_at = self._clock() + min(0.25 * 2.0**self._failures, LONGEST_WAIT_SECONDS)
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None

@@ -1,0 +1,203 @@
+"""A release folder, opened for answering: checked, memory-mapped, and shared by every thread without a lock."""
+
+import json
+import mmap
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ratchet.contracts.errors import ReleaseError, UnknownSeriesError
+from ratchet.contracts.release import (
+    CARD,
+    ISSUE,
+    KEYS,
+    NAME_OFFSETS,
+    NAMES,
+    STATISTICS,
+    Card,
+    file_digest,
+    series_key,
+    series_name,
+    split_name,
+)
+
+DIGITS: Final = 3  # float32 has seven significant ones; three decimals say all that a weekly count can
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """A page of a release's series as (unique_id, target), and how many there are in all."""
+
+    total: int
+    series: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenRelease:
+    """A release that can answer. Its arrays are views of mapped files: a million series open as fast as ten."""
+
+    card: Card
+    folder: Path
+    data_hour: datetime
+    made_at: datetime
+    weeks: tuple[str, ...]
+    keys: NDArray[np.uint64] = field(repr=False)
+    offsets: NDArray[np.uint64] = field(repr=False)
+    names: mmap.mmap = field(repr=False)
+    statistics: tuple[NDArray[np.float32], ...] = field(repr=False)
+
+    def forecast(self, unique_id: str, target: str, horizon: int) -> list[dict[str, Any]]:
+        """Return the next `horizon` weeks, each with mean, median and bounds, or an `UnknownSeriesError`."""
+        row = self._row(unique_id, target)
+        columns = [statistic[row, :horizon].tolist() for statistic in self.statistics]
+        return [
+            {
+                "week": week,
+                "mean": round(mean, DIGITS),
+                "median": round(median, DIGITS),
+                "lo_80": round(lo_80, DIGITS),
+                "hi_80": round(hi_80, DIGITS),
+                "lo_95": round(lo_95, DIGITS),
+                "hi_95": round(hi_95, DIGITS),
+            }
+            for week, mean, median, lo_80, hi_80, lo_95, hi_95 in zip(self.weeks, *columns, strict=False)
+        ]
+
+    def series(self, *, search: str = "", limit: int = 100, offset: int = 0) -> Page:
+        """Series in the order of their names; `search` is any part of a `unique_id`, in any case."""
+        found = self._by_name if not search else self._by_name[self._matches(search)[self._by_name]]
+        page = found[offset : offset + limit]
+        return Page(total=len(found), series=tuple(split_name(self._name(int(row))) for row in page))
+
+    def smoke(self) -> None:
+        """Answer one real forecast and look at it, or raise a `ReleaseError`: what cannot do this must not go live."""
+        unique_id, target = split_name(self._name(len(self.keys) // 2))
+        try:
+            weeks = self.forecast(unique_id, target, self.card.horizon)
+        except UnknownSeriesError as error:
+            raise ReleaseError(f"{self.folder}: {error}; {KEYS} and {NAMES} do not belong together") from error
+        for week in weeks:
+            figures = [float(week[statistic]) for statistic in STATISTICS]
+            bounds = [float(week[bound]) for bound in ("lo_95", "lo_80", "hi_80", "hi_95")]
+            if not np.isfinite(figures).all() or min(figures) < 0 or bounds != sorted(bounds):
+                raise ReleaseError(
+                    f"{self.folder}: the forecast of {unique_id} {target} for {week['week']} is no forecast"
+                )
+
+    def _row(self, unique_id: str, target: str) -> int:
+        key = np.uint64(series_key(unique_id, target))
+        row = int(self.keys.searchsorted(key))
+        # The name is compared too: two strings may share 64 bits, and a wrong answer is worse than none.
+        if row == len(self.keys) or self.keys[row] != key or self._name(row) != series_name(unique_id, target):
+            raise UnknownSeriesError(f"no forecast for {unique_id!r}, {target}")
+        return row
+
+    def _name(self, row: int) -> str:
+        return self.names[int(self.offsets[row]) : int(self.offsets[row + 1])].decode()
+
+    @cached_property
+    def _by_name(self) -> NDArray[np.intp]:
+        """Rows in the order of their names: sorted when the first list is asked for, kept as numbers only."""
+        return np.array(sorted(range(len(self.keys)), key=self._name), dtype=np.intp)
+
+    def _matches(self, search: str) -> NDArray[np.bool_]:
+        found = np.zeros(len(self.keys), dtype=np.bool_)
+        # Looking ahead finds overlapping hits too: one that runs over a name's end must not hide the next.
+        for hit in re.finditer(b"(?=(" + re.escape(search.encode()) + b"))", self.names, re.IGNORECASE):
+            row = int(self.offsets.searchsorted(np.uint64(hit.start()), side="right")) - 1
+            unique_id, _ = split_name(self._name(row))
+            found[row] |= hit.end(1) <= int(self.offsets[row]) + len(unique_id.encode())
+        return found
+
+
+def open_release(folder: Path, *, verify: bool) -> OpenRelease:
+    """Open the newest issue of a release. Whatever is missing or broken is a `ReleaseError` that names the file."""
+    card = _read_card(folder / CARD)
+    issue_folder = _newest_issue(folder)
+    if verify:
+        _verify(folder, card, issue_folder)
+    data_hour, first_week = _read_issue(issue_folder / ISSUE)
+    offsets = _map(folder / NAME_OFFSETS, (card.series + 1,), np.uint64)
+    return OpenRelease(
+        card=card,
+        folder=folder,
+        data_hour=data_hour,
+        made_at=datetime.fromtimestamp((folder / CARD).stat().st_mtime, UTC),
+        weeks=_weeks(first_week, card.horizon),
+        keys=_map(folder / KEYS, (card.series,), np.uint64),
+        offsets=offsets,
+        names=_map_bytes(folder / NAMES, int(offsets[-1])),
+        statistics=tuple(
+            _map(issue_folder / f"{name}.npy", (card.series, card.horizon), np.float32) for name in STATISTICS
+        ),
+    )
+
+
+def _read_card(path: Path) -> Card:
+    try:
+        card = Card.from_json(path.read_bytes())
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ReleaseError(f"{path}: no card of a release: {error!r}") from error
+    if card.series < 1 or card.horizon < 1 or not card.checksums:
+        raise ReleaseError(f"{path}: a release needs at least one series, one week and its checksums")
+    return card
+
+
+def _verify(folder: Path, card: Card, issue_folder: Path) -> None:
+    of_issue = [issue_folder.relative_to(folder) / name for name in (ISSUE, *(f"{name}.npy" for name in STATISTICS))]
+    if unlisted := {KEYS, NAME_OFFSETS, NAMES, *(path.as_posix() for path in of_issue)} - card.checksums.keys():
+        raise ReleaseError(f"{folder / CARD}: no checksum of {', '.join(sorted(unlisted))}")
+    for name, digest in card.checksums.items():
+        try:
+            found = file_digest(folder / name)
+        except OSError as error:
+            raise ReleaseError(f"{folder / name}: cannot be read: {error.strerror}") from error
+        if found != digest:
+            raise ReleaseError(f"{folder / name}: its SHA-256 is {found}, the card says {digest}")
+
+
+def _newest_issue(folder: Path) -> Path:
+    issues = sorted(path.parent for path in folder.glob(f"forecasts/*/{ISSUE}"))
+    if not issues:
+        raise ReleaseError(f"{folder / 'forecasts'}: no issue in it")
+    return issues[-1]
+
+
+def _read_issue(path: Path) -> tuple[datetime, date]:
+    """When the newest data of an issue is from, and the first week it forecasts."""
+    try:
+        issue: dict[str, Any] = json.loads(path.read_bytes())
+        return datetime.fromisoformat(issue["data_hour"]), date.fromisoformat(issue["first_week"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ReleaseError(f"{path}: no issue of a release: {error!r}") from error
+
+
+def _weeks(first: date, horizon: int) -> tuple[str, ...]:
+    return tuple((first + timedelta(weeks=number)).isoformat() for number in range(horizon))
+
+
+def _map(path: Path, shape: tuple[int, ...], kind: type[np.generic]) -> NDArray[Any]:
+    try:
+        mapped = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise ReleaseError(f"{path}: cannot be mapped: {error}") from error
+    if mapped.shape != shape or mapped.dtype != kind:
+        raise ReleaseError(f"{path}: holds {mapped.dtype} {mapped.shape}, the card needs {np.dtype(kind)} {shape}")
+    return np.asarray(mapped)  # a plain view: slicing a memmap costs several times as much
+
+
+def _map_bytes(path: Path, size: int) -> mmap.mmap:
+    try:
+        with path.open("rb") as stream:
+            mapped = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+    except (OSError, ValueError) as error:
+        raise ReleaseError(f"{path}: cannot be mapped: {error}") from error
+    if len(mapped) != size:
+        raise ReleaseError(f"{path}: holds {len(mapped)} bytes, {NAME_OFFSETS} needs {size}")
+    return mapped

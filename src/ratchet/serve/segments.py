@@ -1,0 +1,111 @@
+"""The files of a spool folder: who writes one, which are finished, which were left behind by a dead worker.
+
+<stamp>-<pid>.open              being written; its writer holds a lock on it, so a free lock means a dead writer
+<stamp>-<pid>.<records>.ready   finished, waiting to be forwarded, oldest name first
+rejected/                       records that the database will never take, each with the reason
+"""
+
+import errno
+import fcntl
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
+
+OPEN: Final = ".open"
+READY: Final = ".ready"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Depth:
+    """What a spool folder holds that the database does not have yet."""
+
+    size: int
+    segments: int
+
+
+def measure(folder: Path) -> Depth:
+    """Bytes and files that wait, at the price of one look at the folder."""
+    sizes = [size for path in folder.glob("*-*") if (size := _size(path)) is not None]
+    return Depth(size=sum(sizes), segments=len(sizes))
+
+
+def count_records(folder: Path) -> int:
+    """Count the records that wait: finished segments carry the number in their name, open ones are small."""
+    finished = sum(int(path.suffixes[-2][1:]) for path in folder.glob(f"*{READY}"))
+    return finished + sum(_count_lines(path) for path in folder.glob(f"*{OPEN}"))
+
+
+def finished(folder: Path) -> list[Path]:
+    """Every segment that may be forwarded, oldest first; segments of dead workers are among them."""
+    for path in folder.glob(f"*{OPEN}"):
+        _adopt_if_orphaned(path)
+    return sorted(folder.glob(f"*{READY}"))
+
+
+class Segment:
+    """A segment being written. Its lock lasts as long as its writer's process."""
+
+    def __init__(self, path: Path, handle: int, opened_at: float) -> None:
+        self._path = path
+        self._handle = handle
+        self._records = 0
+        self.opened_at = opened_at
+        self.size = 0
+
+    @classmethod
+    def create(cls, folder: Path, *, opened_at: float) -> Self:
+        """Start a segment; it gets its name after its lock, so that nobody takes it for an orphan."""
+        path = folder / f"{time.time_ns():020d}-{os.getpid()}{OPEN}"
+        draft = path.with_suffix(".new")
+        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        draft.rename(path)
+        return cls(path, handle, opened_at)
+
+    def write(self, line: bytes, *, fsync: bool) -> None:
+        """Append a whole line or, with an `OSError`, nothing."""
+        written = os.write(self._handle, line)
+        if written != len(line):
+            os.ftruncate(self._handle, self.size)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        if fsync:
+            os.fdatasync(self._handle)
+        self.size += written
+        self._records += 1
+
+    def finish(self) -> None:
+        """Give the segment to the forwarder."""
+        try:
+            _finish(self._path, self._records)
+        finally:
+            os.close(self._handle)  # with it goes the lock: what could not be renamed is adopted later
+
+
+def _adopt_if_orphaned(path: Path) -> None:
+    try:
+        with path.open("rb") as stream:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if path.exists():  # its writer may have finished it between our two looks
+                _finish(path, _count_lines(path))
+    except (BlockingIOError, FileNotFoundError):
+        return  # somebody is writing it, or it has just been finished
+
+
+def _finish(path: Path, records: int) -> None:
+    path.rename(path.with_suffix(f".{records}{READY}"))
+
+
+def _count_lines(path: Path) -> int:
+    try:
+        return path.read_bytes().count(b"\n")
+    except FileNotFoundError:
+        return 0
+
+
+def _size(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return None

@@ -1,0 +1,98 @@
+"""Where a forecast is written down before it is answered: append-only segments on local disk, one writer each.
+
+One write(2) per record: what it accepted survives the death of the process; only a power cut needs `fsync`.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+
+from ratchet.serve.segments import Segment, measure
+
+logger = logging.getLogger(__name__)
+
+SEGMENT_BYTES: Final = 1 << 20
+SEGMENT_SECONDS: Final = 1.0
+MANY_SEGMENTS: Final = 100  # while this many wait, nobody takes them: segments then end by size alone
+
+
+class Spool:
+    """One worker's end of the log: `append` for request threads, `tick` for one thread in the background."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        max_bytes: int,
+        fsync: bool,
+        on_lost: Callable[[], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self._max_bytes = max_bytes
+        self._fsync = fsync
+        self._on_lost = on_lost
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._segment: Segment | None = None
+        self._room = max_bytes - measure(folder).size
+        self._lost = 0
+        self._trouble: OSError | None = None
+
+    def append(self, record: dict[str, Any]) -> bool:
+        """Write a record down; False if that was not possible, which is then counted. It waits for nobody."""
+        line = orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
+        with self._lock:
+            kept = len(line) <= self._room and self._write(line)
+            self._lost += not kept
+        if not kept:
+            self._on_lost()
+        return kept
+
+    def tick(self) -> None:
+        """Finish a segment that is due, measure the room that is left, and say aloud what was lost."""
+        depth = measure(self.folder)
+        with self._lock:
+            self._room = self._max_bytes - depth.size
+            if depth.segments < MANY_SEGMENTS and self._is_due():
+                self._finish()
+            lost, self._lost = self._lost, 0
+            trouble, self._trouble = self._trouble, None
+        if lost:
+            reason = trouble or f"{depth.size} of {self._max_bytes} bytes are taken"
+            logger.error("%d records are lost, the spool %s cannot take them: %s", lost, self.folder, reason)
+
+    def close(self) -> None:
+        """Finish the open segment. A worker that never gets here leaves it to be found by its free lock."""
+        with self._lock:
+            self._finish()
+
+    def _write(self, line: bytes) -> bool:
+        try:
+            if self._segment is None:
+                self._segment = Segment.create(self.folder, opened_at=self._clock())
+            self._segment.write(line, fsync=self._fsync)
+        except OSError as error:
+            self._trouble = error
+            return False
+        self._room -= len(line)
+        if self._segment.size >= SEGMENT_BYTES:
+            self._finish()
+        return True
+
+    def _is_due(self) -> bool:
+        return self._segment is not None and self._clock() - self._segment.opened_at >= SEGMENT_SECONDS
+
+    def _finish(self) -> None:
+        segment, self._segment = self._segment, None
+        if segment:
+            try:
+                segment.finish()
+            except OSError:
+                logger.exception("the spool %s: a segment could not be finished and waits to be adopted", self.folder)

@@ -1,0 +1,99 @@
+"""Environment to one frozen `Settings`. Built in `loop`, `inference/wsgi.py`, the dashboard and the stack; nothing happens on import."""
+
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Every setting, its default and what it is for: `.env.example` lists the same ones."""
+
+    model_config = SettingsConfigDict(env_file=".env", frozen=True, extra="ignore", env_ignore_empty=True)
+
+    # Where things are
+    data_home: Path = Field(default=Path(".ratchet"), description="all local state")
+    artifacts: str = Field(
+        default="", description="where releases are kept: a folder or s3://…; empty: DATA_HOME/artifacts"
+    )
+    bind: str = Field(default="127.0.0.1", description="address that every service listens on")
+
+    # Ports
+    router_port: int = Field(default=7000, description="nginx: predict and feedback go here")
+    production_port: int = Field(default=6001, description="inference, production track")
+    candidate_port: int = Field(default=6002, description="inference, candidate track")
+    airflow_port: int = Field(default=8080, description="Airflow UI and REST API")
+    mlflow_port: int = Field(default=5000, description="MLflow UI and API")
+    prometheus_port: int = Field(default=9090, description="Prometheus")
+    alertmanager_port: int = Field(default=9093, description="Alertmanager")
+    postgres_port: int = Field(default=5433, description="embedded PostgreSQL")
+
+    # Neighbours; empty: the embedded ones
+    database_url: SecretStr = Field(
+        default=SecretStr(""), description="database `ratchet`: postgresql://user:password@host:port/ratchet"
+    )
+    mlflow_tracking_uri: str = Field(default="", description="MLflow server")
+    prometheus_url: str = Field(default="", description="Prometheus")
+
+    # The loop
+    events: str = Field(
+        default="sample", description="where raw events come from: `sample`, or a folder of GH Archive hour files"
+    )
+    candidate_share: int = Field(
+        default=20,
+        ge=0,
+        le=50,
+        description="percent of clients on the candidate during an experiment: 0, 5, 10, 20 or 50",
+    )
+
+    # Serving
+    workloads: str = Field(default="github_activity", description="workloads to serve, separated by commas")
+    track: Literal["production", "candidate"] = Field(default="production", description="the track this process serves")
+    prediction_secret: SecretStr = Field(
+        default=SecretStr(""), description="signs prediction ids; the same on both tracks; `make up` makes one"
+    )
+    poll_seconds: float = Field(
+        default=2.0, gt=0, le=10, description="how often serving looks for a moved alias and changed keys"
+    )
+    web_workers: int = Field(default=1, ge=1, description="gunicorn workers per track")
+    web_threads: int = Field(default=4, ge=1, description="threads per worker")
+    log_spool_max_mb: int = Field(
+        default=512,
+        ge=1,
+        description="forecasts kept on disk while the database is away; beyond it they are counted as lost",
+    )
+    log_fsync: bool = Field(
+        default=False, description="fsync the spool: survives a power cut too, at the price of latency"
+    )
+
+    @classmethod
+    def load(cls) -> Self:
+        """Environment first, then `.env`, then what a running stack left for shells in its home."""
+        home = cls().home
+        return cls(_env_file=(home / "stack.env", ".env"))
+
+    @property
+    def home(self) -> Path:
+        """`data_home`, absolute."""
+        return self.data_home.expanduser().resolve()
+
+    @property
+    def artifact_root(self) -> str:
+        """Where releases are kept, as MLflow and the serving cache understand it."""
+        return self.artifacts or (self.home / "artifacts").as_uri()
+
+    @property
+    def database(self) -> str:
+        """The connection string of database `ratchet`."""
+        return self.database_url.get_secret_value()
+
+    @property
+    def tracking_uri(self) -> str:
+        """MLflow's address."""
+        return self.mlflow_tracking_uri or f"http://127.0.0.1:{self.mlflow_port}"
+
+    @property
+    def prometheus(self) -> str:
+        """Prometheus' address."""
+        return self.prometheus_url or f"http://127.0.0.1:{self.prometheus_port}"

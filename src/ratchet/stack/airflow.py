@@ -1,0 +1,85 @@
+"""Airflow as its users reach it: the REST API, with a token."""
+
+import json
+import time
+from dataclasses import dataclass, field
+from typing import Any
+from urllib import error, request
+
+from ratchet.contracts.errors import RatchetError
+
+
+@dataclass(slots=True)
+class Airflow:
+    """A client of one Airflow."""
+
+    address: str
+    password: str
+    user: str = "admin"
+    _token: str = field(default="", repr=False)
+
+    def knows(self, dag_id: str) -> bool:
+        """Whether the DAG has been read and saved."""
+        try:
+            self._call("GET", f"/api/v2/dags/{dag_id}")
+        except NotFoundError:
+            return False
+        return True
+
+    def unpause(self, dag_id: str) -> None:
+        """Let its schedule run."""
+        self._call("PATCH", f"/api/v2/dags/{dag_id}?update_mask=is_paused", {"is_paused": False})
+
+    def trigger(self, dag_id: str, conf: dict[str, Any] | None = None) -> str:
+        """Start a run now; its id."""
+        run = self._call("POST", f"/api/v2/dags/{dag_id}/dagRuns", {"logical_date": None, "conf": conf or {}})
+        return str(run["dag_run_id"])
+
+    def run_state(self, dag_id: str, run_id: str) -> str:
+        """`queued`, `running`, `success` or `failed`."""
+        return str(self._call("GET", f"/api/v2/dags/{dag_id}/dagRuns/{run_id}")["state"])
+
+    def failed_task(self, dag_id: str, run_id: str) -> str:
+        """The name of a run's first failed task, for the message that a person reads."""
+        tasks = self._call("GET", f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances")["task_instances"]
+        return next((str(task["task_id"]) for task in tasks if task["state"] == "failed"), "a task")
+
+    def wait(self, dag_id: str, run_id: str, *, timeout: float) -> None:
+        """Return when the run has succeeded; a `RatchetError` that says where to look if it has not."""
+        end = time.monotonic() + timeout
+        while (state := self.run_state(dag_id, run_id)) != "success":
+            where = f"{self.address}/dags/{dag_id}/runs/{run_id}"
+            if state == "failed":
+                raise RatchetError(f"DAG {dag_id} failed in {self.failed_task(dag_id, run_id)}: {where}")
+            if time.monotonic() > end:
+                raise RatchetError(f"DAG {dag_id} is still {state} after {timeout:.0f} s: {where}")
+            time.sleep(0.5)
+
+    def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:  # noqa: ANN401  # JSON
+        if not self._token:
+            self._token = self._send("POST", "/auth/token", {"username": self.user, "password": self.password})[
+                "access_token"
+            ]
+        return self._send(method, path, body)
+
+    def _send(self, method: str, path: str, body: dict[str, Any] | None) -> Any:  # noqa: ANN401  # JSON
+        headers = {
+            "Content-Type": "application/json",
+            **({"Authorization": f"Bearer {self._token}"} if self._token else {}),
+        }
+        data = json.dumps(body).encode() if body is not None else None
+        call = request.Request(self.address + path, data=data, headers=headers, method=method)  # noqa: S310  # our own address
+        try:
+            with request.urlopen(call, timeout=30) as answer:  # noqa: S310
+                return json.load(answer)
+        except error.HTTPError as refused:
+            detail = refused.read().decode(errors="replace")[:300]
+            if refused.code == 404:
+                raise NotFoundError(f"Airflow does not know {path}") from refused
+            raise RatchetError(f"Airflow answered {refused.code} to {method} {path}: {detail}") from refused
+        except OSError as away:
+            raise RatchetError(f"Airflow does not answer at {self.address}: {away}") from away
+
+
+class NotFoundError(RatchetError):
+    """Airflow does not know the DAG or the run."""

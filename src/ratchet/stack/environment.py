@@ -1,0 +1,80 @@
+"""What each process of the stack finds in its environment."""
+
+import os
+from collections.abc import Mapping
+
+from ratchet.settings import Settings
+from ratchet.stack.paths import ROOT, Home
+from ratchet.stack.postgres import Server
+from ratchet.stack.secrets import Secrets, write_closed
+
+MARK = "RATCHET_STACK"
+"""Names the home that a process belongs to, so that leftovers of a killed supervisor are found and nothing else is."""
+
+
+def shared(settings: Settings, secrets: Secrets, postgres: Server) -> dict[str, str]:
+    """The settings every Ratchet process reads, with the embedded neighbours filled in."""
+    ports = {name.upper(): str(value) for name, value in settings.model_dump().items() if name.endswith("_port")}
+    serving = (
+        "poll_seconds",
+        "web_workers",
+        "web_threads",
+        "log_spool_max_mb",
+        "log_fsync",
+        "workloads",
+        "events",
+        "candidate_share",
+        "bind",
+    )
+    return {
+        **ports,
+        **{name.upper(): str(getattr(settings, name)) for name in serving},
+        "DATA_HOME": str(settings.home),
+        "ARTIFACTS": settings.artifact_root,
+        "DATABASE_URL": postgres.uri("ratchet"),
+        "MLFLOW_TRACKING_URI": f"http://127.0.0.1:{settings.mlflow_port}",
+        "PROMETHEUS_URL": f"http://127.0.0.1:{settings.prometheus_port}",
+        "PREDICTION_SECRET": secrets.prediction_secret,
+    }
+
+
+def airflow(settings: Settings, secrets: Secrets, postgres: Server, home: Home) -> dict[str, str]:
+    """Airflow's own settings: LocalExecutor on the embedded PostgreSQL, one user, no examples, nothing sent home."""
+    address = f"http://127.0.0.1:{settings.airflow_port}"
+    return {
+        "AIRFLOW_HOME": str(home.airflow),
+        "AIRFLOW__API_AUTH__JWT_SECRET": secrets.airflow_jwt_secret,
+        "AIRFLOW__API__BASE_URL": address,
+        "AIRFLOW__API__HOST": settings.bind,
+        "AIRFLOW__API__PORT": str(settings.airflow_port),
+        "AIRFLOW__API__SECRET_KEY": secrets.airflow_secret_key,
+        "AIRFLOW__API__WORKERS": "1",
+        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{address}/execution/",
+        "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+        "AIRFLOW__CORE__FERNET_KEY": secrets.airflow_fernet_key,
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__PARALLELISM": "4",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home.airflow / "passwords.json"),
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin",
+        "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "30",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": postgres.uri("airflow", driver="postgresql+psycopg2"),
+        "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home.airflow / "logs"),
+        "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "1",
+        "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+    }
+
+
+def base(home: Home) -> dict[str, str]:
+    """What any program needs, and the mark that says whose it is. Nothing else of the caller's environment gets in."""
+    kept = {
+        name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR", "SSL_CERT_FILE") if name in os.environ
+    }
+    quiet = {"DO_NOT_TRACK": "true", "MLFLOW_DISABLE_TELEMETRY": "true", "PYTHONUNBUFFERED": "1"}
+    return {**kept, **quiet, MARK: str(home.folder)}
+
+
+def write(home: Home, values: Mapping[str, str]) -> None:
+    """Leave the environment where `ratchet …` in a shell and `Settings` find it."""
+    lines = [f"{name}='{value}'" for name, value in sorted(values.items())]
+    write_closed(home.environment, "\n".join(["# Written by `make up`. Yours go into .env.", *lines, ""]))

@@ -1,0 +1,134 @@
+"""The first turn of the loop, made by the real DAGs: ingest, a first release in production, a candidate on trial."""
+
+import json
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from typing import Any
+from urllib import error, request
+
+from ratchet import workloads
+from ratchet.contracts.errors import RatchetError
+from ratchet.contracts.workload import Workload
+from ratchet.stack.airflow import Airflow
+from ratchet.stack.health import answers, wait_for
+from ratchet.stack.paths import ROOT
+from ratchet.stack.progress import Progress
+from ratchet.stack.secrets import write_closed
+from ratchet.stack.services import Stack
+
+_DAG_SECONDS = 300
+_SWAP_SECONDS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The two API keys of this home, kept in a file that only its owner may read; the database has their digests."""
+
+    predict: str
+    operate: str
+    fresh: bool
+
+
+def airflow(stack: Stack) -> Airflow:
+    """A client of the stack's Airflow."""
+    return Airflow(address=f"http://127.0.0.1:{stack.settings.airflow_port}", password=stack.secrets.airflow_password)
+
+
+def keys(stack: Stack) -> Keys:
+    """The home's two API keys, made on the first run."""
+    path = stack.home.folder / "api-keys.json"
+    if path.exists():
+        return Keys(**json.loads(path.read_text()), fresh=False)
+    made = {
+        name: _add_key(stack, name, scopes) for name, scopes in (("predict", "predict"), ("operate", "predict,operate"))
+    }
+    write_closed(path, json.dumps(made))
+    return Keys(**made, fresh=True)
+
+
+def _add_key(stack: Stack, name: str, scopes: str) -> str:
+    command = [sys.executable, "-m", "ratchet", "keys", "add", name, "--scopes", scopes]
+    done = subprocess.run(command, cwd=ROOT, env=stack.shared_environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RatchetError(f"no API key could be made: {done.stderr.strip()}")
+    return done.stdout.strip().splitlines()[-1]
+
+
+def run(stack: Stack, progress: Progress) -> None:
+    """Ingest, train and register through Airflow until a release answers on each track."""
+    client, workload = airflow(stack), first_workload(stack)
+    ingest, train, evaluate = (workload.dag_id(kind) for kind in ("ingest", "train_candidate", "evaluate_ab"))
+    with progress.step("Airflow reads dags/"):
+        read = [ingest, train, evaluate]
+        wait_for(
+            "the DAGs",
+            lambda: all(map(client.knows, read)),
+            timeout=_DAG_SECONDS,
+            look="`make logs S=airflow-dag-processor`",
+        )
+    _turn(client, progress, ingest, "the events become bronze, silver and gold")
+    _turn(client, progress, train, "a first, simple release goes into production: BO1", reason="first release")
+    wait_for_forecast(stack, progress)
+    _turn(client, progress, train, "the first candidate goes on trial: CO1", reason="first candidate")
+    with progress.step("CO1 answers on the candidate track"):
+        ready = f"http://127.0.0.1:{stack.settings.candidate_port}/api/ready"
+        wait_for(
+            "the candidate track",
+            lambda: answers(ready),
+            timeout=_SWAP_SECONDS,
+            look="`make logs S=inference-candidate`",
+        )
+    client.unpause(evaluate)
+
+
+def _turn(client: Airflow, progress: Progress, dag_id: str, what: str, **conf: Any) -> None:  # noqa: ANN401  # a DAG's own parameters
+    with progress.step(f"Airflow runs {dag_id}: {what}"):
+        client.unpause(dag_id)
+        client.wait(dag_id, client.trigger(dag_id, conf), timeout=_DAG_SECONDS)
+
+
+def wait_for_forecast(stack: Stack, progress: Progress) -> None:
+    """Return when the router has answered a forecast."""
+    with progress.step("first forecast through the router"):
+        key = keys(stack).predict
+        wait_for(
+            "a forecast",
+            lambda: forecast(stack, key) is not None,
+            timeout=_SWAP_SECONDS,
+            look="`make logs S=inference-production`",
+        )
+
+
+def first_workload(stack: Stack) -> Workload:
+    """The workload that examples are about: the first of the setting WORKLOADS."""
+    return workloads.find(stack.settings.workloads.split(",")[0])
+
+
+def example(stack: Stack) -> tuple[str, dict[str, Any]]:
+    """The path and body of a request that a newcomer can send: the sample's first series."""
+    workload = first_workload(stack)
+    with workload.sample_actuals.open() as lines:
+        columns = next(lines).strip().split(",")
+        first = dict(zip(columns, next(lines).strip().split(","), strict=True))
+    return f"/api/{workload.name}/predict", {
+        workload.id_name: first["unique_id"],
+        "target": first["target"],
+        "horizon": 4,
+    }
+
+
+def forecast(stack: Stack, key: str) -> dict[str, Any] | None:
+    """The answer to the example request through the router, or None while there is none."""
+    path, body = example(stack)
+    headers = {"Content-Type": "application/json", "X-API-Key": key}
+    address = f"http://127.0.0.1:{stack.settings.router_port}{path}"
+    call = request.Request(address, data=json.dumps(body).encode(), headers=headers, method="POST")  # our own address
+    try:
+        with request.urlopen(call, timeout=5) as answer:  # noqa: S310
+            result: dict[str, Any] = json.load(answer)
+            return result
+    except (error.URLError, OSError):
+        time.sleep(0.2)
+        return None

@@ -1,0 +1,34 @@
+"""Whether a service can be used now."""
+
+import time
+from collections.abc import Callable
+from urllib import error, request
+
+from ratchet.contracts.errors import RatchetError
+from ratchet.stack.services import Service
+
+
+def answers(address: str, *, timeout: float = 2.0) -> bool:
+    """Whether the address answers with a success."""
+    try:
+        with request.urlopen(address, timeout=timeout) as answer:  # noqa: S310  # our own addresses
+            return bool(answer.status < 300)
+    except (error.URLError, OSError):
+        return False
+
+
+def wait_for(what: str, check: Callable[[], bool], *, timeout: float, look: str) -> None:
+    """Return once `check` holds; a `RatchetError` that says where to look after `timeout` seconds."""
+    end = time.monotonic() + timeout
+    while not check():
+        if time.monotonic() > end:
+            raise RatchetError(f"{what} was not ready within {timeout:.0f} s; see {look}")
+        time.sleep(0.25)
+
+
+def wait_for_service(service: Service, *, timeout: float) -> None:
+    """Return once the service's health address answers."""
+    if service.health is not None:
+        wait_for(
+            service.name, lambda: answers(str(service.health)), timeout=timeout, look=f"`make logs S={service.name}`"
+        )

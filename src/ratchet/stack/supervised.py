@@ -1,0 +1,187 @@
+"""supervisord: its configuration, and talking to it while it runs."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from xmlrpc.client import Fault, ServerProxy
+
+import psutil
+from supervisor.xmlrpc import SupervisorTransport
+
+from ratchet.contracts.errors import RatchetError
+from ratchet.stack.environment import MARK
+from ratchet.stack.paths import ROOT, Home
+from ratchet.stack.secrets import write_closed
+from ratchet.stack.services import Service
+
+_AT_ONCE, _AND_WAIT = False, True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessState:
+    """One supervised process as supervisor sees it."""
+
+    name: str
+    state: str
+    description: str
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Supervisor:
+    """The supervisor of one home."""
+
+    home: Home
+
+    @property
+    def _socket(self) -> Path:
+        return self.home.run / "supervisor.sock"
+
+    def is_running(self) -> bool:
+        """Whether it answers on its socket."""
+        if not self._socket.exists():
+            return False
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.settimeout(2)
+            try:
+                probe.connect(str(self._socket))
+            except OSError:
+                return False
+        return True
+
+    def configure(self, services: Sequence[Service]) -> None:
+        """Write its configuration. Nothing starts by itself: `make up` starts each part when what it needs is there."""
+        write_closed(
+            self.home.run / "supervisord.conf",
+            "\n\n".join([self._head(), *(self._section(service) for service in services)]) + "\n",
+        )
+
+    def start_daemon(self) -> None:
+        """Start it in the background; a `RatchetError` with its own words if it does not come up."""
+        command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(self.home.run / "supervisord.conf")]
+        done = subprocess.run(
+            command,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, MARK: str(self.home.folder)},
+        )
+        if done.returncode:
+            raise RatchetError(f"supervisord did not start: {(done.stderr or done.stdout).strip()}")
+        end = time.monotonic() + 10
+        while not self.is_running():
+            if time.monotonic() > end:
+                raise RatchetError(f"supervisord did not answer; see {self.home.logs / 'supervisord.log'}")
+            time.sleep(0.1)
+
+    def start(self, name: str) -> None:
+        """Start a process; one that runs already is left alone."""
+        try:
+            self._rpc().startProcess(name, _AT_ONCE)
+        except Fault as fault:
+            if "ALREADY_STARTED" not in fault.faultString:
+                raise RatchetError(f"{name} did not start: {fault.faultString}; see `make logs S={name}`") from fault
+
+    def restart(self, name: str) -> None:
+        """Stop a process, wait, start it again."""
+        try:
+            self._rpc().stopProcess(name, _AND_WAIT)
+        except Fault as fault:
+            if "NOT_RUNNING" not in fault.faultString:
+                raise RatchetError(f"no service is called {name}") from fault
+        self._rpc().startProcess(name, _AT_ONCE)
+
+    def states(self) -> list[ProcessState]:
+        """Every process, in the order of the configuration."""
+        rows: list[dict[str, Any]] = self._rpc().getAllProcessInfo()
+        return [
+            ProcessState(name=row["name"], state=row["statename"], description=row["description"], pid=row["pid"])
+            for row in rows
+        ]
+
+    def shut_down(self, *, timeout: float = 60) -> None:
+        """Stop everything and return when nothing of this home runs any more, leftovers of a killed supervisor included."""
+        if self.is_running():
+            self._rpc().shutdown()
+        end = time.monotonic() + timeout
+        while self.leftovers(supervised=True) and time.monotonic() < end and self._socket.exists():
+            time.sleep(0.2)
+        self.stop_leftovers()
+
+    def leftovers(self, *, supervised: bool = False) -> list[psutil.Process]:
+        """Processes that carry this home's mark; those of a running supervisor only if `supervised`."""
+        if self.is_running() and not supervised:
+            own = _own_line()
+        return [
+            found for found in psutil.process_iter() if _mark(found) == str(self.home.folder) and found.pid not in own
+        ]
+
+    def stop_leftovers(self) -> int:
+        """Stop what a killed supervisor left behind; how many there were."""
+        found = self.leftovers()
+        for process in found:
+            _signal(process, kill=False)
+        _, alive = psutil.wait_procs(found, timeout=10)
+        for process in alive:
+            _signal(process, kill=True)
+        psutil.wait_procs(alive, timeout=5)
+        return len(found)
+
+    def _rpc(self) -> Any:  # noqa: ANN401  # supervisor's XML-RPC has no types
+        transport = SupervisorTransport(None, None, f"unix://{self._socket}")
+        return ServerProxy("http://127.0.0.1", transport=transport).supervisor
+
+    def _head(self) -> str:
+        user = "user=root\n" if os.geteuid() == 0 else ""
+        return (
+            f"[supervisord]\n{user}logfile={self.home.logs / 'supervisord.log'}\npidfile={self.home.run / 'supervisord.pid'}\n"
+            f"childlogdir={self.home.logs}\nminfds=4096\n\n"
+            f"[unix_http_server]\nfile={self._socket}\nchmod=0700\n\n"
+            "[rpcinterface:supervisor]\nsupervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface"
+        )
+
+    def _section(self, service: Service) -> str:
+        variables = ",".join(f'{name}="{_escape(value)}"' for name, value in service.environment.items())
+        command = " ".join(f"'{_escape(part)}'" for part in service.command)
+        return (
+            f"[program:{service.name}]\ncommand={command}\nenvironment={variables}\ndirectory={ROOT}\nautostart=false\nautorestart=true\n"
+            f"startsecs=2\nstartretries=20\nstopsignal={service.stop_signal}\nstopwaitsecs=20\nstopasgroup={_group(service)}\nkillasgroup=true\n"
+            f"redirect_stderr=true\nstdout_logfile={self.home.logs / service.name}.log\nstdout_logfile_maxbytes=10MB\nstdout_logfile_backups=2"
+        )
+
+
+def _group(service: Service) -> str:
+    """A signal to the whole group suits process trees; PostgreSQL and nginx stop their own children in order."""
+    return "false" if service.name in ("postgres", "router") or service.name.startswith("inference") else "true"
+
+
+def _escape(value: str) -> str:
+    return value.replace("%", "%%").replace('"', '\\"')
+
+
+def _mark(process: psutil.Process) -> str | None:
+    try:
+        mark: str | None = process.environ().get(MARK)
+    except (psutil.Error, OSError):
+        return None
+    return mark
+
+
+def _own_line() -> set[int]:
+    """This process and those that started it: `make up` inside a marked shell must not stop itself."""
+    own = psutil.Process()
+    return {own.pid, *(parent.pid for parent in own.parents())}
+
+
+def _signal(process: psutil.Process, *, kill: bool) -> None:
+    try:
+        process.kill() if kill else process.terminate()
+    except psutil.Error:
+        return

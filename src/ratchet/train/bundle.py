@@ -1,0 +1,125 @@
+"""Write a release: a whole folder or nothing, and the same bytes for the same content."""
+
+import json
+import shutil
+import tempfile
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ratchet.contracts.errors import ReleaseError
+from ratchet.contracts.release import (
+    CARD,
+    FAMILY,
+    ISSUE,
+    KEYS,
+    NAME_OFFSETS,
+    NAMES,
+    SCORES,
+    STATISTICS,
+    Card,
+    file_digest,
+    issue_folder,
+    series_key,
+    split_name,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """What goes into a release, series by series in one order; `card` still lacks its checksums."""
+
+    card: Card
+    names: tuple[str, ...]
+    family: NDArray[np.intp]
+    """Index into the card's families, in the order of their names."""
+    forecasts: dict[str, NDArray[np.float64]]
+    first_week: date
+    series: list[dict[str, Any]]
+
+
+def find(folder: Path) -> Card | None:
+    """Read the card of a release that is there with every file as its checksum says; None otherwise."""
+    try:
+        card = Card.from_json((folder / CARD).read_bytes())
+        sound = bool(card.checksums) and all(
+            file_digest(folder / name) == digest for name, digest in card.checksums.items()
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return card if sound else None
+
+
+def write(content: Content, folder: Path) -> Card:
+    """Write the release and return its card with checksums. What was there and does not verify is replaced."""
+    keys = _keys(content.names)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    try:
+        draft.chmod(0o755)  # mkdtemp keeps others out; serving may run as another user
+        order = np.argsort(keys, kind="stable")
+        _write_series(content, draft, keys=keys, order=order)
+        _write_issue(content, draft / issue_folder(1), order=order)
+        (draft / SCORES).write_text(json.dumps(content.series, indent=1, sort_keys=True) + "\n")
+        card = replace(content.card, checksums=_checksums(draft))
+        (draft / CARD).write_text(card.to_json())
+        return _publish(draft, folder, card)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _keys(names: tuple[str, ...]) -> NDArray[np.uint64]:
+    keys = np.array([series_key(*split_name(name)) for name in names], dtype=np.uint64)
+    unique, counts = np.unique(keys, return_counts=True)
+    if (counts > 1).any():
+        twins = [name for name, key in zip(names, keys, strict=True) if key in unique[counts > 1]]
+        raise ReleaseError(f"series share a key and could not be told apart: {twins}")
+    return keys
+
+
+def _write_series(content: Content, draft: Path, *, keys: NDArray[np.uint64], order: NDArray[np.intp]) -> None:
+    encoded = [content.names[row].encode() for row in order]
+    (draft / KEYS).parent.mkdir()
+    np.save(draft / KEYS, keys[order])
+    # One offset more than there are names: name i is names.bin[offsets[i]:offsets[i + 1]].
+    np.save(draft / NAME_OFFSETS, np.cumsum([0, *(len(name) for name in encoded)]).astype(np.uint64))
+    (draft / NAMES).write_bytes(b"".join(encoded))
+    np.save(draft / FAMILY, content.family[order].astype(np.uint8))
+
+
+def _write_issue(content: Content, folder: Path, *, order: NDArray[np.intp]) -> None:
+    folder.mkdir(parents=True)
+    issue = {
+        "data_hour": content.card.data_hour.isoformat(),
+        "first_week": content.first_week.isoformat(),
+        "horizon": content.card.horizon,
+    }
+    (folder / ISSUE).write_text(json.dumps(issue, indent=1, sort_keys=True) + "\n")
+    for statistic in STATISTICS:
+        np.save(
+            folder / f"{statistic}.npy", np.ascontiguousarray(content.forecasts[statistic][order], dtype=np.float32)
+        )
+
+
+def _checksums(draft: Path) -> dict[str, str]:
+    files = sorted(path for path in draft.rglob("*") if path.is_file())
+    return {path.relative_to(draft).as_posix(): file_digest(path) for path in files}
+
+
+def _publish(draft: Path, folder: Path, card: Card) -> Card:
+    try:
+        draft.rename(folder)
+    except OSError:
+        if not folder.exists():
+            raise
+        if there := find(folder):
+            return there  # another process wrote the same release meanwhile
+        spoilt = draft.with_name(f"{draft.name}.spoilt")
+        folder.rename(spoilt)
+        draft.rename(folder)
+        shutil.rmtree(spoilt, ignore_errors=True)
+    return card

@@ -1,0 +1,137 @@
+"""Gold as a panel: the series that can be trained on, and a reason for each that cannot."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ratchet.contracts.errors import DataError
+from ratchet.contracts.frames import SERIES_COLUMNS
+from ratchet.contracts.release import series_name, split_name
+
+Floats = NDArray[np.float64]
+
+MIN_WEEKS = 4
+MAX_COUNT = 1e12
+WEEK = pd.Timedelta(7, "D")
+_SUNDAY = 6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Panel:
+    """Series that end in the same week. `values` is [series, week], NaN before a series' first week, never after it."""
+
+    names: tuple[str, ...]
+    weeks: pd.DatetimeIndex
+    values: Floats
+
+    def until(self, weeks: int) -> Self:
+        """Go back to the panel as it was after its first `weeks` weeks: nothing later is in it."""
+        return type(self)(names=self.names, weeks=self.weeks[:weeks], values=self.values[:, :weeks])
+
+    def only(self, rows: NDArray[np.intp]) -> Self:
+        """Keep some of its series."""
+        names = tuple(self.names[row] for row in rows)
+        return type(self)(names=names, weeks=self.weeks, values=self.values[rows])
+
+    def ages(self) -> NDArray[np.intp]:
+        """Count the weeks of each series."""
+        return np.asarray(np.isfinite(self.values).sum(axis=1))
+
+    def long(self) -> pd.DataFrame:
+        """Say the same as `unique_id, ds, y`, one id per series name."""
+        series, week = np.nonzero(np.isfinite(self.values))
+        ids = np.array(self.names, dtype=object)[series]
+        return pd.DataFrame({"unique_id": ids, "ds": self.weeks[week], "y": self.values[series, week]})
+
+    def digest(self) -> str:
+        """Hash every name, week and value: equal panels have equal digests on every machine."""
+        digest = hashlib.blake2b("\n".join(self.names).encode(), digest_size=16)
+        digest.update(self.weeks.to_numpy(dtype="datetime64[s]").astype("<i8").tobytes())
+        digest.update(np.ascontiguousarray(self.values, dtype="<f8").tobytes())
+        return digest.hexdigest()
+
+
+def accept(history: pd.DataFrame, *, targets: Sequence[str], data_hour: datetime) -> tuple[Panel, dict[str, str]]:
+    """Tell what can be trained on as of the data hour, and why the rest cannot: series name to reason.
+
+    Weeks that end after the data hour's day are not known yet and are left out. `DataError` only if no series is left.
+    """
+    frame = _as_of(history, data_hour)
+    series = {str(name): group for name, group in frame.groupby("name", sort=True)}
+    common = _common_last_week(series)
+    faults = {name: _fault(name, group, targets=targets, common=common) for name, group in series.items()}
+    rejected = {name: fault for name, fault in faults.items() if fault}
+    accepted = {name: group for name, group in series.items() if name not in rejected}
+    if not accepted:
+        reasons = "; ".join(sorted(set(rejected.values()))) or "no week is complete by the data hour"
+        raise DataError(f"no series can be trained on: {reasons}")
+    return _panel(accepted), rejected
+
+
+def _as_of(history: pd.DataFrame, data_hour: datetime) -> pd.DataFrame:
+    missing = [column for column in SERIES_COLUMNS if column not in history.columns]
+    if missing:
+        raise DataError(f"history: columns missing: {', '.join(missing)}")
+    if not pd.api.types.is_datetime64_any_dtype(history["ds"]):
+        raise DataError("history: ds must be a date")
+    ids, targets = history["unique_id"].fillna("").astype(str), history["target"].fillna("").astype(str)
+    frame = pd.DataFrame(
+        {
+            "name": [series_name(unique_id, target) for unique_id, target in zip(ids, targets, strict=True)],
+            "ds": history["ds"].dt.tz_localize(None).astype("datetime64[ns]").to_numpy(),
+            "y": pd.to_numeric(history["y"], errors="coerce").to_numpy(dtype=float, na_value=np.nan),
+        }
+    )
+    known = frame[~(frame["ds"] > pd.Timestamp(data_hour.astimezone(UTC).date()))]
+    return known.sort_values(["name", "ds"], kind="stable")
+
+
+def _common_last_week(series: dict[str, pd.DataFrame]) -> pd.Timestamp:
+    """Find the last week that most series share; the latest one of equals."""
+    lasts = pd.Series([group["ds"].iloc[-1] for group in series.values()], dtype="datetime64[ns]").value_counts()
+    return pd.Timestamp(lasts[lasts == lasts.max()].index.max())
+
+
+def _fault(name: str, group: pd.DataFrame, *, targets: Sequence[str], common: pd.Timestamp) -> str | None:
+    unique_id, target = split_name(name)
+    if not unique_id or not unique_id.isprintable():
+        return "it has no usable name"
+    if target not in targets:
+        return f"no such target: {target!r}"
+    return _fault_in_weeks(group["ds"], common) or _fault_in_values(group["y"].to_numpy())
+
+
+def _fault_in_weeks(ds: "pd.Series[pd.Timestamp]", common: pd.Timestamp) -> str | None:
+    if ds.isna().any():
+        return "a row has no week"
+    if ds.duplicated().any():
+        return "more than one row for the same week"
+    if (ds.dt.dayofweek != _SUNDAY).any() or (ds != ds.dt.normalize()).any():
+        return "a week does not end on Sunday"
+    if (ds.diff().iloc[1:] != WEEK).any():
+        return "weeks are missing"
+    if ds.iloc[-1] != common:
+        return f"its last week is {ds.iloc[-1]:%Y-%m-%d}, not {common:%Y-%m-%d} as of most series"
+    return f"shorter than {MIN_WEEKS} weeks" if len(ds) < MIN_WEEKS else None
+
+
+def _fault_in_values(y: Floats) -> str | None:
+    if not np.isfinite(y).all():
+        return "y is not a number in every row"
+    if (y < 0).any():
+        return "y is negative in a row"
+    return "y is beyond any plausible count" if (y > MAX_COUNT).any() else None
+
+
+def _panel(series: dict[str, pd.DataFrame]) -> Panel:
+    longest = max(series.values(), key=len)
+    values = np.full((len(series), len(longest)), np.nan)
+    for row, group in enumerate(series.values()):
+        values[row, len(longest) - len(group) :] = group["y"]
+    return Panel(names=tuple(series), weeks=pd.DatetimeIndex(longest["ds"]), values=values)

@@ -1,0 +1,69 @@
+"""Fixtures that any test may ask for. What a test needs running is in the fixture's name."""
+
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ratchet.migrations import migrate
+from ratchet.settings import Settings
+from ratchet.stack import postgres as embedded
+from ratchet.stack import secrets
+from ratchet.stack.paths import Home
+from ratchet.stack.ports import free_port
+from ratchet.stack.services import Stack
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real data samples; a test that needs it skips where it is absent."""
+    folder = SHARED / "data"
+    if not folder.is_dir():
+        pytest.skip("real data samples (../shared/data) are not on this machine")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[embedded.Server]:
+    """A real embedded PostgreSQL on a free port, gone when the session ends."""
+    home = tmp_path_factory.mktemp("postgres")
+    server = embedded.Server(home=home, port=free_port(), password="test-password")
+    server.initialise()
+    process = subprocess.Popen(server.command(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    server.wait_until_ready(timeout=20)
+    yield server
+    process.send_signal(signal.SIGINT)
+    process.wait(timeout=20)
+
+
+@pytest.fixture(scope="session")
+def postgres(postgres_server: embedded.Server) -> str:
+    """The connection URI of a fresh, fully migrated `ratchet` database."""
+    postgres_server.create_database("ratchet")
+    uri = postgres_server.uri("ratchet")
+    migrate(uri)
+    return uri
+
+
+@pytest.fixture(scope="session")
+def make_stack(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Stack]:
+    """Makes embedded stacks on free ports in temporary homes; nothing is started."""
+
+    def make(*, postgres_port: int = 0, postgres_password: str = "", **settings: object) -> Stack:
+        home = Home(tmp_path_factory.mktemp("home"))
+        home.prepare()
+        ports = {name: free_port() for name in Settings.model_fields if name.endswith("_port")}
+        if postgres_port:
+            ports["postgres_port"] = postgres_port
+        known = secrets.load(home.secrets)
+        if postgres_password:
+            known = replace(known, postgres_password=postgres_password)
+        values = {**ports, "data_home": home.folder, **settings}
+        return Stack(settings=Settings(_env_file=None, **values), secrets=known, home=home)
+
+    return make

@@ -1,0 +1,76 @@
+"""The DAGs: that they load, what they promise, and that each of them really runs."""
+
+import json
+
+import pytest
+
+EXPECTED = {
+    "ingest_github": ("ingest_github.py", ["announce", "build_gold", "land"]),
+    "train_candidate": ("train_candidate.py", ["register", "train"]),
+    "evaluate_ab": ("evaluate_ab.py", ["act", "ask_for_another", "decide", "observe", "rolled_back"]),
+}
+
+
+@pytest.fixture(scope="module")
+def loaded(run_dag):
+    return run_dag()
+
+
+def test_every_file_loads_without_an_error(loaded):
+    assert loaded["import_errors"] == {}
+
+
+def test_these_dags_and_no_others_are_there(loaded):
+    assert {dag_id: (dag["file"], dag["tasks"]) for dag_id, dag in loaded["dags"].items()} == EXPECTED
+
+
+@pytest.mark.parametrize("dag_id", EXPECTED)
+def test_catchup_retries_and_one_run_at_a_time_are_set_on_purpose(loaded, dag_id):
+    dag = loaded["dags"][dag_id]
+    assert (dag["catchup"], dag["max_active_runs"]) == (False, 1)
+    assert min(dag["retries"]) >= 1
+
+
+@pytest.mark.parametrize("dag_id", EXPECTED)
+def test_each_dag_explains_itself_in_the_ui(loaded, dag_id):
+    assert loaded["dags"][dag_id]["doc"]
+
+
+@pytest.mark.stack
+@pytest.mark.slow
+def test_the_dags_turn_the_loop_on_a_real_metadata_database(run_dag, mlflow_address):
+    """Ingest, a first release, a candidate, a look without metrics: each DAG by `dag.test()`."""
+    with_mlflow = {"MLFLOW_TRACKING_URI": mlflow_address, "PROMETHEUS_URL": "http://127.0.0.1:9"}
+
+    ingested = run_dag("ingest_github", "{}", **with_mlflow)
+    assert ingested["run"] == {
+        "state": "success",
+        "tasks": {"land": "success", "build_gold": "success", "announce": "success"},
+    }
+
+    first = run_dag("train_candidate", json.dumps({"reason": "a test"}), **with_mlflow)
+    assert first["run"]["state"] == "success"
+    assert "'state': 'production'" in first["log"]
+
+    second = run_dag("train_candidate", json.dumps({"recipe": ["ets", "theta"]}), **with_mlflow)
+    assert second["run"]["state"] == "success"
+    assert "'name': 'CO1', 'state': 'trial'" in second["log"]
+
+    again = run_dag("ingest_github", "{}", **with_mlflow)
+    assert again["run"]["tasks"]["announce"] == "skipped"
+
+    looked = run_dag("evaluate_ab", "{}", **with_mlflow)
+    assert looked["run"]["tasks"] == {
+        "observe": "success",
+        "decide": "success",
+        "act": "success",
+        "rolled_back": "success",
+        "ask_for_another": "skipped",
+    }
+    assert "verdict: hold" in looked["log"]
+
+
+@pytest.mark.stack
+def test_a_form_with_an_unknown_family_is_refused(run_dag):
+    with pytest.raises(AssertionError, match="recipe"):
+        run_dag("train_candidate", json.dumps({"recipe": ["crystal_ball"]}))

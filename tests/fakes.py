@@ -1,0 +1,322 @@
+"""Hand-written fakes, one per port. Each passes the same contract suite as the real adapter: so it stays honest."""
+
+import math
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+
+from ratchet.contracts.errors import JournalError, MetricsError, RegistryError
+from ratchet.contracts.policy import Decision, Evidence
+from ratchet.contracts.ports import DecisionRow, Experiment, Ratings, Release, Track
+from ratchet.contracts.release import (
+    CARD,
+    FAMILY,
+    ISSUE,
+    KEYS,
+    NAME_OFFSETS,
+    NAMES,
+    SCORES,
+    STATISTICS,
+    Card,
+    file_digest,
+    issue_folder,
+    series_key,
+    series_name,
+)
+from ratchet.register.folder import check_folder
+
+
+def write_release(folder: Path, *, workload: str, release_id: str, data_hour: datetime, weeks: int = 3) -> Card:
+    """Write a small but complete release: series `a` and `b`, targets `x` and `y`, every number different."""
+    series = sorted(
+        (series_key(unique_id, target), series_name(unique_id, target)) for unique_id in "ab" for target in "xy"
+    )
+    names = [name.encode() for _, name in series]
+    arrays = {
+        KEYS: np.array([key for key, _ in series], dtype=np.uint64),
+        NAME_OFFSETS: np.cumsum([0, *map(len, names)], dtype=np.uint64),
+        FAMILY: np.zeros(len(series), dtype=np.uint8),
+    }
+    for number, statistic in enumerate(STATISTICS):
+        rows = np.arange(len(series) * weeks, dtype=np.float32).reshape(len(series), weeks)
+        arrays[f"{issue_folder(1)}/{statistic}.npy"] = rows + np.float32(100 * number + 0.1)
+    for name, array in arrays.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        np.save(folder / name, array)
+    (folder / NAMES).write_bytes(b"".join(names))
+    (folder / SCORES).write_text("{}\n")
+    (folder / issue_folder(1) / ISSUE).write_text(f'{{"data_hour": "{data_hour.isoformat()}"}}\n')
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    card = Card(
+        release_id=release_id,
+        workload=workload,
+        id_name="thing",
+        targets=("x", "y"),
+        horizon=weeks,
+        data_hour=data_hour,
+        code_version="1.2.3",
+        recipe=("seasonal_naive", "theta"),
+        series=len(series),
+        synthetic=True,
+        families={"theta": 3, "seasonal_naive": 1},
+        scores={"theta": {"mase": 0.8}, "overall": {"mase": 0.9, "smape": math.nan}},
+        coverage={"80": 0.79},
+        checksums={str(path.relative_to(folder)): file_digest(path) for path in files},
+    )
+    (folder / CARD).write_text(card.to_json())
+    return card
+
+
+class FakeRegistry:
+    """`Registry` in memory: releases stay where they were made."""
+
+    def __init__(self) -> None:
+        self._releases: dict[tuple[str, int], Release] = {}
+        self._aliases: dict[tuple[str, Track], int] = {}
+        self.away = False
+
+    def live(self, workload: str, track: Track) -> Release | None:
+        self._require()
+        version = self._aliases.get((workload, track))
+        return None if version is None else self._releases[workload, version]
+
+    def add(self, folder: Path, card: Card) -> Release:
+        self._require()
+        check_folder(folder, card)
+        known = self.releases(card.workload)
+        for release in known:
+            if release.release_id == card.release_id:
+                return release
+        release = Release(
+            workload=card.workload, version=len(known) + 1, release_id=card.release_id, location=folder.as_uri()
+        )
+        return self._keep(release)
+
+    def releases(self, workload: str) -> list[Release]:
+        self._require()
+        return [release for (name, _), release in sorted(self._releases.items()) if name == workload]
+
+    def name_candidate(self, release: Release) -> Release:
+        fresh = self._fresh(release)
+        taken = [int(other.candidate_of[2:]) for other in self.releases(release.workload) if other.candidate_of]
+        return self._keep(replace(fresh, candidate_of=fresh.candidate_of or f"CO{max(taken, default=0) + 1}"))
+
+    def name_best(self, release: Release) -> Release:
+        fresh = self._fresh(release)
+        taken = [int(other.best_of[2:]) for other in self.releases(release.workload) if other.best_of]
+        return self._keep(replace(fresh, best_of=fresh.best_of or f"BO{max(taken, default=0) + 1}"))
+
+    def mark(self, release: Release, state: str) -> Release:
+        return self._keep(replace(self._fresh(release), state=state))
+
+    def point(self, workload: str, track: Track, release: Release | None) -> None:
+        self._require()
+        if release is None:
+            self._aliases.pop((workload, track), None)
+            return
+        self._aliases[workload, track] = self._fresh(release).version
+
+    def _fresh(self, release: Release) -> Release:
+        self._require()
+        if (release.workload, release.version) not in self._releases:
+            raise RegistryError(f"no version {release.version} of {release.workload}")
+        return self._releases[release.workload, release.version]
+
+    def _keep(self, release: Release) -> Release:
+        self._releases[release.workload, release.version] = release
+        return release
+
+    def _require(self) -> None:
+        if self.away:
+            raise RegistryError("the registry is away")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FakeAnswer:
+    """One answered forecast, as the serving metrics would have counted it."""
+
+    workload: str
+    track: Track
+    release: str
+    at: datetime
+    status: int = 200
+    seconds: float = 0.01
+
+
+class FakeLiveMetrics:
+    """`LiveMetrics` from a list of answers; set `away` to have it raise."""
+
+    def __init__(self, answers: Iterable[FakeAnswer] = ()) -> None:
+        self.answers = list(answers)
+        self.away = False
+
+    def requests(self, workload: str, track: Track, release: str, *, since: datetime, until: datetime) -> int | None:
+        seen = self._seen(workload, track, release, until)
+        return sum(answer.at >= since for answer in seen) if seen else None
+
+    def errors(self, workload: str, track: Track, release: str, *, since: datetime, until: datetime) -> int | None:
+        seen = self._seen(workload, track, release, until)
+        return sum(answer.at >= since and answer.status >= 500 for answer in seen) if seen else None
+
+    def latency_ms(
+        self, workload: str, track: Track, release: str, *, since: datetime, until: datetime
+    ) -> float | None:
+        seen = self._seen(workload, track, release, until)
+        seconds = [answer.seconds for answer in seen if answer.at >= since]
+        return 1000 * sum(seconds) / len(seconds) if seconds else None
+
+    def _seen(self, workload: str, track: Track, release: str, until: datetime) -> list[FakeAnswer]:
+        if self.away:
+            raise MetricsError("the live metrics are away")
+        key = (workload, track, release)
+        return [a for a in self.answers if (a.workload, a.track, a.release) == key and a.at < until]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FakeRating:
+    """One rating of one forecast."""
+
+    workload: str
+    release_id: str
+    value: float
+    forecast_at: datetime
+    at: datetime
+
+
+class FakeFeedback:
+    """`Feedback` from a list of ratings; set `away` to have it raise."""
+
+    def __init__(self, given: Iterable[FakeRating] = ()) -> None:
+        self.given = list(given)
+        self.away = False
+
+    def ratings(self, workload: str, release_id: str, *, since: datetime, until: datetime) -> Ratings:
+        if self.away:
+            raise MetricsError("feedback is away")
+        values = [
+            rating.value
+            for rating in self.given
+            if (rating.workload, rating.release_id) == (workload, release_id)
+            and since <= rating.at < until
+            and since <= rating.forecast_at < until
+        ]
+        return Ratings(count=len(values), mean=sum(values) / len(values) if values else None)
+
+
+class FakeJournal:
+    """`Journal` in memory."""
+
+    def __init__(self) -> None:
+        self._experiments: dict[int, Experiment] = {}
+        self._evidence: dict[tuple[int, datetime], Evidence] = {}
+        self._decisions: dict[tuple[int, datetime], DecisionRow] = {}
+        self._locks: dict[str, threading.Lock] = {}
+
+    def open_experiment(self, workload: str, *, production: str, candidate: str, at: datetime) -> Experiment:
+        for known in self._experiments.values():
+            if (known.workload, known.production, known.candidate) == (workload, production, candidate):
+                if known.ended_at:
+                    raise JournalError(f"experiment {known.experiment_id} of these releases ended: {known.verdict}")
+                return known
+        if still_open := self.current(workload):
+            raise JournalError(f"experiment {still_open.experiment_id} of {workload} is still open with other releases")
+        number = len(self._experiments) + 1
+        self._experiments[number] = Experiment(
+            experiment_id=number, workload=workload, production=production, candidate=candidate, started_at=at
+        )
+        return self._experiments[number]
+
+    def current(self, workload: str) -> Experiment | None:
+        running = (e for e in self._experiments.values() if e.workload == workload and e.ended_at is None)
+        return next(running, None)
+
+    def close_experiment(self, experiment_id: int, *, verdict: str, at: datetime) -> None:
+        known = self.experiment(experiment_id)
+        if known.ended_at is None:
+            self._experiments[experiment_id] = replace(known, ended_at=at, verdict=verdict)
+
+    def record_evidence(self, evidence: Evidence) -> Evidence:
+        self.experiment(evidence.experiment_id)
+        return self._evidence.setdefault((evidence.experiment_id, evidence.at), evidence)
+
+    def evidence(self, experiment_id: int, *, at: datetime) -> Evidence | None:
+        return self._evidence.get((experiment_id, at))
+
+    @contextmanager
+    def alone(self, workload: str) -> Iterator[None]:
+        with self._locks.setdefault(workload, threading.Lock()):
+            yield
+
+    def record_decision(self, evidence: Evidence, decision: Decision, *, at: datetime) -> DecisionRow:
+        self.experiment(evidence.experiment_id)
+        row = DecisionRow(
+            decision_id=len(self._decisions) + 1,
+            experiment_id=evidence.experiment_id,
+            at=evidence.at,
+            decision=decision,
+            decided_at=at,
+            acted_at=None,
+        )
+        return self._decisions.setdefault((evidence.experiment_id, evidence.at), row)
+
+    def pending(self, workload: str) -> list[DecisionRow]:
+        return [row for row in reversed(self._of(workload)) if row.acted_at is None]
+
+    def acted(self, decision_id: int, *, at: datetime) -> None:
+        for key, row in self._decisions.items():
+            if row.decision_id == decision_id:
+                self._decisions[key] = replace(row, acted_at=row.acted_at or at)
+                return
+        raise JournalError(f"the journal holds no decision {decision_id}")
+
+    def decisions(self, workload: str, *, limit: int) -> list[DecisionRow]:
+        return self._of(workload)[:limit]
+
+    def _of(self, workload: str) -> list[DecisionRow]:
+        rows = [row for row in self._decisions.values() if self._experiments[row.experiment_id].workload == workload]
+        return sorted(rows, key=lambda row: (row.at, row.decision_id), reverse=True)
+
+    def experiment(self, experiment_id: int) -> Experiment:
+        if experiment_id not in self._experiments:
+            raise JournalError(f"the journal holds no experiment {experiment_id}")
+        return self._experiments[experiment_id]
+
+
+class FakeSource:
+    """`Source` in memory: `chunks` by hour; an exception among them is raised when the reader comes to it."""
+
+    def __init__(
+        self, chunks: Mapping[datetime, Iterable[bytes | Exception]], *, name: str = "memory", suffix: str = "json.gz"
+    ) -> None:
+        self.name = name
+        self.suffix = suffix
+        self.chunks = dict(chunks)
+        self.reads: list[datetime] = []
+
+    def hours(self) -> list[datetime]:
+        return sorted(self.chunks)
+
+    def read(self, hour: datetime) -> Iterator[bytes]:
+        self.reads.append(hour)
+        for chunk in self.chunks[hour]:
+            if isinstance(chunk, Exception):
+                raise chunk
+            yield chunk
+
+
+class FakeSplit:
+    """`TrafficSplit` in memory."""
+
+    def __init__(self) -> None:
+        self._percent = 0
+
+    def share(self) -> int:
+        return self._percent
+
+    def set_share(self, percent: int) -> None:
+        self._percent = percent

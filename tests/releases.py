@@ -1,0 +1,67 @@
+"""Small real releases for the tests of serving, written by the writer that training uses."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime
+
+import numpy as np
+
+from ratchet.contracts.ports import Release
+from ratchet.contracts.release import STATISTICS, Card, series_name
+from ratchet.train.bundle import Content, write
+
+DATA_HOUR = datetime(2026, 11, 2, 5, tzinfo=UTC)
+FIRST_WEEK = date(2026, 11, 8)
+SPREAD = {"lo_95": 0.0, "lo_80": 1.0, "median": 2.0, "mean": 2.5, "hi_80": 3.0, "hi_95": 4.25}
+
+
+def make_release(
+    folder, *, release_id="r1", workload="parcels", level=10.0, ids=("north/a", "north/b", "south/ä"), **card
+):
+    """Write a release whose every figure is `level` plus the series' number, the week's number and the spread."""
+    targets, horizon = ("sent", "lost"), 12
+    names = tuple(series_name(unique_id, target) for unique_id in ids for target in targets)
+    grid = level + np.arange(len(names))[:, None] + np.arange(horizon)[None, :]
+    content = Content(
+        card=replace(
+            Card(
+                release_id=release_id,
+                workload=workload,
+                id_name="depot",
+                targets=targets,
+                horizon=horizon,
+                data_hour=DATA_HOUR,
+                code_version="test",
+                recipe=("seasonal_naive",),
+                series=len(names),
+                synthetic=False,
+                families={"seasonal_naive": len(names)},
+            ),
+            **card,
+        ),
+        names=names,
+        family=np.zeros(len(names), dtype=np.intp),
+        forecasts={statistic: grid + SPREAD[statistic] for statistic in STATISTICS},
+        first_week=FIRST_WEEK,
+        series=[],
+    )
+    return write(content, folder)
+
+
+def registered(folder, *, release_id="r1", workload="parcels", version=1, **names):
+    """The registry's entry of a release folder."""
+    names = names or {"best_of": f"BO{version}"}
+    return Release(workload=workload, version=version, release_id=release_id, location=folder.as_uri(), **names)
+
+
+class FakeLive:
+    """`LiveReleases` that says what a test tells it to; an error is raised."""
+
+    def __init__(self, answer=None):
+        self.answer = answer
+        self.asked = 0
+
+    def live(self, workload, track):
+        self.asked += 1
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer

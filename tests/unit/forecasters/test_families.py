@@ -1,0 +1,171 @@
+"""One suite of checks for every family: a new file in `forecasters/` is tested by being there."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ratchet import forecasters, scores
+from ratchet.contracts.errors import DataError
+
+LAST = pd.Timestamp("2026-05-31")
+WEEK = pd.Timedelta(7, "D")
+
+
+def frame(series: dict[str, list[float]], *, last: pd.Timestamp = LAST) -> pd.DataFrame:
+    parts = [
+        pd.DataFrame(
+            {"unique_id": name, "ds": pd.date_range(end=last, periods=len(y), freq="7D"), "y": np.asarray(y, float)}
+        )
+        for name, y in series.items()
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def simulated(count: int, weeks: int, *, seed: int) -> np.ndarray:
+    """Draw counts around a slowly moving level: what repository activity looks like."""
+    rng = np.random.default_rng(seed)
+    level = rng.choice([0.5, 4.0, 30.0], size=(count, 1)) * np.exp(
+        np.cumsum(rng.normal(0, 0.03, (count, weeks)), axis=1)
+    )
+    return rng.negative_binomial(2, 2 / (2 + level)).astype(float)
+
+
+def run(family: str, history: pd.DataFrame, *, horizon: int = 26) -> pd.DataFrame:
+    return forecasters.find(family).fit(history).forecast(horizon=horizon)
+
+
+def dates_follow_each_series_own_last_week(family):
+    early = LAST - 5 * WEEK
+    history = pd.concat([frame({"a": [1.0] * 60}), frame({"b": [2.0, 3.0] * 30}, last=early)])
+    answer = run(family, history, horizon=3)
+    assert list(answer.columns) == ["unique_id", "ds", "yhat"]
+    assert list(answer["unique_id"]) == ["a"] * 3 + ["b"] * 3
+    assert list(answer["ds"]) == [LAST + i * WEEK for i in (1, 2, 3)] + [early + i * WEEK for i in (1, 2, 3)]
+    assert (answer["ds"].dt.dayofweek == 6).all()
+
+
+def forecasts_are_finite_and_never_negative(family):
+    falling = [float(max(0, 120 - 2 * i)) for i in range(100)]
+    bursts = [0.0] * 50 + [1e6] + [0.0] * 49
+    rocket = [float(2**i) for i in range(30)]
+    noise = dict(zip("cdefg", map(list, simulated(5, 120, seed=1)), strict=True))
+    answer = run(family, frame({"falling": falling, "bursts": bursts, "rocket": rocket, **noise}), horizon=104)
+    assert np.isfinite(answer["yhat"]).all()
+    assert (answer["yhat"] >= 0).all()
+
+
+def repeats_give_equal_answers(family):
+    history = frame({f"s{i}": list(y) for i, y in enumerate(simulated(4, 90, seed=2))})
+    forecaster = forecasters.find(family).fit(history)
+    first = forecaster.forecast(horizon=8)
+    pd.testing.assert_frame_equal(first, forecaster.forecast(horizon=8), check_exact=True)
+    pd.testing.assert_frame_equal(first, forecaster.fit(history).forecast(horizon=8), check_exact=True)
+    pd.testing.assert_frame_equal(first, run(family, history, horizon=8), check_exact=True)
+
+
+def a_longer_horizon_begins_like_a_shorter_one(family):
+    history = frame({"a": list(simulated(1, 90, seed=3)[0])})
+    np.testing.assert_allclose(run(family, history, horizon=26)["yhat"][:8], run(family, history, horizon=8)["yhat"])
+
+
+def a_constant_stays_constant(family):
+    np.testing.assert_allclose(run(family, frame({"a": [7.0] * 80}))["yhat"], 7.0)
+
+
+def zeros_stay_zero(family):
+    np.testing.assert_array_equal(run(family, frame({"a": [0.0] * 80}))["yhat"], 0.0)
+
+
+def short_series_are_forecast_within_what_was_seen(family):
+    for weeks in (1, 2, 3, 5, 9, 11):
+        y = [4.0, 6.0, 5.0, 4.0, 6.0, 5.0, 5.0, 4.0, 6.0, 4.0, 5.0][:weeks]
+        yhat = run(family, frame({"a": y}))["yhat"]
+        assert len(yhat) == 26
+        assert yhat.between(min(y) * 0.5, max(y) * 2).all(), weeks
+
+
+def one_odd_series_leaves_the_others_alone(family):
+    good = list(simulated(1, 120, seed=5)[0])
+    odd = {"lone": [3.0], "zero": [0.0] * 4, "spike": [0.0] * 20 + [1e11]}
+    both = run(family, frame({"good": good, **odd}))
+    alone = run(family, frame({"good": good}))
+    np.testing.assert_array_equal(both.loc[both["unique_id"] == "good", "yhat"], alone["yhat"])
+
+
+def rows_may_come_in_any_order(family):
+    history = frame({f"s{i}": list(y) for i, y in enumerate(simulated(3, 80, seed=6))})
+    shuffled = history.sample(frac=1, random_state=0)
+    pd.testing.assert_frame_equal(run(family, shuffled), run(family, history), check_exact=True)
+
+
+def broken_weeks_and_values_are_refused(family):
+    history = frame({"a": [1.0, 2.0, 3.0, 4.0]})
+    broken = {
+        "gap": history.drop(index=1),
+        "twice": pd.concat([history, history.iloc[[2]]]),
+        "not Sunday": history.assign(ds=history["ds"] + pd.Timedelta(1, "D")),
+        "negative": history.assign(y=[1.0, -1.0, 2.0, 3.0]),
+        "unknown": history.assign(y=[1.0, np.nan, 2.0, 3.0]),
+    }
+    for bad in broken.values():
+        with pytest.raises(DataError, match="'a'"):
+            run(family, bad)
+
+
+def nothing_to_learn_is_said(family):
+    with pytest.raises(DataError, match="no series"):
+        run(family, frame({"a": [1.0]}).iloc[:0])
+
+
+def is_never_far_worse_than_naive(family):
+    y = simulated(30, 182, seed=7)
+    history = frame({f"s{i:02}": list(row) for i, row in enumerate(y[:, :156])})
+    forecast = run(family, history)["yhat"].to_numpy().reshape(30, 26)
+    naive = np.repeat(y[:, 155:156], 26, axis=1)
+    ours, theirs = (float(np.mean(scores.mase(y[:, 156:], f, y[:, :156]))) for f in (forecast, naive))
+    assert ours < 1.25 * theirs
+
+
+CHECKS: tuple[Callable[[str], None], ...] = (
+    dates_follow_each_series_own_last_week,
+    forecasts_are_finite_and_never_negative,
+    repeats_give_equal_answers,
+    a_longer_horizon_begins_like_a_shorter_one,
+    a_constant_stays_constant,
+    zeros_stay_zero,
+    short_series_are_forecast_within_what_was_seen,
+    one_odd_series_leaves_the_others_alone,
+    rows_may_come_in_any_order,
+    broken_weeks_and_values_are_refused,
+    nothing_to_learn_is_said,
+    is_never_far_worse_than_naive,
+)
+CASES = [
+    pytest.param(family, check, id=f"{family}:{check.__name__}") for family in forecasters.names() for check in CHECKS
+]
+
+
+@pytest.mark.parametrize(("family", "check"), CASES)
+def test_family(family, check):
+    check(family)
+
+
+@pytest.mark.parametrize("family", forecasters.names())
+def test_a_family_answers_to_its_name(family):
+    assert forecasters.find(family).name == family
+
+
+def test_families_are_found_by_listing_the_folder():
+    assert {"seasonal_naive", "ets", "theta"} <= set(forecasters.names())
+
+
+def test_an_unknown_family_is_refused_with_the_known_ones():
+    with pytest.raises(DataError, match=r"no family 'prophecy'; there are: .*seasonal_naive"):
+        forecasters.find("prophecy")
+
+
+def test_private_files_are_no_families():
+    with pytest.raises(DataError, match="no family"):
+        forecasters.find("_per_series")

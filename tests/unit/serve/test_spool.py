@@ -1,0 +1,142 @@
+import errno
+import os
+import subprocess
+import sys
+import threading
+
+import orjson
+import pytest
+
+from ratchet.serve import segments
+from ratchet.serve.segments import count_records, measure
+from ratchet.serve.spool import SEGMENT_BYTES, Spool
+
+
+class Clock:
+    def __init__(self):
+        self.now = 100.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def lost():
+    return []
+
+
+@pytest.fixture
+def spool(tmp_path, clock, lost):
+    spool = Spool(tmp_path / "spool", max_bytes=3 << 20, fsync=False, on_lost=lambda: lost.append(1), clock=clock)
+    yield spool
+    spool.close()
+
+
+def read(folder):
+    return [orjson.loads(line) for path in segments.finished(folder) for line in path.read_bytes().splitlines() if line]
+
+
+def test_a_record_is_on_disk_when_append_returns(spool):
+    assert spool.append({"n": 1})
+    [path] = spool.folder.glob("*.open")
+    assert path.read_bytes() == b'{"n":1}\n'
+    assert count_records(spool.folder) == 1
+
+
+def test_a_segment_ends_after_a_second_and_not_before(spool, clock):
+    spool.append({"n": 1})
+    spool.tick()
+    assert read(spool.folder) == []
+    clock.now += 1
+    spool.tick()
+    spool.append({"n": 2})
+    assert read(spool.folder) == [{"n": 1}]
+    assert count_records(spool.folder) == 2
+
+
+def test_a_segment_ends_when_it_is_large(spool):
+    for _ in range(3):
+        spool.append({"text": "x" * (SEGMENT_BYTES // 2)})
+    assert len(segments.finished(spool.folder)) == 1
+
+
+def test_while_nobody_takes_segments_they_end_by_size_alone(spool, clock):
+    for number in range(150):
+        spool.append({"n": number})
+        clock.now += 1
+        spool.tick()
+    assert measure(spool.folder).segments <= 101
+    assert count_records(spool.folder) == 150
+
+
+def test_threads_lose_and_mix_nothing(spool):
+    def write(thread):
+        for number in range(500):
+            spool.append({"id": f"{thread}-{number}", "text": "x" * 700})
+
+    threads = [threading.Thread(target=write, args=(thread,)) for thread in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    spool.close()
+    assert sorted(row["id"] for row in read(spool.folder)) == sorted(f"{t}-{n}" for t in range(4) for n in range(500))
+
+
+def test_what_the_spool_cannot_take_is_counted_and_said_aloud(tmp_path, lost, caplog):
+    spool = Spool(tmp_path, max_bytes=1000, fsync=False, on_lost=lambda: lost.append(1))
+    kept = [spool.append({"text": "x" * 190}) for _ in range(10)]
+    spool.tick()
+    assert kept == [True] * 4 + [False] * 6
+    assert len(lost) == 6
+    assert "6 records are lost" in caplog.text
+    spool.close()
+    for path in segments.finished(tmp_path):
+        path.unlink()
+    spool.tick()
+    assert spool.append({"text": "there is room again"})
+    spool.close()
+
+
+def test_what_other_workers_and_earlier_runs_left_takes_room_too(tmp_path, lost):
+    first = Spool(tmp_path, max_bytes=1000, fsync=False, on_lost=lambda: None)
+    first.append({"text": "x" * 900})
+    second = Spool(tmp_path, max_bytes=1000, fsync=False, on_lost=lambda: lost.append(1))
+    assert not second.append({"text": "x" * 190})
+    assert lost == [1]
+    first.close()
+
+
+def test_a_full_disk_costs_the_record_and_nothing_else(spool, lost, monkeypatch, caplog):
+    spool.append({"n": 1})
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda handle, line: write(handle, line[:3]))
+    assert not spool.append({"n": 2})
+    monkeypatch.setattr(os, "write", write)
+    assert spool.append({"n": 3})
+    spool.tick()
+    spool.close()
+    assert read(spool.folder) == [{"n": 1}, {"n": 3}]
+    assert lost == [1]
+    assert os.strerror(errno.ENOSPC) in caplog.text
+
+
+def test_a_living_writers_segment_is_left_alone_and_a_dead_ones_is_adopted(tmp_path):
+    code = (
+        "import sys, time; from pathlib import Path; from ratchet.serve.spool import Spool\n"
+        "spool = Spool(Path(sys.argv[1]), max_bytes=1 << 20, fsync=True, on_lost=lambda: None)\n"
+        "spool.append({'n': 1}); print('ready', flush=True); time.sleep(60)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE)
+    assert process.stdout.readline() == b"ready\n"
+    assert segments.finished(tmp_path) == []
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    assert read(tmp_path) == [{"n": 1}]
+    assert not list(tmp_path.glob("*.open"))

@@ -1,0 +1,198 @@
+import logging
+import threading
+import time
+from dataclasses import replace
+
+import pytest
+from releases import FakeLive, make_release, registered
+
+from ratchet.contracts.errors import RegistryError
+from ratchet.contracts.ports import Track
+from ratchet.serve.cache import ReleaseCache
+from ratchet.serve.swap import Refresher, ReleaseSlot
+
+
+class House:
+    """A slot with its refresher, a registry that says what it is told, and a clock that is set by hand."""
+
+    def __init__(self, home, track=Track.PRODUCTION):
+        self.home = home
+        self.live = FakeLive()
+        self.now = 1000.0
+        self.loaded, self.refused = [], []
+        self.start(track)
+
+    def start(self, track=Track.PRODUCTION):
+        self.slot = ReleaseSlot("parcels", track)
+        self.refresher = Refresher(
+            [self.slot],
+            live=self.live,
+            cache=ReleaseCache(self.home / "cache"),
+            on_load=lambda serving, _: self.loaded.append(serving.name),
+            on_refuse=lambda release, _: self.refused.append(release.release_id),
+            clock=lambda: self.now,
+        )
+
+    def refresh(self):
+        self.refresher.refresh(self.slot)
+        return self.slot.current and self.slot.current.name
+
+
+@pytest.fixture
+def house(tmp_path):
+    return House(tmp_path)
+
+
+def release(tmp_path, version, **names):
+    folder = tmp_path / f"artifact{version}"
+    make_release(folder, release_id=f"r{version}", level=version * 100.0)
+    return registered(folder, release_id=f"r{version}", version=version, **names)
+
+
+def spoil(release):
+    from urllib.parse import urlsplit
+
+    path = f"{urlsplit(release.location).path}/forecasts/0001/mean.npy"
+    with open(path, "r+b") as stream:
+        stream.seek(-1, 2)
+        last = stream.read(1)
+        stream.seek(-1, 2)
+        stream.write(bytes([last[0] ^ 1]))
+
+
+def test_a_moved_alias_is_followed(house, tmp_path):
+    house.live.answer = release(tmp_path, 1)
+    assert house.refresh() == "BO1"
+    before = house.slot.current
+    house.live.answer = release(tmp_path, 2)
+    assert house.refresh() == "BO2"
+    assert house.loaded == ["BO1", "BO2"]
+    assert before.opened.forecast("north/a", "sent", 1)[0]["median"] == 102, "who still holds the old one can go on"
+
+
+def test_a_new_name_needs_no_new_files(house, tmp_path):
+    house.live.answer = release(tmp_path, 1, candidate_of="CO1")
+    assert house.refresh() == "CO1"
+    opened = house.slot.current.opened
+    house.live.answer = replace(house.live.answer, best_of="BO1")
+    assert house.refresh() == "BO1"
+    assert house.slot.current.opened is opened
+
+
+def test_the_candidate_track_says_the_candidate_name(tmp_path):
+    house = House(tmp_path, Track.CANDIDATE)
+    house.live.answer = release(tmp_path, 1, candidate_of="CO1", best_of="BO1")
+    assert house.refresh() == "CO1"
+
+
+def test_while_the_registry_is_away_everything_stays(house, tmp_path, caplog):
+    house.live.answer = release(tmp_path, 1)
+    house.refresh()
+    house.live.answer = RegistryError("away")
+    with caplog.at_level(logging.WARNING):
+        for _ in range(5):
+            assert house.refresh() == "BO1"
+    assert sum("is away" in line for line in caplog.messages) == 1
+
+
+def test_no_release_behind_the_alias_empties_the_slot_for_good(house, tmp_path):
+    house.live.answer = release(tmp_path, 1)
+    house.refresh()
+    house.live.answer = None
+    assert house.refresh() is None
+    house.start()
+    house.refresher.restore()
+    assert house.slot.current is None
+
+
+def test_a_start_needs_only_the_cache(house, tmp_path):
+    house.live.answer = release(tmp_path, 1)
+    house.refresh()
+    (tmp_path / "artifact1").rename(tmp_path / "gone")
+    house.live.answer = RegistryError("away")
+    house.start()
+    house.refresher.restore()
+    assert house.refresh() == "BO1"
+    assert house.live.asked == 2
+
+
+def test_a_broken_release_is_refused_and_the_old_one_stays(house, tmp_path, caplog):
+    house.live.answer = release(tmp_path, 1)
+    house.refresh()
+    house.live.answer = release(tmp_path, 2)
+    spoil(house.live.answer)
+    assert house.refresh() == "BO1"
+    assert house.refused == ["r2"]
+    assert "mean.npy: its SHA-256" in caplog.text
+    house.start()
+    house.refresher.restore()
+    assert house.slot.current.name == "BO1", "a refused release is never noted as good"
+
+
+def test_a_refused_release_is_tried_again_ever_less_often(house, tmp_path):
+    house.live.answer = release(tmp_path, 1)
+    spoil(house.live.answer)
+    tries = []
+    for _ in range(2000):
+        house.refresh()
+        tries.append(len(house.refused))
+        house.now += 1
+    assert 8 <= tries[-1] <= 16
+    assert tries[-1] - tries[-301] <= 2
+
+
+def test_a_repaired_release_is_taken_although_it_was_refused(house, tmp_path):
+    house.live.answer = release(tmp_path, 1)
+    spoil(house.live.answer)
+    house.refresh()
+    spoil(house.live.answer)
+    house.now += 10
+    assert house.refresh() == "BO1"
+
+
+def test_the_card_must_be_of_the_release_that_was_asked_for(house, tmp_path):
+    house.live.answer = replace(release(tmp_path, 1), release_id="other")
+    assert house.refresh() is None
+    assert house.refused == ["other"]
+
+
+def test_a_spoilt_copy_in_the_cache_is_fetched_afresh(house, tmp_path):
+    house.live.answer = release(tmp_path, 1)
+    house.refresh()
+    copy = tmp_path / "cache" / "releases" / "r1" / "forecasts" / "0001" / "mean.npy"
+    copy.write_bytes(copy.read_bytes()[:-8])
+    house.start()
+    house.refresher.restore()
+    assert house.slot.current is None
+    for _ in range(2):
+        house.now += 60
+        house.refresh()
+    assert house.slot.current.name == "BO1"
+
+
+def test_the_thread_survives_what_nobody_foresaw(house, tmp_path, caplog):
+    answers = iter([ZeroDivisionError("what"), release(tmp_path, 1)])
+
+    class Live:
+        def live(self, *_):
+            house.live.answer = next(answers, house.live.answer)
+            return house.live.live()
+
+    house.live.live = lambda *_: FakeLive(house.live.answer).live("", "")
+    refresher = Refresher(
+        [house.slot],
+        live=Live(),
+        cache=ReleaseCache(tmp_path / "cache"),
+        on_load=lambda *_: None,
+        on_refuse=lambda *_: None,
+    )
+    stop = threading.Event()
+    thread = threading.Thread(target=refresher.run, args=(stop,), kwargs={"poll_seconds": 0.01})
+    thread.start()
+    deadline = time.monotonic() + 5
+    while house.slot.current is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    stop.set()
+    thread.join()
+    assert house.slot.current.name == "BO1"
+    assert "what is loaded stays" in caplog.text

@@ -1,0 +1,56 @@
+"""Settings and the page that documents them agree."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr, ValidationError
+
+from ratchet.settings import Settings
+
+EXAMPLE = Path(__file__).parents[2] / ".env.example"
+
+
+def example_values() -> dict[str, str]:
+    lines = [line for line in EXAMPLE.read_text().splitlines() if line and not line.startswith("#")]
+    return dict(line.split("=", 1) for line in lines)
+
+
+def test_example_lists_every_setting_and_no_other():
+    assert set(example_values()) == {name.upper() for name in Settings.model_fields}
+
+
+def test_example_shows_each_default():
+    for name, field in Settings.model_fields.items():
+        default = field.default.get_secret_value() if isinstance(field.default, SecretStr) else field.default
+        shown = (
+            str(default).lower()
+            if isinstance(default, bool)
+            else f"{default:g}"
+            if isinstance(default, float)
+            else str(default)
+        )
+        assert example_values()[name.upper()] == shown, name
+
+
+def test_every_setting_says_what_it_is_for():
+    assert [name for name, field in Settings.model_fields.items() if not field.description] == []
+
+
+def test_environment_wins_over_the_running_stack(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DATA_HOME", str(tmp_path))
+    (tmp_path / "stack.env").write_text("DATABASE_URL='postgresql://from-the-stack/ratchet'\nROUTER_PORT='7100'\n")
+    monkeypatch.setenv("ROUTER_PORT", "7200")
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    settings = Settings.load()
+    assert (settings.database, settings.router_port) == ("postgresql://from-the-stack/ratchet", 7200)
+
+
+def test_a_secret_does_not_show_itself():
+    assert "hunter2" not in repr(Settings(_env_file=None, prediction_secret="hunter2"))
+
+
+@pytest.mark.parametrize(("name", "value"), [("track", "shadow"), ("poll_seconds", 11), ("candidate_share", 80)])
+def test_a_senseless_value_is_refused_by_name(name, value):
+    with pytest.raises(ValidationError, match=name):
+        Settings(_env_file=None, **{name: value})

@@ -1,0 +1,90 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from ratchet import forecasters
+from ratchet.contracts.errors import DataError
+from ratchet.train.fit import predict, validate
+from ratchet.train.folds import Fold, plan
+
+FAMILIES = ("seasonal_naive", "ets", "theta")
+
+
+def families():
+    return [forecasters.find(name) for name in FAMILIES]
+
+
+def silent(_):
+    pass
+
+
+def test_a_planted_future_changes_no_forecast(panel_of, counts):
+    """Everything after the newest cutoff becomes garbage: every fold's forecasts stay equal to the last byte."""
+    values, folds = counts(5, 80, seed=1), plan(80, horizon=8)
+    planted = values.copy()
+    planted[:, folds[-1].cutoff :] = np.random.default_rng(2).integers(0, 10**6, planted[:, folds[-1].cutoff :].shape)
+    honest = validate(panel_of(values), families(), folds, say=silent)
+    garbage = validate(panel_of(planted), families(), folds, say=silent)
+    assert garbage.forecasts.tobytes() == honest.forecasts.tobytes()
+    assert garbage.scale.tobytes() == honest.scale.tobytes()
+    assert not np.array_equal(garbage.actual, honest.actual)
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_no_fold_sees_past_its_own_cutoff(number, panel_of, counts):
+    values, folds = counts(3, 60, seed=3), plan(60, horizon=8)
+    planted = values.copy()
+    planted[:, folds[number].cutoff :] = 999.0
+    honest = validate(panel_of(values), families(), folds, say=silent)
+    garbage = validate(panel_of(planted), families(), folds, say=silent)
+    assert garbage.forecasts[:, : number + 1].tobytes() == honest.forecasts[:, : number + 1].tobytes()
+
+
+def test_a_series_too_young_for_a_fold_has_no_forecast_there(panel_of, counts):
+    values = counts(2, 60, seed=4)
+    values[1, :42] = np.nan
+    validation = validate(
+        panel_of(values), families(), (Fold(cutoff=40, horizon=8), Fold(cutoff=50, horizon=8)), say=silent
+    )
+    assert np.isfinite(validation.forecasts[:, :, 0]).all()
+    assert np.isnan(validation.forecasts[:, 0, 1]).all()
+    assert np.isfinite(validation.forecasts[:, 1, 1]).all()
+    assert np.isnan(validation.mase()[:, 1, 0]).all()
+
+
+def test_mase_is_in_units_of_what_was_known_at_the_cutoff(panel_of):
+    values = np.array([[0.0, 2.0, 0.0, 2.0, 0.0, 2.0, 5.0, 5.0]])
+    naive = forecasters.find("seasonal_naive")
+    validation = validate(panel_of(values), [naive], (Fold(cutoff=6, horizon=2),), say=silent)
+    assert validation.mase()[0, 0, 0] == pytest.approx(3 / 2)
+
+
+def test_no_folds_is_a_validation_that_knows_nothing(panel_of, counts):
+    validation = validate(panel_of(counts(2, 10, seed=5)), families(), (), say=silent)
+    assert validation.mase().shape == (3, 2, 0)
+
+
+def test_progress_names_every_fold_and_family(panel_of, counts):
+    said = []
+    validate(panel_of(counts(2, 30, seed=6)), families(), plan(30, horizon=8), say=said.append)
+    assert said[:3] == ["fold 1 of 6: seasonal_naive", "fold 1 of 6: ets", "fold 1 of 6: theta"]
+    assert len(said) == 18
+
+
+class Lazy:
+    """A family that forgets a series."""
+
+    name = "lazy"
+
+    def fit(self, history):
+        self.history = history
+        return self
+
+    def forecast(self, *, horizon):
+        ds = pd.date_range(self.history["ds"].max(), periods=horizon + 1, freq="7D")[1:]
+        return pd.DataFrame({"unique_id": self.history["unique_id"].iloc[0], "ds": ds, "yhat": 1.0})
+
+
+def test_a_family_that_forgets_a_series_is_named(panel_of, counts):
+    with pytest.raises(DataError, match="'lazy' did not forecast every series"):
+        predict(Lazy(), panel_of(counts(2, 30, seed=7)), horizon=4)
