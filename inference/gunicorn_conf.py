@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 from ratchet.settings import Settings
 
-_settings = Settings()
+_settings = Settings.load()
 if not _settings.prediction_secret.get_secret_value():
     raise SystemExit(
         "PREDICTION_SECRET is not set: prediction ids could be forged. `make up` makes one; see .env.example"

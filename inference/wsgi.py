@@ -106,4 +106,4 @@ def _exposition(registry: CollectorRegistry, state: StateCollector) -> Callable[
 
 
 logs.configure()
-application = build(Settings())
+application = build(Settings.load())

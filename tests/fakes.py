@@ -93,7 +93,11 @@ class FakeRegistry:
             if release.release_id == card.release_id:
                 return release
         release = Release(
-            workload=card.workload, version=len(known) + 1, release_id=card.release_id, location=folder.as_uri()
+            workload=card.workload,
+            version=len(known) + 1,
+            release_id=card.release_id,
+            location=folder.as_uri(),
+            data_hour=card.data_hour,
         )
         return self._keep(release)
 

@@ -60,7 +60,7 @@ class FakeLive:
         self.answer = answer
         self.asked = 0
 
-    def live(self, workload, track):
+    def live(self, _workload, _track):
         self.asked += 1
         if isinstance(self.answer, Exception):
             raise self.answer

@@ -1,3 +1,4 @@
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -95,6 +96,43 @@ def test_the_first_evidence_of_a_moment_stands(journal, experiment):
     assert journal.record_evidence(later) == later
 
 
+def test_evidence_of_a_moment_is_found_again(journal, experiment):
+    number = experiment.experiment_id
+    assert journal.evidence(number, at=AT + HOUR) is None
+    kept = journal.record_evidence(evidence(experiment))
+    assert journal.evidence(number, at=AT + HOUR) == kept
+    assert journal.evidence(number, at=AT) is None
+
+
+def test_an_experiment_is_found_open_and_ended(journal, experiment):
+    assert journal.experiment(experiment.experiment_id) == experiment
+    journal.close_experiment(experiment.experiment_id, verdict="promote", at=AT + HOUR)
+    ended = journal.experiment(experiment.experiment_id)
+    assert (ended.ended_at, ended.verdict) == (AT + HOUR, "promote")
+
+
+def test_one_holder_at_a_time_per_workload(journal, workload):
+    inside, most = [], []
+
+    def hold(number):
+        with journal.alone(workload), journal.alone(f"{workload}-{number}"):
+            inside.append(number)
+            most.append(len(inside))
+            time.sleep(0.05)
+            inside.remove(number)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(hold, range(4)))
+    assert most == [1, 1, 1, 1]
+
+
+def test_a_holder_that_fails_lets_go(journal, workload):
+    with pytest.raises(ZeroDivisionError), journal.alone(workload):
+        raise ZeroDivisionError
+    with journal.alone(workload):
+        pass
+
+
 def test_the_first_decision_of_a_moment_stands(journal, workload, experiment):
     first = journal.record_decision(evidence(experiment), HOLD, at=AT + HOUR)
     again = journal.record_decision(evidence(experiment), PROMOTE, at=AT + 2 * HOUR)
@@ -129,6 +167,7 @@ def test_what_nobody_opened_is_refused(journal, experiment):
         lambda: journal.record_evidence(evidence(nowhere)),
         lambda: journal.record_decision(evidence(nowhere), HOLD, at=AT),
         lambda: journal.acted(10**9, at=AT),
+        lambda: journal.experiment(10**9),
     ):
         with pytest.raises(JournalError):
             write()

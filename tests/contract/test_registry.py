@@ -54,7 +54,7 @@ def test_a_release_lies_where_the_registry_says_byte_by_byte(registry, make, wor
     folder, card = make("one")
     release = registry.add(folder, card)
     assert (release.workload, release.version, release.release_id, release.state) == (workload, 1, "one", "registered")
-    assert (release.candidate_of, release.best_of) == (None, None)
+    assert (release.candidate_of, release.best_of, release.data_hour) == (None, None, HOUR)
     kept = folder_of(release)
     assert Card.from_json((kept / CARD).read_bytes()).to_json() == card.to_json()
     assert {name: file_digest(kept / name) for name in card.checksums} == card.checksums

@@ -3,6 +3,7 @@
 import http.client
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 
@@ -58,6 +59,7 @@ def as_release(workload: str, version: int | str, tags: Mapping[str, str]) -> Re
             candidate_of=tags.get("candidate_of"),
             best_of=tags.get("best_of"),
             state=tags.get("state", "registered"),
+            data_hour=datetime.fromisoformat(tags["data_hour"]),
         )
     except (KeyError, ValueError) as error:
         raise RegistryError(f"version {version} of {workload} was not registered as a release: {error!r}") from error

@@ -90,6 +90,7 @@ class Forwarder:
             stop.wait(TICK_SECONDS)
         spool.close()
         self.step(spool)
+        self.close()
 
     def step(self, spool: Spool) -> None:
         """Tend the spool and ship what is finished; wait longer after each failure, up to ten seconds."""
@@ -112,6 +113,13 @@ class Forwarder:
         for path in paths:
             self._ship_segment(path)
         return len(paths)
+
+    def close(self) -> None:
+        """Let another worker's forwarder take over."""
+        self._disconnect()
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
 
     def _leads(self) -> bool:
         if self._lock is None:
@@ -178,6 +186,9 @@ class Forwarder:
             logger.error("the forecast log stays in the spool: %s", error)
         self._failures += 1
         self._retry_at = self._clock() + min(0.25 * 2.0**self._failures, LONGEST_WAIT_SECONDS)
+        self._disconnect()
+
+    def _disconnect(self) -> None:
         if self._connection is not None:
             self._connection.close()
             self._connection = None

@@ -163,7 +163,7 @@ class Stack:
             command=command,
             port=port,
             health=f"http://127.0.0.1:{port}/-/ready",
-            shows="alerts that fired",
+            shows="alerts that fired (amtool; see them at Prometheus, /alerts)",
             environment=environment.base(self.home),
         )
 

@@ -5,7 +5,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,17 @@ from ratchet.stack.secrets import write_closed
 from ratchet.stack.services import Service
 
 _AT_ONCE, _AND_WAIT = False, True
+_SAME_FOR_ALL = (
+    "autostart=false",
+    "autorestart=true",
+    "startsecs=2",
+    "startretries=20",
+    "stopwaitsecs=20",
+    "killasgroup=true",
+    "redirect_stderr=true",
+    "stdout_logfile_maxbytes=10MB",
+    "stdout_logfile_backups=2",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +96,8 @@ class Supervisor:
     def start(self, name: str) -> None:
         """Start a process; one that runs already is left alone."""
         try:
-            self._rpc().startProcess(name, _AT_ONCE)
+            with self._rpc() as rpc:
+                rpc.startProcess(name, _AT_ONCE)
         except Fault as fault:
             if "ALREADY_STARTED" not in fault.faultString:
                 raise RatchetError(f"{name} did not start: {fault.faultString}; see `make logs S={name}`") from fault
@@ -92,15 +105,17 @@ class Supervisor:
     def restart(self, name: str) -> None:
         """Stop a process, wait, start it again."""
         try:
-            self._rpc().stopProcess(name, _AND_WAIT)
+            with self._rpc() as rpc:
+                rpc.stopProcess(name, _AND_WAIT)
         except Fault as fault:
             if "NOT_RUNNING" not in fault.faultString:
                 raise RatchetError(f"no service is called {name}") from fault
-        self._rpc().startProcess(name, _AT_ONCE)
+        self.start(name)
 
     def states(self) -> list[ProcessState]:
-        """Every process, in the order of the configuration."""
-        rows: list[dict[str, Any]] = self._rpc().getAllProcessInfo()
+        """Every process that the supervisor knows."""
+        with self._rpc() as rpc:
+            rows: list[dict[str, Any]] = rpc.getAllProcessInfo()
         return [
             ProcessState(name=row["name"], state=row["statename"], description=row["description"], pid=row["pid"])
             for row in rows
@@ -109,7 +124,8 @@ class Supervisor:
     def shut_down(self, *, timeout: float = 60) -> None:
         """Stop everything and return when nothing of this home runs any more, leftovers of a killed supervisor included."""
         if self.is_running():
-            self._rpc().shutdown()
+            with self._rpc() as rpc:
+                rpc.shutdown()
         end = time.monotonic() + timeout
         while self.leftovers(supervised=True) and time.monotonic() < end and self._socket.exists():
             time.sleep(0.2)
@@ -134,9 +150,13 @@ class Supervisor:
         psutil.wait_procs(alive, timeout=5)
         return len(found)
 
-    def _rpc(self) -> Any:  # noqa: ANN401  # supervisor's XML-RPC has no types
+    @contextmanager
+    def _rpc(self) -> Iterator[Any]:
         transport = SupervisorTransport(None, None, f"unix://{self._socket}")
-        return ServerProxy("http://127.0.0.1", transport=transport).supervisor
+        try:
+            yield ServerProxy("http://127.0.0.1", transport=transport).supervisor
+        finally:
+            transport.close()
 
     def _head(self) -> str:
         user = "user=root\n" if os.geteuid() == 0 else ""
@@ -150,11 +170,17 @@ class Supervisor:
     def _section(self, service: Service) -> str:
         variables = ",".join(f'{name}="{_escape(value)}"' for name, value in service.environment.items())
         command = " ".join(f"'{_escape(part)}'" for part in service.command)
-        return (
-            f"[program:{service.name}]\ncommand={command}\nenvironment={variables}\ndirectory={ROOT}\nautostart=false\nautorestart=true\n"
-            f"startsecs=2\nstartretries=20\nstopsignal={service.stop_signal}\nstopwaitsecs=20\nstopasgroup={_group(service)}\nkillasgroup=true\n"
-            f"redirect_stderr=true\nstdout_logfile={self.home.logs / service.name}.log\nstdout_logfile_maxbytes=10MB\nstdout_logfile_backups=2"
-        )
+        lines = [
+            f"[program:{service.name}]",
+            f"command={command}",
+            f"environment={variables}",
+            f"directory={ROOT}",
+            f"stopsignal={service.stop_signal}",
+            f"stopasgroup={_group(service)}",
+            f"stdout_logfile={self.home.logs / service.name}.log",
+            *_SAME_FOR_ALL,
+        ]
+        return "\n".join(lines)
 
 
 def _group(service: Service) -> str:

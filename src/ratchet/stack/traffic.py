@@ -10,6 +10,7 @@ import json
 import threading
 import time
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -76,7 +77,7 @@ def run(settings: Settings, *, seconds: float, rate: float, seed: int) -> None:
     _look(stack, workload.name, workload.dag_id("evaluate_ab"))
 
 
-def _read_actuals(rows: csv.DictReader[str]) -> dict[Series, list[float]]:
+def _read_actuals(rows: Iterable[dict[str, str]]) -> dict[Series, list[float]]:
     actuals: defaultdict[Series, list[float]] = defaultdict(list)
     for row in rows:
         actuals[row["unique_id"], row["target"]].append(float(row["y"]))

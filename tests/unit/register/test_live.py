@@ -3,6 +3,7 @@ import json
 import subprocess
 import sys
 import threading
+from datetime import UTC, datetime
 
 import pytest
 
@@ -10,7 +11,12 @@ from ratchet.contracts.errors import RegistryError
 from ratchet.contracts.ports import Track
 from ratchet.register.live import MlflowLive
 
-TAGS = [{"key": "release_id", "value": "abc"}, {"key": "location", "value": "s3://bucket/abc"}]
+TAGS = [
+    {"key": "release_id", "value": "abc"},
+    {"key": "location", "value": "s3://bucket/abc"},
+    {"key": "data_hour", "value": "2026-03-02T05:00:00+00:00"},
+]
+HOURLESS = {"key": "data_hour", "value": "yesterday"}
 VERSION = {"name": "w", "version": "3", "aliases": ["production"], "tags": TAGS}
 ABSENT = {"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "Registered Model with name=w not found"}
 
@@ -48,6 +54,7 @@ def test_the_release_behind_the_alias(answer):
     live, told = answer(200, {"model_version": VERSION})
     release = live.live("w", Track.PRODUCTION)
     assert (release.version, release.release_id, release.location) == (3, "abc", "s3://bucket/abc")
+    assert release.data_hour == datetime(2026, 3, 2, 5, tzinfo=UTC)
     assert told["asked"].startswith("/behind/a/path/api/2.0/mlflow/registered-models/alias?")
 
 
@@ -85,6 +92,7 @@ def test_none_where_mlflow_says_that_there_is_none(answer, status, body):
         pytest.param(200, {"model_version": {**VERSION, "tags": [1]}}, id="tags that are none"),
         pytest.param(200, {"model_version": {**VERSION, "tags": []}}, id="a model that is no release"),
         pytest.param(200, {"model_version": {**VERSION, "version": "x"}}, id="no number"),
+        pytest.param(200, {"model_version": {**VERSION, "tags": [*TAGS, HOURLESS]}}, id="no hour"),
         pytest.param(200, {"model_version": {**VERSION, "name": "v"}}, id="another model"),
         pytest.param(200, {"model_version": {**VERSION, "aliases": ["candidate"]}}, id="another alias"),
     ],

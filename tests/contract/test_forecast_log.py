@@ -1,0 +1,330 @@
+"""Spool → forwarder → a real PostgreSQL: everything arrives, once, whatever dies or is away meanwhile."""
+
+import shutil
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import psycopg2
+import pytest
+
+from ratchet.contracts.ports import Track
+from ratchet.serve import forward, segments
+from ratchet.serve.forward import Forwarder
+from ratchet.serve.prediction_ids import mint
+from ratchet.serve.segments import count_records
+from ratchet.serve.spool import Spool
+
+AT = datetime(2026, 11, 2, 23, 59, 59, 999000, tzinfo=UTC)
+WEEKS = [{"week": "2026-11-08", "mean": 1.5, "median": 1, "lo_80": 0, "hi_80": 2, "lo_95": 0, "hi_95": 3}]
+
+
+@pytest.fixture
+def workload():
+    """A workload of this test's own: the database is shared."""
+    return f"log-{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture
+def spool(tmp_path):
+    spool = Spool(tmp_path / "spool", max_bytes=64 << 20, fsync=False, on_lost=lambda: None)
+    yield spool
+    spool.close()
+
+
+@pytest.fixture
+def rejected():
+    return []
+
+
+@pytest.fixture
+def forwarder(spool, postgres, rejected):
+    with closing(Forwarder(spool.folder, postgres, on_rejected=lambda: rejected.append(1))) as forwarder:
+        yield forwarder
+
+
+def forecast(workload, *, at=AT, **other):
+    prediction_id = mint(b"secret", at, workload=workload, track=Track.PRODUCTION, release="BO1")
+    return {
+        "record": "forecast",
+        "prediction_id": prediction_id,
+        "at": at,
+        "workload": workload,
+        "unique_id": 'süd/a \\ "b" \x02,\t\n',
+        "target": "sent",
+        "horizon": 1,
+        "track": "production",
+        "assigned": None,
+        "release": "BO1",
+        "release_id": "r1",
+        "client": "c",
+        "request_id": "q",
+        "data_hour": AT - timedelta(hours=4),
+        "weeks": WEEKS,
+        "latency_ms": 1.25,
+        **other,
+    }
+
+
+def feedback(workload, prediction_id, value, *, at=AT, kind="rating", client="c"):
+    return {
+        "record": "feedback",
+        "prediction_id": prediction_id,
+        "kind": kind,
+        "client": client,
+        "workload": workload,
+        "value": value,
+        "at": at,
+    }
+
+
+def rows(postgres, table, workload):
+    query = {
+        "forecasts": "SELECT row_to_json(t) FROM forecasts t WHERE workload = %s ORDER BY at, prediction_id",
+        "feedback": "SELECT row_to_json(t) FROM feedback t WHERE workload = %s ORDER BY at, kind, client",
+    }[table]
+    connection = psycopg2.connect(postgres, options="-c timezone=UTC")
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(query, (workload,))
+            return [row for (row,) in cursor.fetchall()]
+    finally:
+        connection.close()
+
+
+def ship(spool, forwarder):
+    spool.close()
+    return forwarder.ship()
+
+
+def test_a_record_arrives_as_it_was_written(spool, forwarder, postgres, workload):
+    record = forecast(workload)
+    spool.append(record)
+    assert ship(spool, forwarder) == 1
+    [row] = rows(postgres, "forecasts", workload)
+    stamps = {"at": "2026-11-02T23:59:59.999+00:00", "data_hour": "2026-11-02T19:59:59.999+00:00"}
+    assert row == {name: value for name, value in record.items() if name != "record"} | stamps
+    assert segments.finished(spool.folder) == []
+
+
+def test_a_day_is_made_when_its_first_forecast_comes(spool, forwarder, postgres, workload):
+    days = [AT + timedelta(days=number, milliseconds=1) for number in (1, 40, 400)]
+    for at in days:
+        spool.append(forecast(workload, at=at))
+    ship(spool, forwarder)
+    assert len(rows(postgres, "forecasts", workload)) == 3
+
+
+def test_replayed_records_are_there_once(spool, forwarder, postgres, workload, tmp_path, rejected):
+    first = forecast(workload)
+    spool.append(first)
+    spool.append(first)
+    spool.append(feedback(workload, first["prediction_id"], 3))
+    spool.close()
+    [segment] = segments.finished(spool.folder)
+    shutil.copy(segment, tmp_path / "copy")
+    forwarder.ship()
+    before = rows(postgres, "forecasts", workload), rows(postgres, "feedback", workload)
+    shutil.copy(tmp_path / "copy", segment)
+    forwarder.ship()
+    assert (rows(postgres, "forecasts", workload), rows(postgres, "feedback", workload)) == before
+    assert [len(kept) for kept in before] == [1, 1]
+    assert rejected == []
+
+
+def test_later_feedback_replaces_and_earlier_does_not(spool, forwarder, postgres, workload):
+    for value, seconds in ((1, 0), (2, 2), (3, 1)):
+        spool.append(feedback(workload, f"of {workload}", value, at=AT + timedelta(seconds=seconds)))
+    ship(spool, forwarder)
+    assert [row["value"] for row in rows(postgres, "feedback", workload)] == [2]
+    for value, seconds in ((4, 1), (5, 3), (6, 2)):
+        spool.append(feedback(workload, f"of {workload}", value, at=AT + timedelta(seconds=seconds)))
+        ship(spool, forwarder)
+    assert [row["value"] for row in rows(postgres, "feedback", workload)] == [5]
+
+
+def test_kinds_and_clients_have_feedback_of_their_own(spool, forwarder, postgres, workload):
+    spool.append(feedback(workload, f"of {workload}", 4))
+    spool.append(feedback(workload, f"of {workload}", 5, client="d"))
+    spool.append(feedback(workload, f"of {workload}", 'schön \\ "x"', kind="comment"))
+    spool.append(feedback(workload, f"of {workload}", {"week": "2026-11-08", "value": 3.5}, kind="actual"))
+    spool.append(feedback(workload, f"of {workload}", value=False, kind="accurate"))
+    ship(spool, forwarder)
+    found = {(row["kind"], row["client"]): row["value"] for row in rows(postgres, "feedback", workload)}
+    assert found == {
+        ("rating", "c"): 4,
+        ("rating", "d"): 5,
+        ("comment", "c"): 'schön \\ "x"',
+        ("actual", "c"): {"week": "2026-11-08", "value": 3.5},
+        ("accurate", "c"): False,
+    }
+
+
+@pytest.mark.parametrize(
+    "poison",
+    [
+        pytest.param({"at": "yesterday or so"}, id="no time"),
+        pytest.param({"at": None}, id="without a time"),
+        pytest.param({"prediction_id": None}, id="without an id"),
+        pytest.param({"horizon": 1 << 40}, id="too large a number"),
+        pytest.param({"unique_id": "a\x00b"}, id="a character that PostgreSQL has not"),
+        pytest.param({"record": "recipe"}, id="of no kind"),
+    ],
+)
+def test_a_poisonous_record_is_set_aside_and_blocks_nobody(spool, forwarder, postgres, workload, rejected, poison):
+    for number in range(20):
+        spool.append({**forecast(workload), **(poison if number == 7 else {})})
+    ship(spool, forwarder)
+    assert len(rows(postgres, "forecasts", workload)) == 19
+    assert segments.finished(spool.folder) == []
+    [aside] = (spool.folder / "rejected").iterdir()
+    assert '"reason"' in aside.read_text()
+    assert rejected == [1]
+
+
+def test_feedback_of_no_kind_is_set_aside(spool, forwarder, postgres, workload, rejected):
+    spool.append(feedback(workload, f"of {workload}", 1, kind="praise"))
+    spool.append(feedback(workload, f"of {workload}", 2))
+    ship(spool, forwarder)
+    assert [row["value"] for row in rows(postgres, "feedback", workload)] == [2]
+    assert rejected == [1]
+
+
+def test_the_torn_last_line_of_a_killed_worker_is_set_aside(spool, forwarder, postgres, workload, rejected):
+    spool.append(forecast(workload))
+    spool.close()
+    [segment] = segments.finished(spool.folder)
+    with segment.open("ab") as stream:
+        stream.write(b'{"record":"forecast","predic')
+    forwarder.ship()
+    assert len(rows(postgres, "forecasts", workload)) == 1
+    assert rejected == [1]
+
+
+def test_two_forwarders_never_ship_the_same_segment(spool, forwarder, postgres, workload):
+    with closing(Forwarder(spool.folder, postgres, on_rejected=lambda: None)) as other:
+        spool.append(forecast(workload))
+        assert ship(spool, forwarder) == 1
+        spool.append(forecast(workload))
+        assert ship(spool, other) == 0
+        forwarder.close()
+        assert other.ship() == 1
+    assert len(rows(postgres, "forecasts", workload)) == 2
+
+
+def test_nothing_is_deleted_before_it_is_committed(spool, forwarder, postgres, workload, monkeypatch):
+    spool.append(forecast(workload))
+    spool.close()
+    monkeypatch.setattr(forward, "FEEDBACK", "SELECT pg_terminate_backend(pg_backend_pid())")
+    with pytest.raises((psycopg2.OperationalError, psycopg2.InterfaceError)):
+        forwarder.ship()
+    forwarder.close()
+    assert len(segments.finished(spool.folder)) == 1
+    assert rows(postgres, "forecasts", workload) == []
+    monkeypatch.undo()
+    assert forwarder.ship() == 1
+    assert len(rows(postgres, "forecasts", workload)) == 1
+
+
+def test_a_schema_that_is_not_there_yet_rejects_nothing(spool, postgres_server, workload, rejected, postgres):
+    postgres_server.create_database("not_migrated")
+    forwarder = Forwarder(spool.folder, postgres_server.uri("not_migrated"), on_rejected=lambda: rejected.append(1))
+    spool.append(forecast(workload))
+    spool.close()
+    forwarder.step(spool)
+    forwarder.close()
+    assert len(segments.finished(spool.folder)) == 1
+    assert rejected == []
+    assert rows(postgres, "forecasts", workload) == []
+
+
+def test_the_database_goes_away_and_comes_back(spool, forwarder, postgres, workload, monkeypatch, caplog):
+    stop = threading.Event()
+    connect, away = psycopg2.connect, threading.Event()
+
+    def connect_unless_away(*args, **kwargs):
+        if away.is_set():
+            raise psycopg2.OperationalError("could not connect to server")
+        return connect(*args, **kwargs)
+
+    monkeypatch.setattr(forward.psycopg2, "connect", connect_unless_away)
+    away.set()
+    thread = threading.Thread(target=forwarder.run, args=(stop, spool))
+    thread.start()
+    for number in range(50):
+        assert spool.append(forecast(workload, horizon=number))
+        time.sleep(0.03)
+    assert count_records(spool.folder) == 50
+    away.clear()
+    wait_until(lambda: count_records(spool.folder) == 0)
+    stop.set()
+    thread.join()
+    assert [row["horizon"] for row in sorted(rows(postgres, "forecasts", workload), key=lambda r: r["horizon"])] == [
+        *range(50)
+    ]
+    assert "is being forwarded again" in caplog.text
+    assert sum("stays in the spool" in line for line in caplog.messages) == 1
+
+
+WRITER = """
+import sys, threading
+from datetime import datetime
+from pathlib import Path
+sys.path[:0] = sys.argv[3:]
+from test_forecast_log import forecast
+from ratchet.serve.spool import Spool
+spool = Spool(Path(sys.argv[1]), max_bytes=64 << 20, fsync=False, on_lost=lambda: None)
+pause = threading.Event()
+def ticks():
+    while True:
+        spool.tick()
+        threading.Event().wait(0.05)
+threading.Thread(target=ticks, daemon=True).start()
+while True:
+    record = forecast(sys.argv[2])
+    if spool.append(record):
+        sys.stdout.write(record["prediction_id"] + "\\n")
+        sys.stdout.flush()
+    pause.wait(0.0003)
+"""
+
+
+def test_what_was_answered_before_a_kill_is_in_the_database_to_the_row(tmp_path, postgres, workload, rejected):
+    folder = tmp_path / "spool"
+    folder.mkdir()
+    forwarder = Forwarder(folder, postgres, on_rejected=lambda: rejected.append(1))
+    answered = []
+    for round_number in range(3):
+        here = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
+        command = [sys.executable, "-c", WRITER, str(folder), workload, *here]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        reader = threading.Thread(target=answered.extend, args=(process.stdout,))
+        reader.start()
+        wait_until(lambda least=400 * (round_number + 1): len(answered) > least)
+        forwarder.ship()
+        time.sleep(0.4)
+        process.kill()
+        process.wait()
+        reader.join()
+        process.stdout.close()
+    forwarder.ship()
+    forwarder.close()
+    told = {line.strip() for line in answered if line.endswith("\n")}
+    logged = {row["prediction_id"] for row in rows(postgres, "forecasts", workload)}
+    assert len(told) > 1000
+    assert told <= logged
+    assert len(logged) - len(told) <= 3, "at most the one that each kill found between log and answer"
+    assert len(rejected) <= 3
+    assert count_records(folder) == 0
+
+
+def wait_until(true, seconds=20):
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)

@@ -1,0 +1,130 @@
+"""API keys against a real PostgreSQL, and without it."""
+
+import logging
+import stat
+import threading
+import time
+
+import psycopg2
+import pytest
+
+from ratchet.contracts.errors import NotReadyError, RatchetError
+from ratchet.serve.keys import KeyStore, add_key, list_keys, revoke_key
+
+NOWHERE = "postgresql://nobody@127.0.0.1:1/none"
+
+
+@pytest.fixture
+def cache_file(tmp_path):
+    return tmp_path / "cache" / "keys.json"
+
+
+@pytest.fixture
+def store(postgres, cache_file):
+    return KeyStore(postgres, cache_file=cache_file)
+
+
+def test_a_key_is_known_by_its_holder_and_scopes(postgres, store):
+    key = add_key(postgres, "a user", ["predict"])
+    store.refresh()
+    holder = store.holder(key)
+    assert key.startswith("rk_")
+    assert (holder.name, holder.scopes) == ("a user", {"predict"})
+
+
+def test_no_other_string_is_a_key(postgres, store):
+    key = add_key(postgres, "a user", ["predict", "operate"])
+    other = add_key(postgres, "another", ["predict"])
+    store.refresh()
+    head, secret = key.rsplit("_", 1) if key.count("_") == 2 else (key[:16], key[16:])
+    mixed = key[:16] + other[16:]
+    for wrong in (
+        "",
+        "rk_",
+        head,
+        secret,
+        key[:-1],
+        key + "x",
+        key.swapcase(),
+        mixed,
+        "ö" + key,
+        key.replace("rk_", "xx_"),
+    ):
+        assert store.holder(wrong) is None, wrong
+
+
+def test_the_key_itself_is_kept_nowhere(postgres, store, cache_file):
+    key = add_key(postgres, "a user", ["predict"])
+    store.refresh()
+    with psycopg2.connect(postgres) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT string_agg(k::text, '') FROM api_keys k")
+        [(everything,)] = cursor.fetchall()
+    connection.close()
+    secret = key[16:]
+    assert secret not in everything
+    assert secret not in cache_file.read_text()
+
+
+def test_a_revoked_key_ends_and_stays_listed(postgres, store):
+    key = add_key(postgres, "to be revoked", ["predict"])
+    store.refresh()
+    key_id = store.holder(key).key_id
+    assert revoke_key(postgres, key_id)
+    assert not revoke_key(postgres, key_id)
+    assert not revoke_key(postgres, "no such key")
+    store.refresh()
+    assert store.holder(key) is None
+    [row] = [row for row in list_keys(postgres) if row.key_id == key_id]
+    assert row.revoked_at is not None
+
+
+@pytest.mark.parametrize("scopes", [[], ["admin"], ["predict", "admin"]])
+def test_only_known_scopes_exist(postgres, scopes):
+    with pytest.raises(RatchetError, match="operate, predict"):
+        add_key(postgres, "nobody", scopes)
+
+
+def test_a_restart_without_the_database_still_knows_the_keys(postgres, store, cache_file, caplog):
+    key = add_key(postgres, "a user", ["predict"])
+    store.refresh()
+    restarted = KeyStore(NOWHERE, cache_file=cache_file)
+    with caplog.at_level(logging.WARNING):
+        restarted.refresh()
+        restarted.refresh()
+    assert restarted.holder(key).name == "a user"
+    assert sum("is away" in line for line in caplog.messages) == 1
+
+
+def test_before_any_list_was_seen_nobody_can_say(cache_file):
+    store = KeyStore(NOWHERE, cache_file=cache_file)
+    store.refresh()
+    with pytest.raises(NotReadyError):
+        store.holder("rk_x_y")
+
+
+@pytest.mark.parametrize("content", [b"", b"[", b"{}x", b'[{"key_id": 1}]', b"[1]"])
+def test_a_spoilt_cache_is_none(cache_file, content):
+    cache_file.parent.mkdir()
+    cache_file.write_bytes(content)
+    with pytest.raises(NotReadyError):
+        KeyStore(NOWHERE, cache_file=cache_file).holder("rk_x_y")
+
+
+def test_only_the_owner_may_read_the_cache(postgres, store, cache_file):
+    add_key(postgres, "a user", ["predict"])
+    store.refresh()
+    assert stat.S_IMODE(cache_file.stat().st_mode) == 0o600
+
+
+def test_a_new_key_is_known_within_moments(postgres, store):
+    stop = threading.Event()
+    thread = threading.Thread(target=store.run, args=(stop,), kwargs={"poll_seconds": 0.05})
+    thread.start()
+    time.sleep(0.1)
+    key = add_key(postgres, "late", ["predict"])
+    deadline = time.monotonic() + 5
+    while store.holder(key) is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    stop.set()
+    thread.join()
+    assert store.holder(key).name == "late"
