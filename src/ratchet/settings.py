@@ -38,7 +38,7 @@ class Settings(BaseSettings):
 
     # The loop
     events: str = Field(
-        default="sample", description="where raw events come from: `sample`, or a folder of GH Archive hour files"
+        default="sample", description="where raw events come from: `sample`, or a folder of hour files"
     )
     candidate_share: int = Field(
         default=20,

@@ -176,7 +176,10 @@ def test_mlflow_loads_the_release_behind_an_alias(mlflow_registry, mlflow, make,
     assert model.predict(model.input_example)["horizon"].tolist() == [1]
 
 
-def test_nothing_is_pickled_and_nothing_of_the_caller_is_taken(mlflow_registry, make):
+def test_nothing_is_pickled_and_nothing_of_the_caller_is_taken(mlflow_registry, make, tmp_path, monkeypatch):
+    (tmp_path / "pyproject.toml").write_text("[project]\nname = 'x'\nversion = '1'\n")
+    (tmp_path / "uv.lock").write_text("version = 1\n")
+    monkeypatch.chdir(tmp_path)
     release = mlflow_registry.add(*make("one"))
     model = folder_of(release).parents[1]
     assert {path.name for path in model.iterdir()} == {

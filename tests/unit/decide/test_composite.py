@@ -108,6 +108,11 @@ def test_exactly_the_minima_are_enough():
     assert decision.verdict is Verdict.PROMOTE
 
 
+def test_latency_beyond_the_budget_counts_as_all_of_it_and_no_more():
+    slow, slower = (decide(evidence(candidate={"latency_ms": ms}), POLICY).scores for ms in (5000.0, 60_000.0))
+    assert slow == slower
+
+
 def test_unknown_errors_do_not_matter_to_the_plain_rule():
     assert decide(evidence(candidate={"errors": None, "rating": 5.0}), POLICY).verdict is Verdict.PROMOTE
 

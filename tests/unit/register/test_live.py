@@ -81,6 +81,7 @@ def test_none_where_mlflow_says_that_there_is_none(answer, status, body):
         pytest.param(404, {"detail": "Not Found"}, id="404 of another API"),
         pytest.param(404, {**ABSENT, "message": "Model Version (name=w) not found"}, id="404 of something else"),
         pytest.param(404, {"error_code": "ENDPOINT_NOT_FOUND", "message": "no"}, id="404 of another path"),
+        pytest.param(404, {**ABSENT, "error_code": "ENDPOINT_NOT_FOUND"}, id="404 with another code"),
         pytest.param(200, ABSENT, id="absence with status 200"),
         pytest.param(503, ABSENT, id="absence with status 503"),
         pytest.param(400, {"error_code": "INVALID_PARAMETER_VALUE", "message": "Invalid name"}, id="bad request"),
