@@ -37,9 +37,7 @@ class Settings(BaseSettings):
     prometheus_url: str = Field(default="", description="Prometheus")
 
     # The loop
-    events: str = Field(
-        default="sample", description="where raw events come from: `sample`, or a folder of hour files"
-    )
+    events: str = Field(default="sample", description="where raw events come from: `sample`, or a folder of hour files")
     candidate_share: int = Field(
         default=20,
         ge=0,

@@ -4,8 +4,8 @@ from uuid import uuid4
 
 import psycopg2
 import pytest
-from fakes import FakeFeedback, FakeRating
 
+from fakes import FakeFeedback, FakeRating
 from ratchet.contracts.errors import MetricsError
 from ratchet.contracts.ports import Ratings
 from ratchet.observe import PostgresFeedback

@@ -7,8 +7,8 @@ from uuid import uuid4
 
 import psycopg2
 import pytest
-from fakes import FakeJournal
 
+from fakes import FakeJournal
 from ratchet.contracts.errors import JournalError
 from ratchet.contracts.policy import Decision, Evidence, TrackEvidence, Verdict
 from ratchet.observe import PostgresJournal

@@ -10,8 +10,8 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 import pytest
-from fakes import FakeAnswer, FakeLiveMetrics
 
+from fakes import FakeAnswer, FakeLiveMetrics
 from ratchet.contracts.errors import MetricsError
 from ratchet.contracts.ports import Track
 from ratchet.observe import PrometheusMetrics

@@ -6,8 +6,8 @@ from uuid import uuid4
 
 import pandas as pd
 import pytest
-from fakes import FakeRegistry, write_release
 
+from fakes import FakeRegistry, write_release
 from ratchet.contracts.errors import RegistryError, ReleaseError
 from ratchet.contracts.ports import Release, Track
 from ratchet.contracts.release import CARD, NAMES, Card, file_digest

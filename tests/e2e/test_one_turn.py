@@ -9,10 +9,10 @@ from itertools import pairwise
 
 import psutil
 import pytest
-from people import Person, SteadyLoad
 
+from people import Person, SteadyLoad
 from ratchet.stack import first_turn
-from ratchet.stack.health import answers, wait_for
+from ratchet.stack.health import answers, wait_for, wait_for_service
 from ratchet.stack.supervised import Supervisor
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(600)]
@@ -141,6 +141,14 @@ def test_every_answered_forecast_is_in_the_log_once(port, key, postgres_rows):
     wait_for("the log", lambda: logged() == (200, 200), timeout=20, look="make logs S=inference-production")
 
 
+def orphans(house, name):
+    """Processes of a service that do not descend from the one that supervisor knows."""
+    states = Supervisor(house.stack.home).states()
+    known = psutil.Process(next(process.pid for process in states if process.name == name))
+    family = {known.pid, *(child.pid for child in known.children(recursive=True))}
+    return [found for found in marks.processes(str(house.stack.home.folder), service=name) if found.pid not in family]
+
+
 @pytest.mark.parametrize(
     "name",
     ["inference-candidate", "inference-production", "router", "prometheus", "mlflow", "postgres", "airflow-scheduler"],
@@ -155,6 +163,10 @@ def test_a_killed_process_comes_back_and_the_loop_goes_on(house, key, name):
         return found.state == "RUNNING" and found.pid != pid
 
     wait_for(name, is_back, timeout=40, look=f"make logs S={name}")
+    service = next(service for service in house.stack.services() if service.name == name)
+    wait_for_service(service, timeout=60)
+    assert is_back(), supervisor.states()
+    assert orphans(house, name) == []
     wait_for(
         "a forecast", lambda: first_turn.forecast(house.stack, key) is not None, timeout=30, look=f"make logs S={name}"
     )

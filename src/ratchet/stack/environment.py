@@ -4,12 +4,10 @@ import os
 from collections.abc import Mapping
 
 from ratchet.settings import Settings
+from ratchet.stack.marks import HOME_MARK
 from ratchet.stack.paths import ROOT, Home
 from ratchet.stack.postgres import Server
 from ratchet.stack.secrets import Secrets, write_closed
-
-MARK = "RATCHET_STACK"
-"""Names the home that a process belongs to, so that leftovers of a killed supervisor are found and nothing else is."""
 
 
 def shared(settings: Settings, secrets: Secrets, postgres: Server) -> dict[str, str]:
@@ -71,7 +69,7 @@ def base(home: Home) -> dict[str, str]:
         name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR", "SSL_CERT_FILE") if name in os.environ
     }
     quiet = {"DO_NOT_TRACK": "true", "MLFLOW_DISABLE_TELEMETRY": "true", "PYTHONUNBUFFERED": "1"}
-    return {**kept, **quiet, MARK: str(home.folder)}
+    return {**kept, **quiet, HOME_MARK: str(home.folder)}
 
 
 def write(home: Home, values: Mapping[str, str]) -> None:

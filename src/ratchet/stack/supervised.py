@@ -16,7 +16,7 @@ import psutil
 from supervisor.xmlrpc import SupervisorTransport
 
 from ratchet.contracts.errors import RatchetError
-from ratchet.stack.environment import MARK
+from ratchet.stack import marks
 from ratchet.stack.paths import ROOT, Home
 from ratchet.stack.secrets import write_closed
 from ratchet.stack.services import Service
@@ -83,7 +83,7 @@ class Supervisor:
             capture_output=True,
             text=True,
             check=False,
-            env={**os.environ, MARK: str(self.home.folder)},
+            env={**os.environ, marks.HOME_MARK: str(self.home.folder)},
         )
         if done.returncode:
             raise RatchetError(f"supervisord did not start: {(done.stderr or done.stdout).strip()}")
@@ -134,20 +134,13 @@ class Supervisor:
     def leftovers(self, *, supervised: bool = False) -> list[psutil.Process]:
         """Processes that carry this home's mark; those of a running supervisor only if `supervised`."""
         if self.is_running() and not supervised:
-            own = _own_line()
-        return [
-            found for found in psutil.process_iter() if _mark(found) == str(self.home.folder) and found.pid not in own
-        ]
+            return []
+        return marks.processes(str(self.home.folder))
 
     def stop_leftovers(self) -> int:
         """Stop what a killed supervisor left behind; how many there were."""
         found = self.leftovers()
-        for process in found:
-            _signal(process, kill=False)
-        _, alive = psutil.wait_procs(found, timeout=10)
-        for process in alive:
-            _signal(process, kill=True)
-        psutil.wait_procs(alive, timeout=5)
+        marks.stop(found, patience=10)
         return len(found)
 
     @contextmanager
@@ -168,8 +161,10 @@ class Supervisor:
         )
 
     def _section(self, service: Service) -> str:
-        variables = ",".join(f'{name}="{_escape(value)}"' for name, value in service.environment.items())
-        command = " ".join(f"'{_escape(part)}'" for part in service.command)
+        environment = {**service.environment, marks.SERVICE_MARK: service.name}
+        variables = ",".join(f'{name}="{_escape(value)}"' for name, value in environment.items())
+        launched = [sys.executable, "-m", "ratchet.stack.launch", service.name, *service.command]
+        command = " ".join(f"'{_escape(part)}'" for part in launched)
         lines = [
             f"[program:{service.name}]",
             f"command={command}",
@@ -190,24 +185,3 @@ def _group(service: Service) -> str:
 
 def _escape(value: str) -> str:
     return value.replace("%", "%%").replace('"', '\\"')
-
-
-def _mark(process: psutil.Process) -> str | None:
-    try:
-        mark: str | None = process.environ().get(MARK)
-    except (psutil.Error, OSError):
-        return None
-    return mark
-
-
-def _own_line() -> set[int]:
-    """This process and those that started it: `make up` inside a marked shell must not stop itself."""
-    own = psutil.Process()
-    return {own.pid, *(parent.pid for parent in own.parents())}
-
-
-def _signal(process: psutil.Process, *, kill: bool) -> None:
-    try:
-        process.kill() if kill else process.terminate()
-    except psutil.Error:
-        return

@@ -1,6 +1,5 @@
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
-from releases import DATA_HOUR, make_release, registered
 
 from inference import Service, create_app
 from ratchet.contracts.errors import NotReadyError
@@ -10,6 +9,7 @@ from ratchet.serve.keys import Holder
 from ratchet.serve.metrics import ServeMetrics
 from ratchet.serve.release import open_release
 from ratchet.serve.swap import ReleaseSlot, Serving
+from releases import DATA_HOUR, make_release, registered
 
 SECRET = b"of the tests"
 

@@ -1,10 +1,10 @@
 from datetime import date
 
 import pytest
-from releases import DATA_HOUR
 
 from ratchet.contracts.ports import Track
 from ratchet.serve.prediction_ids import mint
+from releases import DATA_HOUR
 
 
 @pytest.fixture

@@ -1,10 +1,10 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from releases import DATA_HOUR
 
 from ratchet.contracts.ports import Track
 from ratchet.serve.prediction_ids import Minted, verify
+from releases import DATA_HOUR
 
 SECRET = b"of the tests"
 

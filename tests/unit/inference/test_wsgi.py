@@ -14,11 +14,11 @@ from urllib.request import Request, urlopen
 
 import orjson
 import pytest
-from releases import make_release, registered
 
 from ratchet.contracts.ports import Track
 from ratchet.serve.cache import ReleaseCache
 from ratchet.serve.keys import PREFIX
+from releases import make_release, registered
 
 ROOT = Path(__file__).resolve().parents[3]
 HEAVY = ["pandas", "mlflow", "sqlalchemy", "prophet", "sklearn", "statsmodels", "statsforecast", "alembic", "duckdb"]

@@ -8,8 +8,8 @@ import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from fakes import FakeSource
 
+from fakes import FakeSource
 from ratchet.contracts.errors import DataError
 from ratchet.ingest import land, manifest
 

@@ -2,8 +2,8 @@ import logging
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from fakes import FakeAnswer, FakeFeedback, FakeLiveMetrics, FakeRating
 
+from fakes import FakeAnswer, FakeFeedback, FakeLiveMetrics, FakeRating
 from ratchet.contracts.ports import Experiment, Release, Track
 from ratchet.observe import gather
 

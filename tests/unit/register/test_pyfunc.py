@@ -3,8 +3,8 @@ from datetime import UTC, datetime
 import numpy as np
 import pandas as pd
 import pytest
-from fakes import write_release
 
+from fakes import write_release
 from ratchet.contracts.errors import ReleaseError, UnknownSeriesError
 from ratchet.contracts.release import KEYS, NAME_OFFSETS, STATISTICS, issue_folder, series_key
 from ratchet.register.pyfunc import _load_pyfunc

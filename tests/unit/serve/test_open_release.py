@@ -3,12 +3,12 @@ import shutil
 
 import numpy as np
 import pytest
-from releases import DATA_HOUR, make_release
 
 from ratchet.contracts.errors import ReleaseError, UnknownSeriesError
 from ratchet.contracts.release import CARD, KEYS, NAMES, series_key, series_name
 from ratchet.serve import release as serve_release
 from ratchet.serve.release import open_release
+from releases import DATA_HOUR, make_release
 
 
 @pytest.fixture

@@ -2,12 +2,12 @@ import threading
 import time
 
 import pytest
-from releases import make_release, registered
 
 from ratchet.contracts.errors import ReleaseError
 from ratchet.contracts.ports import Track
 from ratchet.serve.cache import ReleaseCache
 from ratchet.serve.release import open_release
+from releases import make_release, registered
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@ from datetime import timedelta
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
-from releases import DATA_HOUR, make_release, registered
 
 from ratchet.contracts.ports import Track
 from ratchet.serve.answer import Answerer
@@ -10,6 +9,7 @@ from ratchet.serve.metrics import ServeMetrics, StateCollector
 from ratchet.serve.release import open_release
 from ratchet.serve.spool import Spool
 from ratchet.serve.swap import ReleaseSlot, Serving
+from releases import DATA_HOUR, make_release, registered
 
 OF = {"workload": "parcels", "track": "production", "release": "BO1"}
 

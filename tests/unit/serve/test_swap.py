@@ -6,12 +6,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from releases import FakeLive, make_release, registered
 
 from ratchet.contracts.errors import RegistryError
 from ratchet.contracts.ports import Track
 from ratchet.serve.cache import ReleaseCache
 from ratchet.serve.swap import Refresher, ReleaseSlot
+from releases import FakeLive, make_release, registered
 
 
 class House:

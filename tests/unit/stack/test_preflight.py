@@ -2,7 +2,7 @@
 
 import shutil
 import socket
-from collections import namedtuple
+from typing import NamedTuple
 
 import pytest
 
@@ -11,7 +11,11 @@ from ratchet.stack.paths import Home
 from ratchet.stack.ports import free_port, holder
 from ratchet.stack.services import Service
 
-Usage = namedtuple("Usage", "total used free")
+
+class Usage(NamedTuple):
+    total: int
+    used: int
+    free: int
 
 
 @pytest.fixture
