@@ -50,7 +50,8 @@ def make_release(
 def registered(folder, *, release_id="r1", workload="parcels", version=1, **names):
     """The registry's entry of a release folder."""
     names = names or {"best_of": f"BO{version}"}
-    return Release(workload=workload, version=version, release_id=release_id, location=folder.as_uri(), **names)
+    place = {"version": version, "location": folder.as_uri(), "data_hour": DATA_HOUR}
+    return Release(workload=workload, release_id=release_id, **place, **names)
 
 
 class FakeLive:

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from people import Person, SteadyLoad
-from ratchet.stack import first_turn
+from ratchet.stack import first_turn, marks
 from ratchet.stack.health import answers, wait_for, wait_for_service
 from ratchet.stack.supervised import Supervisor
 

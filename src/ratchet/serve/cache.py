@@ -5,14 +5,16 @@ import os
 import re
 import shutil
 import tempfile
-from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
+from pydantic import TypeAdapter
+
 from ratchet.contracts.errors import ReleaseError
 from ratchet.contracts.ports import Release, Track
 
+NOTE: Final = TypeAdapter(Release)
 UNUSED_SECONDS: Final = 3600.0
 SAFE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 
@@ -56,8 +58,8 @@ class ReleaseCache:
     def last_good(self, workload: str, track: Track) -> Release | None:
         """Return the release that was noted for this track; None if there is no note that makes sense."""
         try:
-            return Release(**json.loads(self._note(workload, track).read_bytes()))
-        except (OSError, ValueError, TypeError):
+            return NOTE.validate_json(self._note(workload, track).read_bytes())
+        except (OSError, ValueError):
             return None
 
     def note_good(self, workload: str, track: Track, release: Release | None) -> None:
@@ -66,7 +68,7 @@ class ReleaseCache:
         if release is None:
             path.unlink(missing_ok=True)
         elif release != self.last_good(workload, track):
-            write_whole(path, json.dumps(asdict(release), indent=1, sort_keys=True).encode() + b"\n")
+            write_whole(path, NOTE.dump_json(release, indent=1) + b"\n")
 
     def _note(self, workload: str, track: Track) -> Path:
         return self._folder / track.value / f"{workload}.json"

@@ -1,7 +1,8 @@
-"""How a process of the stack is recognised: by two variables in its environment, never by its name alone."""
+"""How a process of the stack is recognised: by two variables in its environment or by the folder it works in, never by its name alone."""
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 import psutil
 
@@ -30,10 +31,13 @@ def stop(found: Sequence[psutil.Process], *, patience: float) -> None:
 
 def _belongs(process: psutil.Process, home: str, service: str | None) -> bool:
     try:
-        values = process.environ()
+        values, folder = process.environ(), process.cwd()
     except (psutil.Error, OSError):
         return False
-    return values.get(HOME_MARK) == home and service in (None, values.get(SERVICE_MARK))
+    if values.get(HOME_MARK) == home:
+        return service in (None, values.get(SERVICE_MARK))
+    # nginx and gunicorn write their titles over their environment; the folder each service works in still tells whose they are.
+    return folder.startswith(f"{home}/run/") and service in (None, Path(folder).name)
 
 
 def _signal(process: psutil.Process, *, kill: bool) -> None:

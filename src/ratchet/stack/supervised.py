@@ -69,6 +69,8 @@ class Supervisor:
 
     def configure(self, services: Sequence[Service]) -> None:
         """Write its configuration. Nothing starts by itself: `make up` starts each part when what it needs is there."""
+        for service in services:
+            (self.home.run / service.name).mkdir(exist_ok=True)
         write_closed(
             self.home.run / "supervisord.conf",
             "\n\n".join([self._head(), *(self._section(service) for service in services)]) + "\n",
@@ -169,7 +171,7 @@ class Supervisor:
             f"[program:{service.name}]",
             f"command={command}",
             f"environment={variables}",
-            f"directory={ROOT}",
+            f"directory={self.home.run / service.name}",
             f"stopsignal={service.stop_signal}",
             f"stopasgroup={_group(service)}",
             f"stdout_logfile={self.home.logs / service.name}.log",
