@@ -165,8 +165,8 @@ def test_a_killed_process_comes_back_and_the_loop_goes_on(house, key, name):
     wait_for(name, is_back, timeout=40, look=f"make logs S={name}")
     service = next(service for service in house.stack.services() if service.name == name)
     wait_for_service(service, timeout=60)
+    wait_for("orphans to go", lambda: orphans(house, name) == [], timeout=15, look="the processes")
     assert is_back(), supervisor.states()
-    assert orphans(house, name) == []
     wait_for(
         "a forecast", lambda: first_turn.forecast(house.stack, key) is not None, timeout=30, look=f"make logs S={name}"
     )
