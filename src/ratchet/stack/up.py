@@ -1,6 +1,7 @@
 """`make up`: from nothing to a first forecast, each step shown; nothing half-started stays behind."""
 
 import json
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -25,9 +26,7 @@ def up(settings: Settings) -> None:
     if supervisor.is_running():
         print("Ratchet runs already; nothing was changed. `make status` shows it, `make down` stops it.")
         return
-    home.prepare()
-    stack = Stack(settings=settings, secrets=secrets.load(home.secrets), home=home)
-    _check(stack, supervisor)
+    stack = _prepare(settings, home, supervisor)
     progress = Progress()
     try:
         start(stack, supervisor, progress)
@@ -44,13 +43,20 @@ def up(settings: Settings) -> None:
     table.show(stack, keys)
 
 
-def _check(stack: Stack, supervisor: Supervisor) -> None:
+def _prepare(settings: Settings, home: Home, supervisor: Supervisor) -> Stack:
+    """The stack, once nothing stands in its way; a home that was made for a start that cannot be is taken back."""
+    fresh = not home.folder.exists()
+    home.prepare()
     stopped = supervisor.stop_leftovers()
     if stopped:
         print(f"stopped {stopped} processes that a killed supervisor had left behind")
-    found = preflight.problems(stack.home, stack.services(), bind=stack.settings.bind)
+    stack = Stack(settings=settings, secrets=secrets.load(home.secrets), home=home)
+    found = preflight.problems(home, stack.services(), bind=settings.bind)
     if found:
+        if fresh:
+            shutil.rmtree(home.folder)
         raise RatchetError("\n".join(found))
+    return stack
 
 
 def start(stack: Stack, supervisor: Supervisor, progress: Progress) -> None:
