@@ -19,7 +19,7 @@ from ratchet import workloads
 def make(workload: str, dag_id: str, families: tuple[str, ...]) -> None:
     """One training DAG for one workload."""
     gold = Asset(name=f"gold_{workload}", uri=f"ratchet://gold/{workload}")
-    recipe = {"type": "array", "items": {"type": "string", "enum": list(families)}, "uniqueItems": True}
+    choice = {"items": {"type": "string", "enum": list(families)}, "uniqueItems": True, "examples": list(families)}
 
     @dag(
         dag_id=dag_id,
@@ -29,7 +29,13 @@ def make(workload: str, dag_id: str, families: tuple[str, ...]) -> None:
         default_args={"retries": 1, "retry_delay": timedelta(minutes=5)},
         doc_md=__doc__,
         params={
-            "recipe": Param([], title="Families to try", description=f"empty: all of {', '.join(families)}", **recipe),
+            "recipe": Param(
+                None,
+                type=["null", "array"],
+                title="Families to try",
+                description=f"empty: all of {', '.join(families)}",
+                **choice,
+            ),
             "reason": Param("scheduled", title="Why", type="string", maxLength=200),
         },
         tags=["ratchet", "train", workload],
@@ -41,7 +47,7 @@ def make(workload: str, dag_id: str, families: tuple[str, ...]) -> None:
 
             form = params or {}
             return Loop().train(
-                workload, recipe=tuple(form.get("recipe", ())), reason=str(form.get("reason", "scheduled"))
+                workload, recipe=tuple(form.get("recipe") or ()), reason=str(form.get("reason", "scheduled"))
             )
 
         @task

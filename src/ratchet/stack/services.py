@@ -166,7 +166,7 @@ class Stack:
             command=command,
             port=port,
             health=f"http://127.0.0.1:{port}/-/ready",
-            shows="alerts that fired (amtool; see them at Prometheus, /alerts)",
+            shows="alerts that fired (amtool; Prometheus shows them too)",
             environment=environment.base(self.home),
         )
 
