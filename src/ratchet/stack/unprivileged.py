@@ -8,7 +8,8 @@ from pathlib import Path
 from ratchet.contracts.errors import RatchetError
 
 _USER = "nobody"
-_CAPABILITIES = "-all,+dac_override,+dac_read_search"
+_PASS_CLOSED_FOLDERS = "dac_override"
+_ITS_BIT = 1 << 1  # CAP_DAC_OVERRIDE in linux/capability.h
 
 
 def wrap(command: list[str]) -> list[str]:
@@ -23,7 +24,15 @@ def wrap(command: list[str]) -> list[str]:
         raise RatchetError("setpriv is missing (package util-linux): PostgreSQL does not run as root without it")
     entry = pwd.getpwnam(_USER)
     identity = [f"--reuid={entry.pw_uid}", f"--regid={entry.pw_gid}", "--clear-groups"]
-    return [setpriv, *identity, f"--inh-caps={_CAPABILITIES}", f"--ambient-caps={_CAPABILITIES}", *command]
+    rights = f"-all,+{_PASS_CLOSED_FOLDERS}" if _may_pass_closed_folders() else "-all"
+    return [setpriv, *identity, f"--inh-caps={rights}", f"--ambient-caps={rights}", *command]
+
+
+def _may_pass_closed_folders() -> bool:
+    """Whether this root has the right itself: in a container it may not."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    effective = next(line.split()[1] for line in lines if line.startswith("CapEff:"))
+    return bool(int(effective, 16) & _ITS_BIT)
 
 
 def hand_over(folder: Path) -> None:
