@@ -8,8 +8,13 @@ from pathlib import Path
 from ratchet.contracts.errors import RatchetError
 
 _USER = "nobody"
-_PASS_CLOSED_FOLDERS = "dac_override"
-_ITS_BIT = 1 << 1  # CAP_DAC_OVERRIDE in linux/capability.h
+_NEEDED = (1 << 1) | (1 << 8)  # CAP_DAC_OVERRIDE, and CAP_SETPCAP to hand it on: linux/capability.h
+# Without the secure bit, access(2) ignores the right for a user other than root, and PostgreSQL would not find its own programs.
+_PASS_CLOSED_FOLDERS = [
+    "--securebits=+no_setuid_fixup",
+    "--inh-caps=-all,+dac_override",
+    "--ambient-caps=-all,+dac_override",
+]
 
 
 def wrap(command: list[str]) -> list[str]:
@@ -24,15 +29,15 @@ def wrap(command: list[str]) -> list[str]:
         raise RatchetError("setpriv is missing (package util-linux): PostgreSQL does not run as root without it")
     entry = pwd.getpwnam(_USER)
     identity = [f"--reuid={entry.pw_uid}", f"--regid={entry.pw_gid}", "--clear-groups"]
-    rights = f"-all,+{_PASS_CLOSED_FOLDERS}" if _may_pass_closed_folders() else "-all"
-    return [setpriv, *identity, f"--inh-caps={rights}", f"--ambient-caps={rights}", *command]
+    rights = _PASS_CLOSED_FOLDERS if _may_pass_closed_folders() else ["--inh-caps=-all"]
+    return [setpriv, *identity, *rights, *command]
 
 
 def _may_pass_closed_folders() -> bool:
-    """Whether this root has the right itself: in a container it may not."""
+    """Whether this root has the right itself, and may hand it on: in a container it may not."""
     lines = Path("/proc/self/status").read_text().splitlines()
     effective = next(line.split()[1] for line in lines if line.startswith("CapEff:"))
-    return bool(int(effective, 16) & _ITS_BIT)
+    return int(effective, 16) & _NEEDED == _NEEDED
 
 
 def hand_over(folder: Path) -> None:
