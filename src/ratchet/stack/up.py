@@ -1,10 +1,13 @@
 """`make up`: from nothing to a first forecast, each step shown; nothing half-started stays behind."""
 
+import fcntl
 import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 from ratchet.contracts.errors import RatchetError
 from ratchet.settings import Settings
@@ -22,41 +25,60 @@ _READY_SECONDS = 120
 def up(settings: Settings) -> None:
     """Start the whole loop, or say that it runs; on any failure stop what was started and say why."""
     home = Home(settings.home)
+    fresh = not home.folder.exists()
+    home.prepare()
     supervisor = Supervisor(home)
-    if supervisor.is_running():
-        print("Ratchet runs already; nothing was changed. `make status` shows it, `make down` stops it.")
-        return
-    stack = _prepare(settings, home, supervisor)
+    with _alone(home):
+        if supervisor.is_running() and home.first_turn.exists():
+            print("Ratchet runs already; nothing was changed. `make status` shows it, `make down` stops it.")
+            return
+        stack = Stack(settings=settings, secrets=secrets.load(home.secrets), home=home)
+        if supervisor.is_running():
+            print("An earlier `make up` was interrupted; going on from where it was.")
+        else:
+            _check(stack, supervisor, fresh=fresh)
+        keys = _start_and_turn(stack, supervisor)
+    table.show(stack, keys)
+
+
+def _start_and_turn(stack: Stack, supervisor: Supervisor) -> first_turn.Keys:
     progress = Progress()
     try:
         start(stack, supervisor, progress)
         keys = first_turn.keys(stack)
-        if not home.first_turn.exists():
-            first_turn.run(stack, progress)
-            home.first_turn.touch()
-        else:
+        if stack.home.first_turn.exists():
             first_turn.wait_for_forecast(stack, progress)
+        else:
+            first_turn.run(stack, progress)
+            stack.home.first_turn.touch()
     except BaseException:
         progress.note("stopping what was started …")
         supervisor.shut_down()
         raise
-    table.show(stack, keys)
+    return keys
 
 
-def _prepare(settings: Settings, home: Home, supervisor: Supervisor) -> Stack:
-    """The stack, once nothing stands in its way; a home that was made for a start that cannot be is taken back."""
-    fresh = not home.folder.exists()
-    home.prepare()
+@contextmanager
+def _alone(home: Home) -> Iterator[None]:
+    """One `make up` per home at a time; a killed one lets go."""
+    with (home.run / "up.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RatchetError("another `make up` is at work on this home; wait for it") from None
+        yield
+
+
+def _check(stack: Stack, supervisor: Supervisor, *, fresh: bool) -> None:
+    """Nothing stands in the way, or a `RatchetError` with all that does; a home made for a start that cannot be is taken back."""
     stopped = supervisor.stop_leftovers()
     if stopped:
         print(f"stopped {stopped} processes that a killed supervisor had left behind")
-    stack = Stack(settings=settings, secrets=secrets.load(home.secrets), home=home)
-    found = preflight.problems(home, stack.services(), bind=settings.bind)
+    found = preflight.problems(stack.home, stack.services(), bind=stack.settings.bind)
     if found:
         if fresh:
-            shutil.rmtree(home.folder)
+            shutil.rmtree(stack.home.folder)
         raise RatchetError("\n".join(found))
-    return stack
 
 
 def start(stack: Stack, supervisor: Supervisor, progress: Progress) -> None:
@@ -70,7 +92,8 @@ def start(stack: Stack, supervisor: Supervisor, progress: Progress) -> None:
     with progress.step("PostgreSQL"):
         stack.postgres.initialise()
         supervisor.configure(stack.services())
-        supervisor.start_daemon()
+        if not supervisor.is_running():
+            supervisor.start_daemon()
         supervisor.start("postgres")
         stack.postgres.wait_until_ready(timeout=30)
         for name in DATABASES:
@@ -85,7 +108,8 @@ def start(stack: Stack, supervisor: Supervisor, progress: Progress) -> None:
                 ([sys.executable, "-m", "ratchet", "migrate"], [tool("airflow"), "db", "migrate"]),
             )
         )
-    with progress.step(f"start {', '.join(service.name for service in rest)}"), ThreadPoolExecutor(len(rest)) as pool:
+    parts = ", ".join(dict.fromkeys(service.name.partition("-")[0] for service in rest))
+    with progress.step(f"start {parts}"), ThreadPoolExecutor(len(rest)) as pool:
         for service in (*early, *(service for service in rest if service not in early)):
             supervisor.start(service.name)
         list(pool.map(lambda service: wait_for_service(service, timeout=_READY_SECONDS), rest))

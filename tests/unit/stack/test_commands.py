@@ -1,10 +1,15 @@
 """The shell commands where nothing runs."""
 
+import fcntl
+import socket
+
 import pytest
 
 from ratchet.contracts.errors import RatchetError
 from ratchet.settings import Settings
 from ratchet.stack import commands
+from ratchet.stack.paths import Home
+from ratchet.stack.up import up
 
 
 @pytest.fixture
@@ -60,3 +65,24 @@ def test_clean_refuses_a_folder_that_is_not_its_own(settings):
     with pytest.raises(RatchetError, match="does not look like"):
         commands.clean(settings, yes=True)
     assert (settings.home / "holiday-pictures").exists()
+
+
+def test_two_starts_at_once_do_not_meet(settings):
+    home = Home(settings.home)
+    home.prepare()
+    with (home.run / "up.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(RatchetError, match="another `make up`"):
+            up(settings)
+
+
+def test_a_start_that_cannot_be_leaves_no_folder(settings, make_stack):
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        blocked = make_stack().settings.model_copy(
+            update={"data_home": settings.data_home, "router_port": listening.getsockname()[1]}
+        )
+        with pytest.raises(RatchetError, match="ROUTER_PORT"):
+            up(blocked)
+    assert not settings.home.exists()
