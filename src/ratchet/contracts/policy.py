@@ -117,7 +117,7 @@ class EvidencePolicy:
     """How often the test for harm starts afresh, so that harm which begins late is found soon."""
     carry_hours: int = 24
     """Ratings wait at most this long for a partner on the other track."""
-    best_day_e: float = 1.0
+    best_day_e: float = 2.0
     """What the ratings must still say, as an e-value, when the best single day is left out: no one-day burst promotes."""
 
     bad_ratio: float = 1.5
