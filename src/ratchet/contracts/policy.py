@@ -140,7 +140,7 @@ class EvidencePolicy:
     day_soft_p: float = 0.001
     """The same for today's raters."""
     quarantine_p: float = 0.0001
-    """A day whose raters split less likely than this is left out: chosen by counts, never by values."""
+    """A day whose raters split less likely than this counts for no gain: chosen by counts, never by values. It still counts for harm."""
 
     hold_after: int = 2
     """Looks in a row without data."""
@@ -155,6 +155,10 @@ class EvidencePolicy:
     watch_holdback: float = 0.10
     """Clients that stay with the beaten release after a promotion, to compare with."""
     watch_hours: float = 72.0
+    watch_raters: int = 200
+    """On each track: with fewer the watch goes on, as long as anyone rates,"""
+    max_watch_hours: float = 336.0
+    """and at most for so long."""
     alpha_watch: float = 0.01
     shadow_weeks: int = 4
     """Weeks after a promotion on which the beaten release is still scored."""

@@ -1,4 +1,4 @@
-"""First ratings by day: a day whose raters split implausibly is left out as a whole, and no single day may carry a promotion."""
+"""First ratings by day: a day whose raters split implausibly never counts as gain, and no single day may carry a promotion."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -54,26 +54,30 @@ def add_hour(
     production, candidate = _readable(hour.production), _readable(hour.candidate)
     unreadable = len(hour.production) + len(hour.candidate) - len(production) - len(candidate)
     today = (ratings.today[0] + len(production), ratings.today[1] + len(candidate))
-    if ratings.is_quarantined or split_p(today, share=share) < policy.quarantine_p:
-        return replace(
-            ratings,
-            betting=ratings.before_today,
-            today=today,
-            is_quarantined=True,
-            quarantined_days=ratings.quarantined_days + (not ratings.is_quarantined),
-            through=hour.hour,
-            unreadable=ratings.unreadable + unreadable,
-        )
-    elapsed = (hour.hour - since).total_seconds() / 3600.0
+    elapsed = max((hour.hour - since).total_seconds() / 3600.0, 0.0)
+    betting = bet_on_hour(ratings.betting, production, candidate, elapsed_hours=elapsed, policy=policy)
+    odd = ratings.is_quarantined or split_p(today, share=share) < policy.quarantine_p
     return DailyRatings(
-        betting=bet_on_hour(ratings.betting, production, candidate, elapsed_hours=max(elapsed, 0.0), policy=policy),
+        betting=_without_gain(betting, ratings.before_today) if odd else betting,
         before_today=ratings.before_today,
         day=day,
         today=today,
-        quarantined_days=ratings.quarantined_days,
+        is_quarantined=odd,
+        quarantined_days=ratings.quarantined_days + (odd and not ratings.is_quarantined),
         gains=ratings.gains,
         through=hour.hour,
         unreadable=ratings.unreadable + unreadable,
+    )
+
+
+def _without_gain(betting: Betting, before: Betting) -> Betting:
+    """Nothing that speaks for the candidate is left of the day; harm stays: a bad release may well be what makes people rate."""
+    return replace(
+        betting,
+        better=before.better,
+        not_inferior=before.not_inferior,
+        raters=before.raters,
+        differences=before.differences,
     )
 
 

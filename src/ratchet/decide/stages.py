@@ -74,7 +74,7 @@ def _harm_in_watch(seen: Figures, policy: EvidencePolicy) -> str | None:
 def _watch_on(state: State, look: Look, scores: dict[str, float], policy: EvidencePolicy) -> Outcome:
     hours, weeks = state.hours_in_stage(look.at), len(state.errors.weeks)
     # Actuals may never come: a week more than they should take is enough.
-    last_hour = policy.watch_hours + (policy.shadow_weeks + 1) * WEEK_HOURS
+    last_hour = policy.max_watch_hours + (policy.shadow_weeks + 1) * WEEK_HOURS
     if is_shadowed(state, policy, look.at) and (weeks >= policy.shadow_weeks or hours >= last_hour):
         reason = f"no harm in {hours:g} h and {weeks} matured weeks"
         return conclude(state, Stage.DONE, look.at, Verdict.EXTEND, reason, scores, policy)

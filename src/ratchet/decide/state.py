@@ -120,8 +120,14 @@ def share(state: State, policy: EvidencePolicy, at: datetime) -> float:
 
 
 def is_shadowed(state: State, policy: EvidencePolicy, at: datetime) -> bool:
-    """After the watch over live traffic: the beaten release is only scored, and another experiment may begin."""
-    return state.stage is Stage.WATCH and state.hours_in_stage(at) > policy.watch_hours
+    """After the watch over live traffic: the beaten release is only scored, and another experiment may begin.
+
+    Where few people rate, the watch goes on until enough of them have, as long as anyone does.
+    """
+    hours, raters = state.hours_in_stage(at), min(state.ratings.betting.raters)
+    if state.stage is not Stage.WATCH or hours <= policy.watch_hours:
+        return False
+    return not 0 < raters < policy.watch_raters or hours > policy.max_watch_hours
 
 
 def is_plain(policy: EvidencePolicy) -> bool:

@@ -110,11 +110,9 @@ BENCHES = [
         lines=(("promoted", rate(Verdict.PROMOTE), None), ("held", rate(Verdict.HOLD), None)),
     ),
     Bench(
-        scenario=replace(
-            SAME, name="weak: watch, 0.5 worse at 5 ratings/h", effect=-0.5, share=0.9, ratings=5.0, hours=72
-        ),
+        scenario=replace(SAME, name="weak: watch, 0.5 worse at 5 ratings/h", effect=-0.5, share=0.9, ratings=5.0),
         judge=lambda world, _: judge_by_evidence(world, stage=Stage.WATCH),
-        lines=(("reverted", rate(Verdict.REVERT), None),),
+        lines=(("reverted", rate(Verdict.REVERT), None), ("median h", hours(Verdict.REVERT), None)),
         has_plain=False,
     ),
     Bench(

@@ -191,6 +191,11 @@ def test_a_day_with_an_impossible_split_of_raters_is_left_out():
     assert bursting.ratings.betting.log_better() < math.log(40)
 
 
+def test_a_day_that_is_left_out_still_counts_for_harm():
+    crowd = ((4.0,) * 8, (1.0,) * 8)
+    assert Verdict.ROLLBACK in {o.decision.verdict for o in run([look(n, crowd) for n in range(1, 12)])}
+
+
 def test_one_day_does_not_carry_a_promotion():
     day = [look(n, BETTER if n <= 24 else EVEN) for n in range(1, 60)]
     reasons = [outcome.decision.reason for outcome in run(day)]
@@ -207,8 +212,15 @@ def test_after_a_promotion_the_beaten_release_stays_for_comparison_then_in_shado
     weeks = tuple(week(n, 1.0) for n in range(4))
     done = run([look(80, weeks=weeks[:3]), look(81, weeks=weeks[3:])], state=watching)
     assert [o.state.stage for o in done] == [Stage.WATCH, Stage.DONE]
-    endless = run([look(2 + 72 + 5 * 168)], state=watching)[-1]
+    endless = run([look(2 + 336 + 5 * 168)], state=watching)[-1]
     assert endless.state.stage is Stage.DONE
+
+
+def test_where_few_rate_the_watch_goes_on_as_long_as_anyone_does():
+    few = at_stage(Stage.WATCH)
+    rated = run([look(n, ((4.0,), (4.0,) * 9), **WATCHED) for n in range(1, 5)], state=few)[-1].state
+    assert share_of(rated, 100) == pytest.approx(0.9)
+    assert (share_of(rated, 337), share_of(few, 100)) == (1, 1)
 
 
 WATCHED = {
