@@ -47,8 +47,8 @@ check:  ## What hooks and CI run before any test: style, types, import rules, co
 	amtool check-config monitoring/alertmanager/alertmanager.yml
 	$(PY) -m ratchet.stack.check_router
 
-bench-deciding:  ## The numbers the policy has to reach, 1,000 experiments a cell (at most 45 minutes)
-	timeout 2700 $(PY) tests/bench/deciding/bench_deciding.py
+bench-deciding:  ## The numbers the policy has to reach, 1,000 experiments a cell (at most 45 minutes, continues where it was stopped)
+	timeout 2700 $(PY) tests/bench/deciding/bench_deciding.py --keep .ratchet/bench-deciding
 
 format:  ## Let ruff put the code in order
 	.venv/bin/ruff check --fix-only

@@ -4,12 +4,17 @@ python tests/bench/deciding/bench_deciding.py [--runs N] [--seed S] [--seconds P
 """
 
 import argparse
+import hashlib
+import json
 import math
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
+from ratchet import decide
+from ratchet.contracts import look, policy
 from ratchet.contracts.policy import EvidencePolicy, Verdict
 from ratchet.decide.simulation.compare import Cell, wilson
 from ratchet.decide.simulation.rules import Ending, judge_by_evidence, judge_plainly, on_trial
@@ -42,10 +47,9 @@ def hours(verdict: Verdict, quantile: float = 0.5) -> Callable[[Cell], float]:
 
 def first_minute(world: World, seed: int) -> Ending:
     """After how many minutes the guardrail ends it, in the unit of hours."""
-    policy = EvidencePolicy()
-    state = on_trial(policy)
-    for number, look in enumerate(minutes(world, seed), start=1):
-        state, decision = step(state, look, policy)
+    state = on_trial(EvidencePolicy())
+    for number, seen in enumerate(minutes(world, seed), start=1):
+        state, decision = step(state, seen, EvidencePolicy())
         if decision.verdict is Verdict.ROLLBACK:
             return Ending(verdict=decision.verdict, hour=number)
     return Ending(verdict=Verdict.INCONCLUSIVE, hour=60)
@@ -124,23 +128,51 @@ BENCHES = [
 ]
 
 
-def run(bench: Bench, *, runs: int, seed: int, seconds: float) -> tuple[Cell, Cell | None]:
-    """Both rules on the same experiments; fewer of them where the time is up."""
-    ours: list[Ending] = []
-    plain: list[Ending] = []
+def run(bench: Bench, *, runs: int, seed: int, seconds: float, keep: Path | None) -> tuple[Cell, Cell | None]:
+    """Both rules on the same experiments; fewer of them where the time is up. What is kept is not run again."""
+    done = read(bench, keep)
     end = time.monotonic() + seconds
     for number in range(seed, seed + runs):
-        if time.monotonic() > end and ours:
+        if time.monotonic() > end and done:
             break
-        world = make(bench.scenario, number)
-        ours.append(bench.judge(world, number))
-        if bench.has_plain:
-            plain.append(judge_plainly(world))
+        if number not in done:
+            world = make(bench.scenario, number)
+            done[number] = (bench.judge(world, number), judge_plainly(world) if bench.has_plain else None)
+    write(bench, keep, done)
+    mine = [both for number, both in sorted(done.items()) if seed <= number < seed + runs]
+    plain = tuple(other for _, other in mine if other)
     name = bench.scenario.name
     return (
-        Cell(scenario=name, rule="evidence", endings=tuple(ours)),
-        Cell(scenario=name, rule="spec", endings=tuple(plain)) if plain else None,
+        Cell(scenario=name, rule="evidence", endings=tuple(ours for ours, _ in mine)),
+        Cell(scenario=name, rule="spec", endings=plain) if plain else None,
     )
+
+
+def kept(bench: Bench, keep: Path) -> Path:
+    """Named by the code and the scenario: another code's experiments are others."""
+    name = hashlib.blake2b(repr(bench.scenario).encode(), digest_size=6)
+    sources = sorted([*Path(decide.__file__).parent.rglob("*.py"), Path(policy.__file__), Path(look.__file__)])
+    for source in sources:
+        name.update(source.read_bytes())
+    return keep / f"{name.hexdigest()}.json"
+
+
+def read(bench: Bench, keep: Path | None) -> dict[int, tuple[Ending, Ending | None]]:
+    if keep is None or not kept(bench, keep).exists():
+        return {}
+    rows = json.loads(kept(bench, keep).read_text())
+    return {
+        int(number): tuple(one and Ending(verdict=Verdict(one[0]), hour=one[1]) for one in row)
+        for number, row in rows.items()
+    }
+
+
+def write(bench: Bench, keep: Path | None, done: dict[int, tuple[Ending, Ending | None]]) -> None:
+    if keep is None:
+        return
+    keep.mkdir(parents=True, exist_ok=True)
+    rows = {number: [one and [one.verdict.value, one.hour] for one in both] for number, both in done.items()}
+    kept(bench, keep).write_text(json.dumps(rows))
 
 
 def show(value: float, cell: Cell, label: str) -> str:
@@ -156,13 +188,16 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=150.0, help="per cell; fewer experiments where it is up")
     parser.add_argument("--cell", default="", help="only cells whose name holds these words")
+    parser.add_argument(
+        "--keep", type=Path, help="a folder: experiments in it are not run again, so a run may be continued"
+    )
     options = parser.parse_args()
     missed = 0
     print("| truth | experiments | what | to reach | evidence | plain rule |\n|---|---|---|---|---|---|")
     for bench in BENCHES:
         if options.cell not in bench.scenario.name:
             continue
-        ours, plain = run(bench, runs=options.runs, seed=options.seed, seconds=options.seconds)
+        ours, plain = run(bench, runs=options.runs, seed=options.seed, seconds=options.seconds, keep=options.keep)
         for label, measure, limit in bench.lines:
             value = measure(ours)
             missed += limit is not None and value > limit
