@@ -10,6 +10,13 @@ from ratchet.decide.state import Stage, State, is_plain, is_shadowed
 WEEK_HOURS = 168.0
 
 
+def cooldown_hours(rollbacks: int, policy: EvidencePolicy) -> float:
+    """How long no new experiment begins after so many rollbacks in a row: doubling, up to a limit; nothing after none."""
+    if rollbacks <= 0:
+        return 0.0
+    return min(policy.cooldown_hours * 2.0 ** min(rollbacks - 1, 20), policy.max_cooldown_hours)
+
+
 def before_trial(state: State, look: Look, seen: Figures, policy: EvidencePolicy) -> Outcome:
     """Queued until no other experiment is in the way, then warmed up until it answers replayed requests."""
     scores = seen.scores(state)

@@ -55,20 +55,31 @@ LEFT JOIN (
 ) AS seen ON seen.assigned = tracks.name
 """
 
-# Only what a client says of a forecast that it asked for itself, in this stage.
+# Only what a client says of a forecast that it asked for itself, in this stage. Each rating is looked up by key: joined as tables,
+# a planner that knows nothing of the young side tables yet would read the whole log.
 ADD_RATERS: Final = """
+WITH said AS MATERIALIZED (
+    SELECT prediction_id, client, at, (value #>> '{}')::double precision AS rating
+    FROM feedback
+    WHERE workload = %(workload)s AND kind = 'rating' AND jsonb_typeof(value) = 'number'
+      AND at >= greatest(%(hour)s, %(stage_at)s) AND at < %(end)s
+)
 INSERT INTO experiment_raters (experiment_id, stage_at, client, track, at, rating)
-SELECT DISTINCT ON (feedback.client) %(experiment_id)s, %(stage_at)s, feedback.client, known.track, feedback.at,
-       (feedback.value #>> '{}')::double precision
-FROM feedback
-JOIN forecasts ON forecasts.prediction_id = feedback.prediction_id AND forecasts.client = feedback.client
-JOIN experiment_clients AS known ON known.experiment_id = %(experiment_id)s AND known.stage_at = %(stage_at)s
-    AND known.client = feedback.client
-WHERE feedback.workload = %(workload)s AND feedback.kind = 'rating' AND jsonb_typeof(feedback.value) = 'number'
-  AND feedback.at >= greatest(%(hour)s, %(stage_at)s) AND feedback.at < %(end)s
-  AND forecasts.workload = %(workload)s AND forecasts.release_id IN (%(production)s, %(candidate)s)
-  AND forecasts.at >= %(stage_at)s AND forecasts.at < %(end)s
-ORDER BY feedback.client, feedback.at, feedback.prediction_id
+SELECT DISTINCT ON (said.client) %(experiment_id)s, %(stage_at)s, said.client, known.track, said.at, said.rating
+FROM said
+CROSS JOIN LATERAL (
+    SELECT track FROM experiment_clients
+    WHERE experiment_id = %(experiment_id)s AND stage_at = %(stage_at)s AND client = said.client
+    LIMIT 1
+) AS known
+CROSS JOIN LATERAL (
+    SELECT client, workload, release_id FROM forecasts
+    WHERE prediction_id = said.prediction_id AND at >= %(stage_at)s AND at < %(end)s
+    LIMIT 1
+) AS asked
+WHERE asked.client = said.client AND asked.workload = %(workload)s
+  AND asked.release_id IN (%(production)s, %(candidate)s)
+ORDER BY said.client, said.at, said.prediction_id
 ON CONFLICT DO NOTHING
 """
 

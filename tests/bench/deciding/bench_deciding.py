@@ -95,7 +95,7 @@ BENCHES = [
     ),
     Bench(
         scenario=replace(SAME, name="both tracks out in hour 30", both_out=30, hours=60),
-        lines=(("blamed", rate(*CALLED_OFF), None),),
+        lines=(("rolled back", rate(*CALLED_OFF), None),),
     ),
     Bench(
         scenario=replace(SAME, name="5 to 20 to 50 % with mood +0.4", ramp=(0.05, 0.2, 0.5), drift=0.4),

@@ -1,5 +1,6 @@
 import math
-from dataclasses import replace
+from dataclasses import fields, replace
+from pathlib import Path
 
 import pytest
 
@@ -23,6 +24,7 @@ from ratchet.contracts.look import Order, OrderKind, TrackCounts
 from ratchet.contracts.policy import Evidence, EvidencePolicy, Mode, TrackEvidence, Verdict
 from ratchet.decide import decide, queued
 from ratchet.decide.orders import AFTER_PROMOTION
+from ratchet.decide.stages import cooldown_hours
 from ratchet.decide.state import EXPOSED, Stage, is_shadowed
 
 FAILING = {"candidate": TrackCounts(requests=60.0, bad_requests=60.0, new_clients=4.0)}
@@ -285,3 +287,14 @@ def test_figures_are_finite_and_hold_what_the_page_shows():
     assert {"log_guardrail", "log_better", "log_worse", "raters_candidate"} <= set(scores)
     assert all(math.isfinite(score) for score in scores.values())
     assert HEALTHY["production"].requests == scores["requests_production"]
+
+
+@pytest.mark.parametrize(("rollbacks", "hours"), [(0, 0), (1, 24), (2, 48), (3, 96), (4, 168), (5000, 168)])
+def test_the_cool_down_doubles_up_to_a_week(rollbacks, hours):
+    assert cooldown_hours(rollbacks, POLICY) == hours
+
+
+def test_every_parameter_of_the_policy_is_in_the_guide():
+    guide = (Path(__file__).parents[3] / "docs" / "deciding.md").read_text()
+    missing = [f.name for f in fields(EvidencePolicy) if f"`{f.name}`" not in guide.replace("`, `_errors`", "`")]
+    assert [name for name in missing if not name.endswith("_errors")] == []
