@@ -4,7 +4,7 @@ SHELL := /bin/bash
 RATCHET := .venv/bin/ratchet
 PY := .venv/bin/python
 
-.PHONY: help up status logs restart down clean traffic test check format lock install sample
+.PHONY: help up status logs restart down clean traffic test check bench-deciding format lock install sample
 
 help:  ## What can be made
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' Makefile | column -t -s "$$(printf '\t')"
@@ -46,6 +46,9 @@ check:  ## What hooks and CI run before any test: style, types, import rules, co
 	cd monitoring/prometheus && promtool check rules rules.yml && promtool test rules rules_test.yml
 	amtool check-config monitoring/alertmanager/alertmanager.yml
 	$(PY) -m ratchet.stack.check_router
+
+bench-deciding:  ## The numbers the policy has to reach, 1,000 experiments a cell (at most 45 minutes, continues where it was stopped)
+	timeout 2700 $(PY) tests/bench/deciding/bench_deciding.py --keep .ratchet/bench-deciding
 
 format:  ## Let ruff put the code in order
 	.venv/bin/ruff check --fix-only

@@ -39,6 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_stack(commands)
     _add_loop(commands)
+    _add_policy(commands)
     _add_keys(commands)
     return parser
 
@@ -67,6 +68,19 @@ def _add_loop(commands: Commands) -> None:
     for verdict in ("promote", "rollback"):
         by_hand = _add(commands, verdict, f"{verdict} the candidate by hand", _by_hand(verdict), ("workload",))
         by_hand.add_argument("--why", required=True, help="kept with the decision")
+
+
+def _add_policy(commands: Commands) -> None:
+    policy = commands.add_parser("policy", help="rules that decide: compare").add_subparsers(
+        required=True, metavar="ACTION"
+    )
+    compare = _add(
+        policy, "compare", "what each rule does to simulated experiments whose truth is known", _policy_compare
+    )
+    compare.add_argument(
+        "--runs", type=int, default=100, help="experiments per scenario (default: 100, about a minute)"
+    )
+    compare.add_argument("--seed", type=int, default=1)
 
 
 def _add_keys(commands: Commands) -> None:
@@ -177,6 +191,12 @@ def _by_hand(verdict: str) -> Command:
         return loop.decide_by_hand(_workload(options, loop.settings), Verdict(verdict), why=options.why)
 
     return command
+
+
+def _policy_compare(options: argparse.Namespace) -> str:
+    from ratchet.decide.simulation import RULES, SCENARIOS, compare, table
+
+    return table(list(compare(SCENARIOS, RULES, runs=options.runs, seed=options.seed)))
 
 
 def _keys_add(options: argparse.Namespace) -> str:

@@ -1,0 +1,102 @@
+"""One look at an experiment: what is new since the last one. `observe` fills it, `decide` judges it, the audit keeps it.
+
+Everything counts by the track that a client was *assigned* to, not by the one that served: a fallback is the candidate's failure.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from ratchet.contracts.policy import Evidence
+
+
+class Cadence(StrEnum):
+    """How much a look may judge."""
+
+    HOURLY = "hourly"
+    MINUTE = "minute"
+    """Guardrails only."""
+
+
+class OrderKind(StrEnum):
+    """What a person may ask for."""
+
+    HOLD = "hold"
+    CLEAR = "clear"
+    """Ends a hold, also one that the split's health caused."""
+    APPROVE = "approve"
+    DENY = "deny"
+    PROMOTE = "promote"
+    ROLLBACK = "rollback"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """A person's word. It goes before every rule but the guardrail."""
+
+    kind: OrderKind
+    who: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackCounts:
+    """One track since the last look. `None` is what nobody could measure; it is never zero."""
+
+    requests: float | None
+    bad_requests: float | None
+    """5xx, timeout, answered by fallback, or slower than the latency objective; at most one per client and minute."""
+    new_clients: float | None
+    """Clients assigned for the first time in this stage."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HourOfRatings:
+    """The first accepted rating of each client in this stage, if it arrived in this hour; in order of arrival."""
+
+    hour: datetime
+    """Its beginning. Only complete hours are looked at."""
+    production: tuple[float, ...]
+    candidate: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairedLoss:
+    """How wrong both releases were about one series in one week."""
+
+    series: str
+    production: float
+    candidate: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeekOfLosses:
+    """One matured week, on which both releases forecast out of sample and neither was selected."""
+
+    week: datetime
+    losses: tuple[PairedLoss, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What is new since the last look of this experiment."""
+
+    at: datetime
+    production: TrackCounts
+    candidate: TrackCounts
+    hours: tuple[HourOfRatings, ...] | None = ()
+    """Complete hours of ratings that no look has held yet, oldest first; None where feedback is away. An hour seen twice counts once."""
+    weeks: tuple[WeekOfLosses, ...] = ()
+    share: float | None = None
+    """The candidate's share of clients that was in force, as the router says; None if that is not known."""
+    gaps: tuple[str, ...] = ()
+    """What `observe` knows to be wrong with this look, in words: a counter that was reset, a scrape gap, clocks apart."""
+    cadence: Cadence = Cadence.HOURLY
+    is_admitted: bool = True
+    """No other experiment is in the way: a queued candidate may start."""
+    is_ready: bool = True
+    """Every worker of the track that is to change serves what it should: after a deployment, and after a promotion."""
+    replayed_requests: int = 0
+    order: Order | None = None
+    evidence: Evidence | None = None
+    """What the plain rule reads: cumulative, and shown in every mode."""

@@ -1,0 +1,59 @@
+"""What a look adds to the state. Each figure is taken once; a look with gaps adds only what the gaps leave whole."""
+
+from dataclasses import replace
+
+from ratchet.contracts.look import Cadence, Look
+from ratchet.contracts.policy import EvidencePolicy
+from ratchet.decide.days import DailyRatings, add_hour
+from ratchet.decide.gaps import is_split_due
+from ratchet.decide.guardrail import Traffic, watch_traffic
+from ratchet.decide.paired_errors import add_week, error_bounds
+from ratchet.decide.state import EXPOSED, Stage, State, share, with_bounds
+
+RATED = frozenset({Stage.AB, Stage.AWAITING_APPROVAL, Stage.WATCH})
+"""Where first ratings count: the share is constant."""
+
+
+def fold(state: State, look: Look, gaps: tuple[str, ...], policy: EvidencePolicy) -> State:
+    """The state with what is new in a look, before anything is judged."""
+    if state.stage in EXPOSED and not gaps:
+        state = _add_traffic(state, look, policy)
+    if look.cadence is Cadence.MINUTE:
+        return state
+    state = replace(state, missing=state.missing + 1 if gaps else 0)
+    if state.stage in RATED and is_split_due(state, look, policy):
+        state = replace(state, ratings=_add_hours(state, look, policy))
+    return _add_weeks(state, look, policy) if look.weeks else state
+
+
+def _add_traffic(state: State, look: Look, policy: EvidencePolicy) -> State:
+    """Only for looks without gaps: every count is a number."""
+    old, new = look.production, look.candidate
+    n0, n1 = float(old.requests or 0), float(new.requests or 0)
+    traffic = Traffic(requests=(n0, n1), bad=(float(old.bad_requests or 0), float(new.bad_requests or 0)))
+    elapsed = max((look.at - state.compared_since).total_seconds() / 3600.0, 0.0)
+    return replace(
+        state,
+        guardrail=watch_traffic(state.guardrail, traffic, elapsed_hours=elapsed, policy=policy),
+        requests=(state.requests[0] + n0, state.requests[1] + n1),
+        clients=(state.clients[0] + float(old.new_clients or 0), state.clients[1] + float(new.new_clients or 0)),
+    )
+
+
+def _add_hours(state: State, look: Look, policy: EvidencePolicy) -> DailyRatings:
+    ratings, due = state.ratings, share(state, policy, look.at)
+    if not 0.0 < due < 1.0:
+        return ratings
+    for hour in look.hours or ():
+        if hour.hour >= state.since.replace(minute=0, second=0, microsecond=0):
+            ratings = add_hour(ratings, hour, since=state.compared_since, share=due, policy=policy)
+    return ratings
+
+
+def _add_weeks(state: State, look: Look, policy: EvidencePolicy) -> State:
+    errors = state.errors
+    for week in look.weeks:
+        errors = add_week(errors, week)
+    low = error_bounds(errors, alpha=policy.alpha_promote_errors, policy=policy)
+    high = error_bounds(errors, alpha=policy.alpha_harm_errors, policy=policy)
+    return with_bounds(replace(state, errors=errors), low, high)

@@ -1,0 +1,101 @@
+"""Every look as one immutable record in JSON, and the replay that reproduces each decision from it, byte for byte."""
+
+import hashlib
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import orjson
+from pydantic import TypeAdapter
+
+from ratchet.contracts.look import Look
+from ratchet.contracts.policy import Decision, EvidencePolicy
+from ratchet.decide.state import State, queued
+from ratchet.decide.step import step
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Value = TypeVar("Value")
+_adapters: dict[type, TypeAdapter[Any]] = {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One look as it was judged: all that went in, all that came out, and who asked."""
+
+    began: datetime
+    """When the experiment was queued."""
+    production: str
+    """The `release_id` of each side."""
+    candidate: str
+    policy: str
+    """The policy's digest."""
+    actor: str
+    look: Look
+    decision: Decision
+    state: State
+    """After the look: the next one starts from it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """A record that a replay does not reproduce."""
+
+    at: datetime
+    what: str
+
+
+def to_json(value: "DataclassInstance") -> bytes:
+    """Stable bytes: sorted keys, shortest exact numbers; a figure that is not finite is a word, since JSON has no number for it."""
+    return orjson.dumps(_speakable(asdict(value)), option=orjson.OPT_SORT_KEYS)
+
+
+def from_json(kind: type[Value], body: bytes | str) -> Value:
+    """Read what `to_json` made of a value of this kind; a `pydantic.ValidationError` where it is something else."""
+    if kind not in _adapters:  # building one costs a millisecond
+        _adapters[kind] = TypeAdapter(kind)
+    value: Value = _adapters[kind].validate_json(body)
+    return value
+
+
+def digest(policy: EvidencePolicy) -> str:
+    """Name a policy by its parameters: the same ones, the same name."""
+    return hashlib.blake2b(to_json(policy), digest_size=8).hexdigest()
+
+
+def replay(records: Iterable[Record], policies: Mapping[str, EvidencePolicy]) -> list[Difference]:
+    """Judge one experiment's looks again, oldest first, from nothing but what was recorded; empty if all is reproduced."""
+    differences: list[Difference] = []
+    state: State | None = None
+    for record in records:
+        policy = policies.get(record.policy)
+        if policy is None:
+            differences.append(Difference(at=record.look.at, what=f"policy {record.policy} is unknown"))
+            state = record.state
+            continue
+        before = state if state is not None else queued(record.began, policy)
+        # Through JSON, so that what is compared took the way that the record took.
+        state, decision = step(from_json(State, to_json(before)), record.look, policy)
+        differences += _compare(record, state, decision)
+    return differences
+
+
+def _compare(record: Record, state: State, decision: Decision) -> list[Difference]:
+    pairs: list[tuple[str, DataclassInstance, DataclassInstance]] = [
+        ("decision", record.decision, decision),
+        ("state", record.state, state),
+    ]
+    return [Difference(at=record.look.at, what=what) for what, old, new in pairs if to_json(old) != to_json(new)]
+
+
+def _speakable(value: object) -> object:
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, dict):
+        return {key: _speakable(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_speakable(part) for part in value]
+    return value
