@@ -4,7 +4,7 @@ SHELL := /bin/bash
 RATCHET := .venv/bin/ratchet
 PY := .venv/bin/python
 
-.PHONY: help up status logs restart down clean traffic test check format lock install sample
+.PHONY: help up status logs restart down clean traffic test bench-serving check format lock install sample
 
 help:  ## What can be made
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' Makefile | column -t -s "$$(printf '\t')"
@@ -37,6 +37,9 @@ test:  ## Install what is needed and run everything: checks, unit, contract, DAG
 	@tools/install test
 	@$(MAKE) --no-print-directory check
 	@$(PY) -m pytest -q
+
+bench-serving:  ## What serving can do beside a bare Flask no-op: ratios, medians (about three minutes; PARTS="hot log router load")
+	@PYTHONPATH=src:.:tests:tests/bench/serving $(PY) tests/bench/serving/run.py $(PARTS)
 
 check:  ## What hooks and CI run before any test: style, types, import rules, configuration
 	.venv/bin/ruff check

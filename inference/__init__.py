@@ -3,6 +3,7 @@
 from flask import Flask
 
 from inference import feedback, health, metrics, predict, problems, release, trail
+from inference.lean import LeanFlask
 from inference.service import Service
 
 MAX_BODY_BYTES = 1 << 20
@@ -10,7 +11,7 @@ MAX_BODY_BYTES = 1 << 20
 
 def create_app(service: Service) -> Flask:
     """Make the application of one track; everything it needs of the world comes in `service`."""
-    app = Flask("inference", static_folder=None)
+    app = LeanFlask("inference", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     trail.register(app, service)
     problems.register(app)

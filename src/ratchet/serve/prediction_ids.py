@@ -15,6 +15,7 @@ from ratchet.contracts.ports import Track
 TIME_BYTES: Final = 6  # milliseconds since 1970: good for 8,900 years
 RANDOM_BYTES: Final = 11
 MAC_BYTES: Final = 16
+LONGEST_KEY: Final = 64  # of a keyed BLAKE2b, which costs a third of an HMAC
 TOKEN_LENGTH: Final = 44  # 33 bytes in base64, without padding
 LONGEST_ID: Final = 120
 RELEASE_NAME: Final = re.compile(r"[A-Za-z0-9-]{1,60}")
@@ -69,4 +70,4 @@ def _decode(token: str) -> bytes | None:
 
 def _sign(secret: bytes, head: bytes, workload: str, suffix: str) -> bytes:
     message = head + f"{workload}\x1f{suffix}".encode()
-    return hmac.digest(secret, message, hashlib.sha256().name)[:MAC_BYTES]
+    return hashlib.blake2b(message, key=secret[:LONGEST_KEY], digest_size=MAC_BYTES).digest()

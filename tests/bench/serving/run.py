@@ -7,21 +7,19 @@ import argparse
 import os
 import platform
 import statistics
-import sys
 import tempfile
 from pathlib import Path
 
+import closed
+
+from ratchet.settings import Settings
+from ratchet.stack import secrets
+from ratchet.stack.paths import Home
+from ratchet.stack.ports import free_port
+from ratchet.stack.services import Stack, tool
+from rig import PREDICT, WORKLOAD, Rig
+
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parents[1]), str(HERE.parents[2])]
-
-import closed  # noqa: E402
-from ratchet.settings import Settings  # noqa: E402
-from ratchet.stack import secrets  # noqa: E402
-from ratchet.stack.paths import Home  # noqa: E402
-from ratchet.stack.ports import free_port  # noqa: E402
-from ratchet.stack.services import Stack, tool  # noqa: E402
-from rig import PREDICT, WORKLOAD, Rig  # noqa: E402
-
 SERVER, CLIENT = 0, 1
 IDS = tuple(f"north/{number:05d}" for number in range(500))
 
@@ -44,7 +42,7 @@ class Bench:
             rates = [each.per_second for each in found]
             p99 = statistics.median(each.p99_ms for each in found)
             failed = sum(each.failed for each in found)
-            spread = f"{min(rates):,.0f}–{max(rates):,.0f}"
+            spread = f"{min(rates):,.0f}-{max(rates):,.0f}"
             print(f"  {name:22} {statistics.median(rates):8,.0f}/s  ({spread})  p99 {p99:.1f} ms  failed {failed}")
         return {name: statistics.median(each.per_second for each in found) for name, found in runs.items()}
 
@@ -86,7 +84,9 @@ def main():
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--threads", type=int, default=Settings.model_fields["web_threads"].default)
     options = parser.parse_args()
-    print(f"{platform.machine()} x{os.cpu_count()}, Python {platform.python_version()}, load {os.getloadavg()[0]:.1f}, ")
+    print(
+        f"{platform.machine()} x{os.cpu_count()}, Python {platform.python_version()}, load {os.getloadavg()[0]:.1f}, "
+    )
     print(f"{options.workers} worker(s) x {options.threads} threads; medians of {options.rounds} x {options.seconds} s")
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         rig = make_rig(Path(folder), options)
@@ -103,7 +103,12 @@ def make_rig(folder, options):
     home = Home(folder)
     home.prepare()
     ports = {name: free_port() for name in Settings.model_fields if name.endswith("_port")}
-    values = {"web_workers": options.workers, "web_threads": options.threads, "workloads": WORKLOAD, "poll_seconds": 0.5}
+    values = {
+        "web_workers": options.workers,
+        "web_threads": options.threads,
+        "workloads": WORKLOAD,
+        "poll_seconds": 0.5,
+    }
     settings = Settings(_env_file=None, data_home=folder, **ports, **values)
     cores = {"inference-production": SERVER, "inference-candidate": SERVER, "router": SERVER, "postgres": CLIENT}
     return Rig(Stack(settings=settings, secrets=secrets.load(home.secrets), home=home), cores=cores)
