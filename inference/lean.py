@@ -1,6 +1,6 @@
 """Flask without two things that serving has no use for and that every request would pay for."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flask import Flask, Request
 from flask.sessions import NullSession, SessionInterface
@@ -14,7 +14,7 @@ class NoSessions(SessionInterface):
 
     _nothing = NullSession()
 
-    def open_session(self, *_: Any) -> NullSession:
+    def open_session(self, *_: object) -> NullSession:
         """Return the one session that is always empty."""
         return self._nothing
 
