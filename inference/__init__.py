@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from inference import feedback, health, metrics, predict, problems, release, trail
+from inference import choice, feedback, health, metrics, predict, problems, release, trail
 from inference.lean import LeanFlask
 from inference.service import Service
 
@@ -15,6 +15,7 @@ def create_app(service: Service) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     trail.register(app, service)
     problems.register(app)
+    choice.register(app, service)
     for concern in (predict, feedback, release, health, metrics):
         app.register_blueprint(concern.make(service))
     return app

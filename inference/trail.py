@@ -44,7 +44,9 @@ def register(app: Flask, service: Service) -> None:
         if release:
             response.headers.add("X-Release", release)
         endpoint = request.endpoint
-        if endpoint == COUNTED:
+        if (
+            endpoint == COUNTED and "X-Accel-Redirect" not in response.headers
+        ):  # handed to the other track, which counts it
             _count(service, request, response.status_code, release, seconds)
         if endpoint not in ROUTINE or response.status_code >= 400:
             _log(request, response.status_code, release, seconds)

@@ -88,9 +88,13 @@ class Rig:
         self.postgres.create_database("ratchet")
         migrate(self.database)
         self.key = add_key(self.database, "rig", ["predict"])
+        self.operator_key = add_key(self.database, "operator", ["predict", "operate"])
+        self.write_configuration()
+        self.registry.start()
+
+    def write_configuration(self):
         self.stack.write_configuration()
         hand_over(self.stack.home.run / "router")
-        self.registry.start()
 
     def add_release(self, *, ids=("north/a", "north/b"), **card):
         """Write a release and return its registry entry."""
