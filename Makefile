@@ -38,7 +38,7 @@ test:  ## Install what is needed and run everything: checks, unit, contract, DAG
 	@$(MAKE) --no-print-directory check
 	@$(PY) -m pytest -q
 
-bench-serving:  ## What serving can do beside a bare Flask no-op: ratios, medians (about three minutes; PARTS="hot log router load")
+bench-serving:  ## What serving can do beside a bare Flask no-op: ratios, medians (about three minutes; PARTS="hot log router")
 	@PYTHONPATH=src:.:tests:tests/bench/serving $(PY) tests/bench/serving/run.py $(PARTS)
 
 faults:  ## Everything around serving fails for a minute, under load: no forecast fails, none is missing from the log

@@ -1,11 +1,12 @@
 """`make bench-serving`: ratios in one run, medians of alternating repetitions; the server has one core, the client the other.
 
-Absolute figures are this machine's; the ratios are what is promised. Parts: hot, log, router, load (default: all).
+Absolute figures are this machine's; the ratios are what is promised. Parts: hot, log, router (default: all).
 """
 
 import argparse
 import os
 import platform
+import signal
 import statistics
 import tempfile
 from pathlib import Path
@@ -75,10 +76,17 @@ class Bench:
         self.rig.stop("inference-production+silent")
         print(f"logging costs {100 * (1 - found['logged'] / found['not logged']):.0f} % of throughput")
 
+    def router(self):
+        self.rig.start_router()
+        settings = self.rig.stack.settings
+        found = self.measure({"direct": self.ask(settings.production_port), "router": self.ask(settings.router_port)})
+        self.rig.stop("router", signal.SIGQUIT)
+        print(f"through the router, on the same core: {found['router'] / found['direct']:.2f} x direct")
+
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("parts", nargs="*", default=["hot", "log"])
+    parser.add_argument("parts", nargs="*", default=["hot", "log", "router"])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=4)
     parser.add_argument("--workers", type=int, default=1)
