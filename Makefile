@@ -42,7 +42,7 @@ bench-serving:  ## What serving can do beside a bare Flask no-op: ratios, median
 	@PYTHONPATH=src:.:tests:tests/bench/serving $(PY) tests/bench/serving/run.py $(PARTS)
 
 faults:  ## Everything around serving fails for a minute, under load: no forecast fails, none is missing from the log
-	@FAULT_SECONDS=60 FAULT_SWAPS=50 FAULT_SWAP_EVERY=6 $(PY) -m pytest -q tests/faults --durations=0
+	@FAULT_SECONDS=60 FAULT_KILLS=20 FAULT_SWAPS=50 FAULT_SWAP_EVERY=6 $(PY) -m pytest -q tests/faults --durations=0
 
 check:  ## What hooks and CI run before any test: style, types, import rules, configuration
 	.venv/bin/ruff check
