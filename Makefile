@@ -4,7 +4,7 @@ SHELL := /bin/bash
 RATCHET := .venv/bin/ratchet
 PY := .venv/bin/python
 
-.PHONY: help up status logs restart down clean traffic test check bench-deciding format lock install sample
+.PHONY: help up status logs restart down clean traffic test check bench-deciding format lock install sample bench-serving faults
 
 help:  ## What can be made
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' Makefile | column -t -s "$$(printf '\t')"
@@ -37,6 +37,12 @@ test:  ## Install what is needed and run everything: checks, unit, contract, DAG
 	@tools/install test
 	@$(MAKE) --no-print-directory check
 	@$(PY) -m pytest -q
+
+bench-serving:  ## What serving can do beside a bare Flask no-op: ratios, medians (about three minutes; PARTS="hot log router")
+	@PYTHONPATH=src:.:tests:tests/bench/serving $(PY) tests/bench/serving/run.py $(PARTS)
+
+faults:  ## Everything around serving fails for a minute, under load: no forecast fails, none is missing from the log
+	@FAULT_SECONDS=60 FAULT_KILLS=20 FAULT_SWAPS=50 FAULT_SWAP_EVERY=6 $(PY) -m pytest -q tests/faults --durations=0
 
 check:  ## What hooks and CI run before any test: style, types, import rules, configuration
 	.venv/bin/ruff check

@@ -2,7 +2,8 @@
 
 from flask import Flask
 
-from inference import feedback, health, metrics, predict, problems, release, trail
+from inference import choice, feedback, health, metrics, predict, problems, release, trail
+from inference.lean import LeanFlask
 from inference.service import Service
 
 MAX_BODY_BYTES = 1 << 20
@@ -10,10 +11,11 @@ MAX_BODY_BYTES = 1 << 20
 
 def create_app(service: Service) -> Flask:
     """Make the application of one track; everything it needs of the world comes in `service`."""
-    app = Flask("inference", static_folder=None)
+    app = LeanFlask("inference", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     trail.register(app, service)
     problems.register(app)
+    choice.register(app, service)
     for concern in (predict, feedback, release, health, metrics):
         app.register_blueprint(concern.make(service))
     return app

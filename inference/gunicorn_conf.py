@@ -37,6 +37,13 @@ def on_starting(_server: object) -> None:
     start_afresh(_counts)
 
 
+def post_worker_init(_worker: object) -> None:
+    """Answer in one piece from the first request on."""
+    from inference.whole import install  # noqa: PLC0415, the master answers nobody
+
+    install()
+
+
 def child_exit(_server: object, worker: SimpleNamespace) -> None:
     """Keep what a worker counted when it ends, however it ends."""
     from inference.counts import bury  # noqa: PLC0415, only after the variable above is set

@@ -1,7 +1,6 @@
 """Who asks: the holder of the key, and the client that the router's split and the log know."""
 
-from flask import g, request
-
+from inference.here import asked, kept
 from inference.problems import NO_KEY, WRONG_SCOPE, ProblemError
 from inference.service import Service
 from ratchet.contracts.ports import Track
@@ -11,11 +10,11 @@ TRACKS = frozenset(track.value for track in Track)
 
 def require(service: Service, scope: str) -> None:
     """Let the request pass if its key has the scope; from here on the request's log lines carry the key's id."""
-    key = request.headers.get("X-API-Key", "")
+    key = asked().environ.get("HTTP_X_API_KEY", "")
     holder = service.keys.holder(key) if key else None
     if holder is None:
         raise ProblemError(NO_KEY, "The key is missing, unknown or revoked.")
-    g.key_id = holder.key_id
+    kept().key_id = holder.key_id
     if scope not in holder.scopes:
         raise ProblemError(WRONG_SCOPE, f"This needs a key with the scope {scope}.")
 
@@ -26,15 +25,15 @@ def hidden_client(service: Service) -> str:
     The router says what its split went by (`X-Client-Key`); without a router it is the user id, else the key, else the
     address.
     """
-    headers = request.headers
-    client = headers.get("X-Client-Key")
+    environ = asked().environ
+    client = environ.get("HTTP_X_CLIENT_KEY")
     if client is None:
-        user = headers.get("X-User-Id")
-        client = f"user:{user}" if user else f"key:{g.key_id}" if "key_id" in g else f"address:{request.remote_addr}"
+        user, key_id = environ.get("HTTP_X_USER_ID"), kept().get("key_id")
+        client = f"user:{user}" if user else f"key:{key_id}" if key_id else f"address:{environ.get('REMOTE_ADDR')}"
     return service.hide(client)
 
 
 def assigned_track() -> str | None:
     """Return the track that the router chose; it may have fallen back to this one."""
-    track = request.headers.get("X-Assigned-Track")
+    track = asked().environ.get("HTTP_X_ASSIGNED_TRACK")
     return track if track in TRACKS else None

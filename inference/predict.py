@@ -5,9 +5,11 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Annotated, Any, Final, Literal
 
-from flask import Blueprint, Response, g, request
+import orjson
+from flask import Blueprint, Response
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
+from inference.here import body, kept
 from inference.identity import assigned_track, hidden_client, require
 from inference.respond import as_json
 from inference.service import Service
@@ -16,6 +18,10 @@ from ratchet.serve.swap import Serving
 
 USUAL_HORIZON: Final = 8
 SYNTHETIC: Final = "trained on synthetic sample data"
+UNWANTED: Final = {"median": "mean", "mean": "median"}
+
+Weeks = list[dict[str, Any]] | orjson.Fragment
+"""The weeks of a forecast, or their JSON."""
 
 
 class Question(BaseModel):
@@ -36,10 +42,10 @@ def make(service: Service) -> Blueprint:
     @bp.post("/api/<workload>/predict")
     def predict(workload: str) -> Response:
         require(service, "predict")
-        serving = g.serving = service.answerer.serving(workload)
+        serving = kept().serving = service.answerer.serving(workload)
         card = serving.opened.card
-        question = questions(card.id_name, card.targets, card.horizon).model_validate_json(request.get_data())
-        weeks = serving.opened.forecast(question.unique_id, question.target, question.horizon)
+        question = questions(card.id_name, card.targets, card.horizon).model_validate_json(body())
+        weeks = serving.opened.rendered(question.unique_id, question.target, question.horizon)
         now = service.clock()
         prediction_id = mint(service.secret, now, workload=workload, track=service.track, release=serving.name)
         service.log.append(_record(service, serving, question, weeks, prediction_id=prediction_id, at=now))
@@ -63,14 +69,9 @@ def questions(id_name: str, targets: tuple[str, ...], horizon: int) -> type[Ques
 
 
 def _record(
-    service: Service,
-    serving: Serving,
-    question: Question,
-    weeks: list[dict[str, Any]],
-    *,
-    prediction_id: str,
-    at: datetime,
+    service: Service, serving: Serving, question: Question, weeks: Weeks, *, prediction_id: str, at: datetime
 ) -> dict[str, Any]:
+    g = kept()
     return {
         "record": "forecast",
         "prediction_id": prediction_id,
@@ -92,10 +93,12 @@ def _record(
 
 
 def _answer(
-    service: Service, serving: Serving, question: Question, weeks: list[dict[str, Any]], *, prediction_id: str
+    service: Service, serving: Serving, question: Question, weeks: Weeks, *, prediction_id: str
 ) -> dict[str, Any]:
     card = serving.opened.card
-    unwanted = {"median": "mean", "mean": "median"}.get(question.statistic or "")
+    if unwanted := UNWANTED.get(question.statistic or ""):
+        whole = serving.opened.forecast(question.unique_id, question.target, question.horizon)
+        weeks = [{name: week[name] for name in week if name != unwanted} for week in whole]
     return {
         "prediction_id": prediction_id,
         "workload": card.workload,
@@ -106,6 +109,6 @@ def _answer(
         "release_id": card.release_id,
         "data_hour": serving.opened.data_hour,
         "synthetic": card.synthetic,
-        "weeks": [{name: week[name] for name in week if name != unwanted} for week in weeks] if unwanted else weeks,
+        "weeks": weeks,
         "note": SYNTHETIC if card.synthetic else None,
     }

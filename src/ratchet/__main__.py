@@ -65,6 +65,7 @@ def _add_loop(commands: Commands) -> None:
     train.add_argument("--recipe", default="", help="families, separated by commas (default: the workload's own)")
     train.add_argument("--reason", default="by hand")
     _add(commands, "evaluate", "look at the open experiment now: observe, decide, act", _evaluate, ("workload",))
+    _add(commands, "tidy", "make the forecast log's next days and drop those past LOG_RETENTION_DAYS", _tidy)
     for verdict in ("promote", "rollback"):
         by_hand = _add(commands, verdict, f"{verdict} the candidate by hand", _by_hand(verdict), ("workload",))
         by_hand.add_argument("--why", required=True, help="kept with the decision")
@@ -180,6 +181,12 @@ def _evaluate(options: argparse.Namespace) -> dict[str, Any]:
 
     loop = Loop()
     return loop.evaluate(_workload(options, loop.settings))
+
+
+def _tidy(_: argparse.Namespace) -> dict[str, int]:
+    from ratchet.loop import Loop
+
+    return Loop().tidy()
 
 
 def _by_hand(verdict: str) -> Command:

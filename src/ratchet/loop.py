@@ -172,6 +172,18 @@ class Loop:
         )
         return self.act(workload, now=now)
 
+    # -------------------------------------------------------------------- tidy
+
+    def tidy(self, *, now: datetime | None = None) -> dict[str, int]:
+        """Have the forecast log's next days ready and drop those past their retention: how many of each."""
+        from ratchet.serve.tidy import tidy_log
+
+        done = tidy_log(
+            self.settings.database, now=now or datetime.now(UTC), keep_days=self.settings.log_retention_days
+        )
+        log.info("the forecast log: %s", done)
+        return {"ready": len(done.ready), "dropped": len(done.dropped), "feedback": done.feedback}
+
     # ------------------------------------------------------------------ wiring
 
     @cached_property

@@ -64,6 +64,9 @@ class Settings(BaseSettings):
     log_fsync: bool = Field(
         default=False, description="fsync the spool: survives a power cut too, at the price of latency"
     )
+    log_retention_days: int = Field(
+        default=90, ge=1, description="whole days that the forecast log and feedback are kept"
+    )
 
     @classmethod
     def load(cls) -> Self:

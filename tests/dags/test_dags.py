@@ -8,6 +8,7 @@ EXPECTED = {
     "ingest_github": ("ingest_github.py", ["announce", "build_gold", "land"]),
     "train_candidate": ("train_candidate.py", ["register", "train"]),
     "evaluate_ab": ("evaluate_ab.py", ["act", "ask_for_another", "decide", "observe", "rolled_back"]),
+    "tidy_log": ("tidy_log.py", ["tidy"]),
 }
 
 

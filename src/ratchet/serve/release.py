@@ -3,13 +3,15 @@
 import json
 import mmap
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
 from ratchet.contracts.errors import ReleaseError, UnknownSeriesError
@@ -27,6 +29,9 @@ from ratchet.contracts.release import (
     split_name,
 )
 
+REMEMBERED: Final = (
+    4096  # rendered forecasts that a release keeps, at about 1 KB each: what many ask for is rendered once
+)
 DIGITS: Final = 3  # float32 has seven significant ones; three decimals say all that a weekly count can
 
 
@@ -55,19 +60,29 @@ class OpenRelease:
     def forecast(self, unique_id: str, target: str, horizon: int) -> list[dict[str, Any]]:
         """Return the next `horizon` weeks, each with mean, median and bounds, or an `UnknownSeriesError`."""
         row = self._row(unique_id, target)
-        columns = [statistic[row, :horizon].tolist() for statistic in self.statistics]
+        figures = np.array([statistic[row, :horizon] for statistic in self.statistics], dtype=np.float64)
+        columns = figures.round(DIGITS).tolist()
         return [
             {
                 "week": week,
-                "mean": round(mean, DIGITS),
-                "median": round(median, DIGITS),
-                "lo_80": round(lo_80, DIGITS),
-                "hi_80": round(hi_80, DIGITS),
-                "lo_95": round(lo_95, DIGITS),
-                "hi_95": round(hi_95, DIGITS),
+                "mean": mean,
+                "median": median,
+                "lo_80": lo_80,
+                "hi_80": hi_80,
+                "lo_95": lo_95,
+                "hi_95": hi_95,
             }
             for week, mean, median, lo_80, hi_80, lo_95, hi_95 in zip(self.weeks, *columns, strict=False)
         ]
+
+    @cached_property
+    def rendered(self) -> Callable[[str, str, int], orjson.Fragment]:
+        """`forecast` as JSON, for both the answer and the log; what has been asked for lately is not rendered again."""
+
+        def render(unique_id: str, target: str, horizon: int) -> orjson.Fragment:
+            return orjson.Fragment(orjson.dumps(self.forecast(unique_id, target, horizon)))
+
+        return lru_cache(maxsize=REMEMBERED)(render)
 
     def series(self, *, search: str = "", limit: int = 100, offset: int = 0) -> Page:
         """Series in the order of their names; `search` is any part of a `unique_id`, in any case."""

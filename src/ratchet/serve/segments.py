@@ -64,23 +64,40 @@ class Segment:
         draft.rename(path)
         return cls(path, handle, opened_at)
 
-    def write(self, line: bytes, *, fsync: bool) -> None:
+    def write(self, line: bytes) -> None:
         """Append a whole line or, with an `OSError`, nothing."""
         written = os.write(self._handle, line)
         if written != len(line):
             os.ftruncate(self._handle, self.size)
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        if fsync:
-            os.fdatasync(self._handle)
         self.size += written
         self._records += 1
 
-    def finish(self) -> None:
+    def duplicate(self) -> int:
+        """A handle of the caller's own, to sync and close: the segment may be finished meanwhile."""
+        return os.dup(self._handle)
+
+    def finish(self, *, fsync: bool = False) -> None:
         """Give the segment to the forwarder."""
         try:
+            if fsync:
+                os.fdatasync(self._handle)
             _finish(self._path, self._records)
         finally:
             os.close(self._handle)  # with it goes the lock: what could not be renamed is adopted later
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the names in a folder on the disk itself."""
+    sync_and_close(os.open(folder, os.O_RDONLY))
+
+
+def sync_and_close(handle: int) -> None:
+    """Have what was written on the disk itself."""
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _adopt_if_orphaned(path: Path) -> None:

@@ -1,6 +1,7 @@
 """Where a forecast is written down before it is answered: append-only segments on local disk, one writer each.
 
-One write(2) per record: what it accepted survives the death of the process; only a power cut needs `fsync`.
+One write(2) per record: what it accepted survives the death of the process. Only a power cut needs `fsync`, and then records
+that wait at the same time share one: a record waits for at most two of them, however many come at once.
 """
 
 import logging
@@ -12,7 +13,7 @@ from typing import Any, Final
 
 import orjson
 
-from ratchet.serve.segments import Segment, measure
+from ratchet.serve.segments import Segment, measure, sync_and_close, sync_folder
 
 logger = logging.getLogger(__name__)
 
@@ -40,18 +41,27 @@ class Spool:
         self._on_lost = on_lost
         self._clock = clock
         self._lock = threading.Lock()
+        self._turn = threading.Condition()
+        self._syncing = False
+        self._written = 0
+        self._synced = 0
         self._segment: Segment | None = None
         self._room = max_bytes - measure(folder).size
         self._lost = 0
         self._trouble: OSError | None = None
 
     def append(self, record: dict[str, Any]) -> bool:
-        """Write a record down; False if that was not possible, which is then counted. It waits for nobody."""
+        """Write a record down; False if that was not possible, which is then counted. Only `fsync` makes it wait."""
         line = orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
         with self._lock:
             kept = len(line) <= self._room and self._write(line)
-            self._lost += not kept
+            self._written += kept
+            number = self._written
+        if kept and self._fsync:
+            kept = self._sync(number)
         if not kept:
+            with self._lock:
+                self._lost += 1
             self._on_lost()
         return kept
 
@@ -77,7 +87,9 @@ class Spool:
         try:
             if self._segment is None:
                 self._segment = Segment.create(self.folder, opened_at=self._clock())
-            self._segment.write(line, fsync=self._fsync)
+                if self._fsync:
+                    sync_folder(self.folder)
+            self._segment.write(line)
         except OSError as error:
             self._trouble = error
             return False
@@ -86,6 +98,34 @@ class Spool:
             self._finish()
         return True
 
+    def _sync(self, number: int) -> bool:
+        """Have the record of this number on the disk itself; those who wait while one thread syncs share the next sync."""
+        with self._turn:
+            while self._syncing and self._synced < number:
+                self._turn.wait()
+            if self._synced >= number:
+                return True
+            self._syncing = True
+        covered = self._sync_all()
+        with self._turn:
+            self._syncing = False
+            self._synced = max(self._synced, covered)
+            self._turn.notify_all()
+        return covered >= number
+
+    def _sync_all(self) -> int:
+        """Sync what is written by now: the number of the last record that is safe, 0 if the disk refuses."""
+        try:
+            with self._lock:
+                covered = self._written
+                handle = self._segment.duplicate() if self._segment else None
+            if handle is not None:  # else all of it was in segments that were synced when they were finished
+                sync_and_close(handle)
+        except OSError as error:
+            self._trouble = error
+            return 0
+        return covered
+
     def _is_due(self) -> bool:
         return self._segment is not None and self._clock() - self._segment.opened_at >= SEGMENT_SECONDS
 
@@ -93,6 +133,6 @@ class Spool:
         segment, self._segment = self._segment, None
         if segment:
             try:
-                segment.finish()
+                segment.finish(fsync=self._fsync)
             except OSError:
                 logger.exception("the spool %s: a segment could not be finished and waits to be adopted", self.folder)

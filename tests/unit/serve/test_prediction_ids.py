@@ -1,5 +1,5 @@
 import string
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -59,3 +59,10 @@ def test_more_or_less_of_an_id_is_none(prediction_id):
         prediction_id[1:],
     ):
         assert verify(SECRET, other, workload="parcels") is None
+
+
+def test_a_clock_that_jumps_makes_no_id_twice_and_none_invalid():
+    times = [AT, AT + timedelta(hours=1), AT, AT, AT - timedelta(days=1)]
+    ids = [mint(SECRET, at, workload="w", track=Track.CANDIDATE, release="CO1") for at in times for _ in range(50)]
+    assert len(set(ids)) == len(ids)
+    assert all(verify(SECRET, each, workload="w") for each in ids)

@@ -1,0 +1,73 @@
+"""The forecast log's days: partitions made before the first forecast of a day needs one, and dropped when they are old."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+import psycopg2
+from psycopg2 import sql
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import cursor as Cursor  # noqa: N812  # it is a class
+
+DAYS_AHEAD: Final = 3
+CONNECT_SECONDS: Final = 5
+DAY_OF: Final = re.compile(r"forecasts_(\d{8})")
+# A partition is dropped under a lock on the whole log: better try again tomorrow than make the forwarder wait.
+OPTIONS: Final = "-c timezone=UTC -c lock_timeout=5s -c statement_timeout=120s -c client_min_messages=warning"
+
+PARTITIONS: Final = """
+SELECT child.relname FROM pg_inherits
+JOIN pg_class AS child ON child.oid = inhrelid
+WHERE inhparent = 'forecasts'::regclass ORDER BY child.relname
+"""
+ENSURE_DAY: Final = "SELECT ensure_forecast_day(%s)"
+DROP: Final = "DROP TABLE IF EXISTS {}"
+OLD_FEEDBACK: Final = "DELETE FROM feedback WHERE at < %s"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tidied:
+    """What a tidying did: days that the log now has ready, days that it dropped, and old feedback that went with them."""
+
+    ready: tuple[date, ...]
+    dropped: tuple[date, ...]
+    feedback: int
+
+
+def tidy_log(database_url: str, *, now: datetime, keep_days: int) -> Tidied:
+    """Have today and the next days ready, and drop what is older than `keep_days` whole days; again changes nothing."""
+    today = now.astimezone(UTC).date()
+    oldest = today - timedelta(days=keep_days)
+    with _cursor(database_url) as cursor:
+        before = _days(cursor)
+        for ahead in range(DAYS_AHEAD + 1):
+            cursor.execute(ENSURE_DAY, (today + timedelta(days=ahead),))
+        dropped = tuple(day for day in before if day < oldest)
+        for day in dropped:
+            cursor.execute(sql.SQL(DROP).format(sql.Identifier(f"forecasts_{day:%Y%m%d}")))
+        cursor.execute(OLD_FEEDBACK, (datetime(oldest.year, oldest.month, oldest.day, tzinfo=UTC),))
+        feedback = int(cursor.rowcount)
+        ready = tuple(day for day in _days(cursor) if day >= today)
+    return Tidied(ready=ready, dropped=dropped, feedback=feedback)
+
+
+def _days(cursor: "Cursor") -> tuple[date, ...]:
+    cursor.execute(PARTITIONS)
+    found = [DAY_OF.fullmatch(name) for (name,) in cursor.fetchall()]
+    return tuple(datetime.strptime(each[1], "%Y%m%d").replace(tzinfo=UTC).date() for each in found if each)
+
+
+@contextmanager
+def _cursor(database_url: str) -> Iterator["Cursor"]:
+    """A cursor whose every statement stands alone: what was dropped stays dropped if the next lock is not to be had."""
+    connection = psycopg2.connect(database_url, connect_timeout=CONNECT_SECONDS, options=OPTIONS)
+    connection.autocommit = True
+    try:
+        with connection.cursor() as cursor:
+            yield cursor
+    finally:
+        connection.close()

@@ -1,0 +1,56 @@
+"""The forecast log's days, on a real PostgreSQL."""
+
+from datetime import UTC, datetime, timedelta
+
+import psycopg2
+import pytest
+
+from ratchet.serve.tidy import tidy_log
+
+NOW = datetime(2001, 5, 10, 23, 30, tzinfo=UTC)
+FORECAST = "INSERT INTO forecasts (prediction_id, at, workload, release_id) VALUES (%s, %s, 'parcels', 'r1')"
+FEEDBACK = "INSERT INTO feedback (prediction_id, kind, client, workload, value, at) VALUES (%s, 'rating', 'c', 'parcels', '5', %s)"
+
+
+@pytest.fixture
+def database(postgres):
+    """The log with forecasts and feedback of today, of the last day that is kept and of the first that is not."""
+    with psycopg2.connect(postgres) as connection, connection.cursor() as cursor:
+        for days in (0, 30, 31, 400):
+            at = NOW.replace(hour=0, minute=0) - timedelta(days=days)
+            cursor.execute("SELECT ensure_forecast_day(%s)", (at.date(),))
+            cursor.execute(FORECAST, (f"tidy-{days}", at))
+            cursor.execute(FEEDBACK, (f"tidy-{days}", at))
+    connection.close()
+    yield postgres
+    with psycopg2.connect(postgres) as connection, connection.cursor() as cursor:
+        cursor.execute("DELETE FROM forecasts WHERE prediction_id LIKE 'tidy-%'")
+        cursor.execute("DELETE FROM feedback WHERE prediction_id LIKE 'tidy-%'")
+    connection.close()
+
+
+def left(database, table):
+    with psycopg2.connect(database) as connection, connection.cursor() as cursor:
+        query = {"forecasts": "SELECT prediction_id FROM forecasts", "feedback": "SELECT prediction_id FROM feedback"}
+        cursor.execute(query[table])
+        found = {name for (name,) in cursor.fetchall() if name.startswith("tidy-")}
+    connection.close()
+    return found
+
+
+def test_old_days_go_whole_and_the_last_kept_day_stays(database):
+    done = tidy_log(database, now=NOW, keep_days=30)
+    assert {(NOW - timedelta(days=days)).date() for days in (31, 400)} <= set(done.dropped)
+    assert (NOW - timedelta(days=30)).date() not in done.dropped
+    assert left(database, "forecasts") == left(database, "feedback") == {"tidy-0", "tidy-30"}
+
+
+def test_the_next_days_are_ready_before_anyone_needs_them(database):
+    done = tidy_log(database, now=NOW, keep_days=30)
+    assert {(NOW + timedelta(days=ahead)).date() for ahead in range(4)} <= set(done.ready)
+
+
+def test_tidying_twice_changes_nothing(database):
+    tidy_log(database, now=NOW, keep_days=30)
+    again = tidy_log(database, now=NOW, keep_days=30)
+    assert (again.dropped, again.feedback) == ((), 0)

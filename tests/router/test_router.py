@@ -1,0 +1,234 @@
+"""The real nginx with two tiny tracks behind it: who goes where, who stays, and what happens when a track is not well."""
+
+import http.client
+import http.server
+import json
+import threading
+import time
+from collections import Counter
+
+import pytest
+
+from ratchet.serve.split import FlagFileSplit
+from rig import Rig
+
+pytestmark = pytest.mark.stack
+
+PREDICT = "/api/parcels/predict"
+MASK = 0xFFFFFFFF
+FORGIVEN_AFTER = {"production": 2.2, "candidate": 5.2}  # seconds until the router tries a track again
+
+
+def murmur2(data):
+    """MurmurHash2 with seed 0, as nginx hashes the key of a split."""
+    value = len(data) & MASK
+    while len(data) >= 4:
+        word = int.from_bytes(data[:4], "little") * 0x5BD1E995 & MASK
+        word = (word ^ word >> 24) * 0x5BD1E995 & MASK
+        value = (value * 0x5BD1E995 & MASK) ^ word
+        data = data[4:]
+    if data:
+        value = (value ^ int.from_bytes(data, "little")) * 0x5BD1E995 & MASK
+    value = (value ^ value >> 13) * 0x5BD1E995 & MASK
+    return value ^ value >> 15
+
+
+class Tiny:
+    """A track that says who it is and what the router told it; it can hang."""
+
+    def __init__(self, name, port):
+        self.name, self.port, self.hangs = name, port, threading.Event()
+        self.server = None
+
+    def start(self):
+        tiny = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            wbufsize = 1 << 16  # an answer leaves in one packet
+
+            def do_POST(self):
+                self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                if tiny.hangs.is_set():
+                    time.sleep(4)
+                told = {name: self.headers.get(name) for name in ("X-Client-Key", "X-Assigned-Track")}
+                body = json.dumps({"track": tiny.name, **told}).encode()
+                self.send_response(200)
+                self.send_header("X-Track", tiny.name)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            do_GET = do_POST  # noqa: N815  # its name is http.server's
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
+        self.server.daemon_threads = True
+        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
+
+    def stop(self):
+        if self.server is not None:
+            self.server.shutdown()
+            self.server.server_close()
+            self.server = None
+
+
+class House:
+    """The router and its two tracks."""
+
+    def __init__(self, rig):
+        self.rig, settings = rig, rig.stack.settings
+        self.port, self.clients = settings.router_port, []
+        self.tracks = {
+            "production": Tiny("production", settings.production_port),
+            "candidate": Tiny("candidate", settings.candidate_port),
+        }
+
+    def client(self):
+        self.clients.append(http.client.HTTPConnection("127.0.0.1", self.port, timeout=15))
+        return self.clients[-1]
+
+    def ask(self, client, *, path=PREDICT, method="POST", **headers):
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        client.request(method, path, b"{}" if method == "POST" else None, named)
+        answer = client.getresponse()
+        return answer.status, answer.headers, answer.read()
+
+    def track_of(self, client, **headers):
+        status, _, body = self.ask(client, **headers)
+        assert status == 200
+        return json.loads(body)["track"]
+
+    def predicted(self, client_key, percent):
+        hashed = murmur2(f"{self.rig.stack.secrets.split_salt}:{client_key}".encode())
+        return "candidate" if hashed < percent * 100 * MASK // 10000 else "production"
+
+
+@pytest.fixture(scope="module")
+def running(make_stack):
+    rig = Rig(make_stack())
+    house = House(rig)
+    rig.write_configuration()
+    for track in house.tracks.values():
+        track.start()
+    rig.share(20)
+    rig.start_router()
+    yield house
+    for track in house.tracks.values():
+        track.stop()
+    rig.close()
+
+
+@pytest.fixture
+def house(running):
+    """Both tracks well, 20 percent on the candidate, and no earlier failure remembered."""
+    running.rig.share(20)
+    yield running
+    while running.clients:
+        running.clients.pop().close()
+    wait = 0
+    for track in running.tracks.values():
+        if track.hangs.is_set() or track.server is None:
+            wait = FORGIVEN_AFTER[track.name]
+        track.hangs.clear()
+        if track.server is None:
+            track.start()
+    time.sleep(wait)
+
+
+@pytest.mark.parametrize("percent", [5, 20, 50])
+def test_the_split_can_be_recomputed_offline_for_every_user(house, percent):
+    house.rig.share(percent)
+    client, users = house.client(), [f"user-{number}" for number in range(600)]
+    tracks = {user: house.track_of(client, X_User_Id=user) for user in users}
+    assert tracks == {user: house.predicted(f"user:{user}", percent) for user in users}
+    expected, spread = 600 * percent / 100, 4 * (600 * percent / 100 * (1 - percent / 100)) ** 0.5
+    assert abs(Counter(tracks.values())["candidate"] - expected) <= spread
+
+
+def test_a_user_id_comes_before_a_key_and_a_key_before_a_cookie(house):
+    client, cookie = house.client(), "ratchet_client=" + "a" * 32
+    seen = [
+        json.loads(house.ask(client, **headers)[2])["X-Client-Key"]
+        for headers in (
+            {"X_User_Id": "me", "X_API_Key": "k", "Cookie": cookie},
+            {"X_API_Key": "k", "Cookie": cookie},
+            {"Cookie": cookie},
+            {},
+        )
+    ]
+    assert seen == ["user:me", "key:k", "cookie:" + "a" * 32, "address:127.0.0.1"]
+
+
+def test_a_larger_share_only_adds_clients(house):
+    client, members = house.client(), []
+    for percent in (5, 10, 20, 50):
+        house.rig.share(percent)
+        users = [f"user-{number}" for number in range(300)]
+        members.append({user for user in users if house.track_of(client, X_User_Id=user) == "candidate"})
+    assert members[0] < members[1] < members[2] < members[3]
+
+
+def test_a_browser_keeps_the_track_of_its_first_visit(house):
+    client, first = house.client(), Counter()
+    for _ in range(100):
+        _, headers, body = house.ask(client, method="GET", path="/docs", Accept="text/html")
+        cookie = headers["Set-Cookie"].split(";")[0]
+        first[json.loads(body)["track"]] += 1
+        assert house.track_of(client, Cookie=cookie) == json.loads(body)["track"]
+        again = house.ask(client, method="GET", path="/docs", Accept="text/html", Cookie=cookie)
+        assert again[1]["Set-Cookie"] is None
+    assert min(first["production"], first["candidate"]) > 0
+
+
+def test_a_program_without_cookies_is_given_none_and_stays(house):
+    client = house.client()
+    seen = {(house.ask(client)[1]["Set-Cookie"], house.track_of(client)) for _ in range(20)}
+    assert len(seen) == 1
+    assert seen.pop()[0] is None
+
+
+def test_a_client_says_neither_its_track_nor_who_the_split_knows_it_as(house):
+    told = json.loads(house.ask(house.client(), X_User_Id="me", X_Client_Key="other", X_Assigned_Track="nowhere")[2])
+    assert told["X-Client-Key"] == "user:me"
+    assert told["X-Assigned-Track"] == house.predicted("user:me", 20)
+
+
+def test_weights_change_without_a_failed_request_on_connections_that_stay(house):
+    clients, statuses = [house.client() for _ in range(5)], Counter()
+    for change in range(40):
+        FlagFileSplit(house.rig.stack.home.weights).set_share((0, 5, 10, 20, 50)[change % 5])
+        for client in clients:
+            for _ in range(5):
+                statuses[house.ask(client, X_User_Id="me")[0]] += 1
+    assert statuses == {200: 1000}
+
+
+def test_the_documents_pass_and_the_metrics_do_not(house):
+    client = house.client()
+    paths = ("/openapi.json", "/docs", "/", "/metrics")
+    assert [house.ask(client, method="GET", path=path)[0] for path in paths] == [200, 200, 200, 404]
+
+
+def test_headers_of_more_than_eight_kilobytes_are_refused_as_a_problem(house):
+    status, _, body = house.ask(house.client(), X_User_Id="x" * 9000)
+    assert (status, json.loads(body)["type"]) == (431, "/problems/headers-too-large")
+
+
+@pytest.mark.parametrize("ill", ["candidate", "production"])
+def test_a_dead_track_fails_no_post(house, ill):
+    house.tracks[ill].stop()
+    client = house.client()
+    statuses = Counter(house.ask(client, X_User_Id=f"user-{number}")[0] for number in range(300))
+    assert statuses == {200: 300}
+
+
+def test_a_hung_candidate_fails_no_post_and_costs_about_two_seconds(house):
+    house.tracks["candidate"].hangs.set()
+    client, started = house.client(), time.monotonic()
+    users = [f"user-{number}" for number in range(100)]
+    answers = [house.track_of(client, X_User_Id=user) for user in users]
+    assert set(answers) == {"production"}
+    assert time.monotonic() - started < 11, "three waits of two seconds, then the candidate is left alone for a while"
