@@ -44,7 +44,7 @@ def make(service: Service) -> Blueprint:
         prediction_id = mint(service.secret, now, workload=workload, track=service.track, release=serving.name)
         service.log.append(_record(service, serving, question, weeks, prediction_id=prediction_id, at=now))
         service.metrics.of(workload, service.track.value, serving.name).answered(question.target)
-        return as_json(_answer(service, serving, question, weeks, prediction_id=prediction_id))
+        return as_json(answer(service, serving, question, weeks, prediction_id=prediction_id))
 
     return bp
 
@@ -91,9 +91,10 @@ def _record(
     }
 
 
-def _answer(
+def answer(
     service: Service, serving: Serving, question: Question, weeks: list[dict[str, Any]], *, prediction_id: str
 ) -> dict[str, Any]:
+    """Return what is said of one question."""
     card = serving.opened.card
     unwanted = {"median": "mean", "mean": "median"}.get(question.statistic or "")
     return {
