@@ -48,7 +48,7 @@ class Actual(Said):
     """What really happened in a week."""
 
     kind: Literal["actual"]
-    week: date
+    week: Annotated[date, Field(strict=True)]
     value: Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)]
 
 
