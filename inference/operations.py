@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import Any, Final
 
-from inference import shapes
+from inference import operator_shapes, shapes
 from inference.batch import MAX_ITEMS
 from inference.feedback import Feedback
+from inference.operator_shapes import ExperimentPage, LogPage, Window
 from inference.predict import Question, questions
 from inference.release import Wanted
 from ratchet.contracts.release import Card
@@ -61,5 +62,21 @@ def of_workload(root: str, card: Card | None) -> tuple[Operation, ...]:
         Operation(
             method="get", path=f"{root}/release", does="What this track serves", scope=scope, fails=GUARDED,
             answer=shapes.Release,
+        ),
+        Operation(
+            method="get", path=f"{root}/metrics", does="Forecasts and feedback by track and release", scope="operate",
+            fails=GUARDED, query=Window, answer=operator_shapes.Summary,
+        ),
+        Operation(
+            method="get", path=f"{root}/logs", does="Forecasts or feedback, filtered and paged", scope="operate",
+            fails=GUARDED, query=LogPage, answer=operator_shapes.Logs,
+        ),
+        Operation(
+            method="get", path=f"{root}/experiments", does="Experiments, evidence and verdicts", scope="operate",
+            fails=GUARDED, query=ExperimentPage, answer=operator_shapes.Experiments,
+        ),
+        Operation(
+            method="get", path=f"{root}/drift_report", does="The newest drift report", scope="operate",
+            fails=GUARDED, answer=dict[str, Any],
         ),
     )  # fmt: skip

@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from inference import Service, counts, create_app, logs
 from ratchet.contracts.errors import RatchetError
 from ratchet.contracts.ports import Track
+from ratchet.observe.reports import PostgresReports
 from ratchet.register.live import MlflowLive
 from ratchet.serve.answer import Answerer
 from ratchet.serve.cache import ReleaseCache
@@ -68,6 +69,7 @@ def build(settings: Settings) -> Flask:
             track=track,
             secret=secret,
             clock=now,
+            reports=PostgresReports(settings.database),
         )
     )
 
