@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from inference import batch, docs, feedback, health, metrics, operate, predict, problems, release, trail
+from inference import batch, docs, feedback, health, limits, metrics, operate, predict, problems, release, trail
 from inference.service import Service
 
 MAX_BODY_BYTES = 1 << 20
@@ -14,6 +14,7 @@ def create_app(service: Service) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     trail.register(app, service)
     problems.register(app)
+    limits.register(app)
     for concern in (predict, batch, feedback, release, operate, health, metrics, docs):
         app.register_blueprint(concern.make(service))
     return app

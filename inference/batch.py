@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from inference import tables
 from inference.identity import assigned_track, hidden_client, require
+from inference.limits import count_items
 from inference.predict import Question, answer, questions
 from inference.problems import INVALID, MALFORMED_JSON, UNKNOWN_SERIES, ProblemError, describe, name_errors
 from inference.respond import as_json
@@ -43,6 +44,7 @@ def make(service: Service) -> Blueprint:
         require(service, "predict")
         serving = g.serving = service.answerer.serving(workload)
         asked = _read(serving)
+        count_items(service, len(asked))
         results, answered = _answer_all(service, serving, asked)
         if request.accept_mimetypes.best_match(["application/json", CSV]) == CSV:
             return Response(tables.write(results, asked, id_name=serving.opened.card.id_name), mimetype=CSV)

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from ratchet.contracts.ports import Track
 from ratchet.serve.answer import Answerer
 from ratchet.serve.keys import Holder
+from ratchet.serve.limits import Limits
 from ratchet.serve.metrics import ServeMetrics
 
 
@@ -54,6 +55,7 @@ class Service:
     """Signs prediction ids and hides client names in the log."""
     clock: Callable[[], datetime]
     reports: Reports | None = None
+    limits: Limits | None = None
 
     def hide(self, client: str) -> str:
         """Return a stable stand-in for a client's name, from which nobody without the secret finds the name."""
