@@ -92,8 +92,11 @@ import sys; sys.path.insert(0, "src")
 from pathlib import Path
 from ratchet.serve.limits import RateLimits
 limits = RateLimits(Path({str(tmp_path / "limits.bin")!r}), clock=lambda: {MINUTE})
-print(sum(limits.take("key:a", 3000).allowed for _ in range(2000)))
+print(sum(limits.take("key:a", 10**6).allowed for _ in range(50_000)))
 """
     running = [subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE) for _ in range(3)]
     counts = [int(process.communicate(timeout=30)[0]) for process in running]
-    assert sum(counts) == 3000
+    assert sum(counts) == 150_000
+    shared = RateLimits(tmp_path / "limits.bin", clock=lambda: MINUTE)
+    assert shared.take("key:a", 10**6).remaining == 10**6 - 150_001
+    shared.close()
