@@ -47,10 +47,7 @@ class RateLimits:
     def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-        # Written, not sparse: touching a mapped hole on a full disk would kill the process.
-        if os.fstat(self._file).st_size != SIZE:
-            os.pwrite(self._file, bytes(SIZE), 0)
-            os.ftruncate(self._file, SIZE)
+        self._reserve()
         self._map = mmap.mmap(self._file, SIZE)
         self._clock = clock
         self._lock = threading.Lock()
@@ -70,6 +67,16 @@ class RateLimits:
         """Let go of the file."""
         self._map.close()
         os.close(self._file)
+
+    def _reserve(self) -> None:
+        """Give the file its size: written, not sparse, for touching a mapped hole on a full disk would kill the process."""
+        fcntl.lockf(self._file, fcntl.LOCK_EX, 1, SIZE)
+        try:
+            if os.fstat(self._file).st_size != SIZE:
+                os.pwrite(self._file, bytes(SIZE), 0)
+                os.ftruncate(self._file, SIZE)
+        finally:
+            fcntl.lockf(self._file, fcntl.LOCK_UN, 1, SIZE)
 
     def _take(self, start: int, digest: int, limit: int, cost: int) -> Allowance:
         now = self._clock()
