@@ -4,35 +4,36 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from datetime import datetime
+from typing import Any
 
-import pydantic_core
 from flask import Blueprint, Response, g, request
 from pydantic import ValidationError
 
 from inference import tables
 from inference.identity import assigned_track, hidden_client, require
+from inference.items import CSV, read
 from inference.limits import count_items
 from inference.predict import Question, answer, questions
-from inference.problems import INVALID, MALFORMED_JSON, UNKNOWN_SERIES, ProblemError, describe, name_errors
+from inference.problems import INVALID, UNKNOWN_SERIES, ProblemError, describe, name_errors
 from inference.respond import as_json
 from inference.service import Service
+from inference.tell import Told, of_row, tell
+from ratchet.contracts.errors import UnknownSeriesError
 from ratchet.serve.many import find_rows, forecast_rows
 from ratchet.serve.prediction_ids import mint
 from ratchet.serve.swap import Serving
 
-MAX_ITEMS: Final = 1000
-CSV: Final = "text/csv"
 Result = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
-    """One forecast of a batch: where in the batch it was asked for, the question, and its weeks."""
+class Placed:
+    """One forecast of a batch: where in the batch it was asked for, the question, and the answer."""
 
     place: int
     question: Question
-    weeks: list[dict[str, Any]]
+    told: Told
 
 
 def make(service: Service) -> Blueprint:
@@ -43,7 +44,7 @@ def make(service: Service) -> Blueprint:
     def batch(workload: str) -> Response:
         require(service, "predict")
         serving = g.serving = service.answerer.serving(workload)
-        asked = _read(serving)
+        asked = read(serving.opened.card.id_name)
         count_items(service, len(asked))
         results, answered = _answer_all(service, serving, asked)
         if request.accept_mimetypes.best_match(["application/json", CSV]) == CSV:
@@ -53,38 +54,36 @@ def make(service: Service) -> Blueprint:
     return bp
 
 
-def _read(serving: Serving) -> list[Any]:
-    body, id_name = request.get_data(), serving.opened.card.id_name
-    items = tables.read(body, id_name=id_name) if request.mimetype == CSV else _items_of(body)
-    if not 1 <= len(items) <= MAX_ITEMS:
-        raise ProblemError(INVALID, f"A batch holds 1 to {MAX_ITEMS} items, this one {len(items)}.")
-    return items
-
-
-def _items_of(body: bytes) -> list[Any]:
-    try:
-        told = pydantic_core.from_json(body, allow_inf_nan=False)
-    except ValueError as error:
-        raise ProblemError(MALFORMED_JSON, str(error)) from error
-    if not isinstance(told, dict) or set(told) != {"items"} or not isinstance(told["items"], list):
-        raise ProblemError(INVALID, 'The body must be {"items": […]} and nothing else.')
-    return told["items"]
-
-
 def _answer_all(service: Service, serving: Serving, asked: Sequence[Any]) -> tuple[list[Result], int]:
     """Return one result per item, in the order of the items, and how many of them are forecasts."""
     results: list[Result] = [{} for _ in asked]
     valid = _validate(serving, asked, results)
     rows = find_rows(serving.opened, [(question.unique_id, question.target) for _, question in valid])
     known = [(place, question, row) for (place, question), row in zip(valid, rows, strict=True) if row is not None]
-    for (place, question), row in zip(valid, rows, strict=True):
-        if row is None:
-            detail = f"no forecast for {question.unique_id!r}, {question.target}"
-            results[place] = describe(UNKNOWN_SERIES, detail)
     found = forecast_rows(serving.opened, [row for *_, row in known], [question.horizon for _, question, _ in known])
-    told = [Told(place=place, question=one, weeks=weeks) for (place, one, _), weeks in zip(known, found, strict=True)]
-    _write_down(service, serving, told, results)
-    return results, len(told)
+    answered = [
+        Placed(place=place, question=question, told=of_row(serving.opened, question, row, weeks))
+        for (place, question, row), weeks in zip(known, found, strict=True)
+    ]
+    unknown = [one for one, row in zip(valid, rows, strict=True) if row is None]
+    answered += _answer_unknown(serving, unknown, results, now=service.clock())
+    _write_down(service, serving, answered, results)
+    return results, len(answered)
+
+
+def _answer_unknown(
+    serving: Serving, unknown: Sequence[tuple[int, Question]], results: list[Result], *, now: datetime
+) -> list[Placed]:
+    """Answer what the release does not know from posted histories, and say which have none that makes sense."""
+    answered = []
+    for place, question in unknown:
+        try:
+            answered.append(Placed(place=place, question=question, told=tell(serving.opened, question, now)))
+        except UnknownSeriesError as error:
+            results[place] = describe(UNKNOWN_SERIES, str(error))
+        except ProblemError as error:
+            results[place] = describe(error.kind, error.detail)
+    return answered
 
 
 def _validate(serving: Serving, asked: Sequence[Any], results: list[Result]) -> list[tuple[int, Question]]:
@@ -100,7 +99,7 @@ def _validate(serving: Serving, asked: Sequence[Any], results: list[Result]) -> 
     return valid
 
 
-def _write_down(service: Service, serving: Serving, told: Sequence[Told], results: list[Result]) -> None:
+def _write_down(service: Service, serving: Serving, told: Sequence[Placed], results: list[Result]) -> None:
     """Log every forecast before any is answered, as single ones are."""
     now, workload = service.clock(), serving.release.workload
     of_all = _of_all(service, serving)
@@ -109,9 +108,9 @@ def _write_down(service: Service, serving: Serving, told: Sequence[Told], result
         question = one.question
         spent = round((time.perf_counter() - g.started) * 1000 / len(told), 3)
         asked = {"unique_id": question.unique_id, "target": question.target, "horizon": question.horizon}
-        of_one = {"prediction_id": prediction_id, "at": now, **asked, "weeks": one.weeks, "latency_ms": spent}
+        of_one = {"prediction_id": prediction_id, "at": now, **asked, "weeks": one.told.weeks, "latency_ms": spent}
         service.log.append(of_all | of_one)
-        results[one.place] = answer(service, serving, question, one.weeks, prediction_id=prediction_id)
+        results[one.place] = answer(service, serving, question, one.told, prediction_id=prediction_id)
     meters = service.metrics.of(workload, service.track.value, serving.name)
     for target, count in Counter(one.question.target for one in told).items():
         meters.answered(target, count)

@@ -7,7 +7,7 @@ from pydantic import TypeAdapter
 from pydantic.json_schema import JsonSchemaMode
 
 from inference import shapes
-from inference.batch import CSV
+from inference.items import CSV
 from inference.operations import OF_THE_SERVICE, Operation, of_workload
 from inference.service import Service
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from inference import operator_shapes, shapes
-from inference.batch import MAX_ITEMS
 from inference.feedback import Feedback
+from inference.items import MAX_ITEMS
 from inference.operator_shapes import ExperimentPage, LogPage, Window
 from inference.predict import Question, questions
 from inference.release import Wanted

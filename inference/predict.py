@@ -8,14 +8,17 @@ from typing import Annotated, Any, Final, Literal
 from flask import Blueprint, Response, g, request
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
+from inference.fields import Text
+from inference.history import Counts, Points
 from inference.identity import assigned_track, hidden_client, require
 from inference.respond import as_json
 from inference.service import Service
+from inference.tell import Told, tell
 from ratchet.serve.prediction_ids import mint
 from ratchet.serve.swap import Serving
 
 USUAL_HORIZON: Final = 8
-SYNTHETIC: Final = "trained on synthetic sample data"
+SIDES: Final = ("lo", "hi")
 
 
 class Question(BaseModel):
@@ -23,10 +26,19 @@ class Question(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    unique_id: Annotated[str, Field(min_length=1, max_length=500)]
+    unique_id: Annotated[Text, Field(min_length=1, max_length=500)]
     target: str
     horizon: int
     statistic: Literal["median", "mean"] | None = None
+    levels: Annotated[list[Literal[80, 95]], Field(min_length=1, max_length=2)] | None = None
+    history: Counts | Points | None = None
+
+    def left_out(self) -> frozenset[str]:
+        """Return the statistics that are not wanted in the answer."""
+        unwanted = {"median": ["mean"], "mean": ["median"]}.get(self.statistic or "", [])
+        if self.levels is not None:
+            unwanted = [*unwanted, *(f"{side}_{level}" for level in {80, 95}.difference(self.levels) for side in SIDES)]
+        return frozenset(unwanted)
 
 
 def make(service: Service) -> Blueprint:
@@ -39,12 +51,12 @@ def make(service: Service) -> Blueprint:
         serving = g.serving = service.answerer.serving(workload)
         card = serving.opened.card
         question = questions(card.id_name, card.targets, card.horizon).model_validate_json(request.get_data())
-        weeks = serving.opened.forecast(question.unique_id, question.target, question.horizon)
         now = service.clock()
+        told = tell(serving.opened, question, now)
         prediction_id = mint(service.secret, now, workload=workload, track=service.track, release=serving.name)
-        service.log.append(_record(service, serving, question, weeks, prediction_id=prediction_id, at=now))
+        service.log.append(_record(service, serving, question, told.weeks, prediction_id=prediction_id, at=now))
         service.metrics.of(workload, service.track.value, serving.name).answered(question.target)
-        return as_json(answer(service, serving, question, weeks, prediction_id=prediction_id))
+        return as_json(answer(service, serving, question, told, prediction_id=prediction_id))
 
     return bp
 
@@ -56,7 +68,7 @@ def questions(id_name: str, targets: tuple[str, ...], horizon: int) -> type[Ques
     return create_model(
         "Question",
         __base__=Question,
-        unique_id=(Annotated[str, Field(min_length=1, max_length=500, alias=id_name)], ...),
+        unique_id=(Annotated[Text, Field(min_length=1, max_length=500, alias=id_name)], ...),
         target=(Literal[targets], ...),  # type: ignore[arg-type]  # its values are known only here
         horizon=(horizons, min(USUAL_HORIZON, horizon)),
     )
@@ -91,12 +103,12 @@ def _record(
     }
 
 
-def answer(
-    service: Service, serving: Serving, question: Question, weeks: list[dict[str, Any]], *, prediction_id: str
-) -> dict[str, Any]:
+def answer(service: Service, serving: Serving, question: Question, told: Told, *, prediction_id: str) -> dict[str, Any]:
     """Return what is said of one question."""
-    card = serving.opened.card
-    unwanted = {"median": "mean", "mean": "median"}.get(question.statistic or "")
+    card, unwanted = serving.opened.card, question.left_out()
+    weeks = (
+        [{name: week[name] for name in week if name not in unwanted} for week in told.weeks] if unwanted else told.weeks
+    )
     return {
         "prediction_id": prediction_id,
         "workload": card.workload,
@@ -105,8 +117,9 @@ def answer(
         "track": service.track.value,
         "release": serving.name,
         "release_id": card.release_id,
+        "family": told.family,
         "data_hour": serving.opened.data_hour,
         "synthetic": card.synthetic,
-        "weeks": [{name: week[name] for name in week if name != unwanted} for week in weeks] if unwanted else weeks,
-        "note": SYNTHETIC if card.synthetic else None,
+        "weeks": weeks,
+        "note": told.note,
     }

@@ -39,6 +39,8 @@ INVALID: Final = Kind(slug="invalid-request", title="The request is not valid", 
 NO_KEY: Final = Kind(slug="no-key", title="A valid API key is needed in X-API-Key", status=401)
 WRONG_SCOPE: Final = Kind(slug="wrong-scope", title="The API key may not do this", status=403)
 DATABASE_AWAY: Final = Kind(slug="database-away", title="The database cannot answer right now", status=503)
+BAD_HISTORY: Final = Kind(slug="bad-history", title="The posted history makes no sense", status=422)
+NO_HISTORIES: Final = Kind(slug="no-histories", title="Posted histories are not answered now", status=422)
 TOO_MANY: Final = Kind(slug="too-many-requests", title="Too many requests", status=429)
 BUSY: Final = Kind(slug="busy", title="One operator's question at a time", status=503)
 NO_DRIFT: Final = Kind(slug="no-drift-report", title="There is no drift report yet", status=404)

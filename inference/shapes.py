@@ -56,6 +56,7 @@ class Forecast(Shape):
     track: TrackName
     release: str
     release_id: str
+    family: str | None
     data_hour: AwareDatetime
     synthetic: bool
     weeks: list[Week]
