@@ -1,7 +1,7 @@
 """Kinds of fields that several requests have, each as strict as the document says."""
 
 import re
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator
@@ -28,7 +28,15 @@ def _without_nul(text: str) -> str:
     return text
 
 
+def _in_utc(moment: datetime) -> datetime:
+    """PostgreSQL knows fewer time zones than ISO 8601 can write."""
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("must be a time that has a date in UTC") from error
+
+
 Day = Annotated[date, BeforeValidator(_is_day)]
-Moment = Annotated[AwareDatetime, BeforeValidator(_is_moment)]
+Moment = Annotated[AwareDatetime, BeforeValidator(_is_moment), AfterValidator(_in_utc)]
 Text = Annotated[str, AfterValidator(_without_nul)]
 """What PostgreSQL can hold."""

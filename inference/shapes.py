@@ -134,5 +134,5 @@ def series(id_name: str) -> type[BaseModel]:
 @lru_cache(maxsize=64)
 def items_of(question: type[BaseModel], *, at_most: int) -> type[BaseModel]:
     """Return the shape of a batch of questions. An item that is no question gets a problem of its own."""
-    items: Any = Annotated[list[question], Field(min_length=1, max_length=at_most)]  # type: ignore[valid-type]
+    items: Any = Annotated[list[question | Any], Field(min_length=1, max_length=at_most)]  # type: ignore[valid-type]
     return create_model("Batch", __base__=Shape, items=(items, ...))

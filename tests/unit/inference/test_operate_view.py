@@ -153,6 +153,11 @@ def test_without_drift_there_is_no_report(office):
 ROUTES = ["metrics", "logs", "experiments", "drift_report"]
 
 
+def test_a_time_zone_that_postgres_does_not_know_is_a_time_all_the_same(office):
+    assert office.ask("metrics?since=0230-01-25T12:45:38-21:04").status_code == 200
+    assert office.ask("metrics?since=0001-01-01T00:00:00%2B23:00").status_code == 422
+
+
 @pytest.mark.parametrize("path", ROUTES)
 def test_operators_only(office, path):
     assert office.ask(path, key="rk_p").status_code == 403
