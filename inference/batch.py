@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import orjson
 from flask import Blueprint, Response, g, request
 from pydantic import ValidationError
 
@@ -18,9 +19,9 @@ from inference.predict import Question, answer, questions
 from inference.problems import INVALID, UNKNOWN_SERIES, ProblemError, describe, name_errors
 from inference.respond import as_json
 from inference.service import Service
-from inference.tell import Told, of_row, tell
+from inference.tell import Standing, Told, tell
 from ratchet.contracts.errors import UnknownSeriesError
-from ratchet.serve.many import find_rows, forecast_rows
+from ratchet.serve.many import find_rows, render_rows
 from ratchet.serve.prediction_ids import mint
 from ratchet.serve.swap import Serving
 
@@ -60,9 +61,10 @@ def _answer_all(service: Service, serving: Serving, asked: Sequence[Any]) -> tup
     valid = _validate(serving, asked, results)
     rows = find_rows(serving.opened, [(question.unique_id, question.target) for _, question in valid])
     known = [(place, question, row) for (place, question), row in zip(valid, rows, strict=True) if row is not None]
-    found = forecast_rows(serving.opened, [row for *_, row in known], [question.horizon for _, question, _ in known])
+    found = render_rows(serving.opened, [row for *_, row in known], [question.horizon for _, question, _ in known])
+    standing = Standing(serving.opened)
     answered = [
-        Placed(place=place, question=question, told=of_row(serving.opened, question, row, weeks))
+        Placed(place=place, question=question, told=standing.tell(question, row, weeks))
         for (place, question, row), weeks in zip(known, found, strict=True)
     ]
     unknown = [one for one, row in zip(valid, rows, strict=True) if row is None]
@@ -108,7 +110,13 @@ def _write_down(service: Service, serving: Serving, told: Sequence[Placed], resu
         question = one.question
         spent = round((time.perf_counter() - g.started) * 1000 / len(told), 3)
         asked = {"unique_id": question.unique_id, "target": question.target, "horizon": question.horizon}
-        of_one = {"prediction_id": prediction_id, "at": now, **asked, "weeks": one.told.weeks, "latency_ms": spent}
+        of_one = {
+            "prediction_id": prediction_id,
+            "at": now,
+            **asked,
+            "weeks": orjson.Fragment(one.told.weeks),
+            "latency_ms": spent,
+        }
         service.log.append(of_all | of_one)
         results[one.place] = answer(service, serving, question, one.told, prediction_id=prediction_id)
     meters = service.metrics.of(workload, service.track.value, serving.name)

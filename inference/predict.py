@@ -5,6 +5,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Annotated, Any, Final, Literal
 
+import orjson
 from flask import Blueprint, Response, g, request
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
@@ -54,7 +55,7 @@ def make(service: Service) -> Blueprint:
         now = service.clock()
         told = tell(serving.opened, question, now)
         prediction_id = mint(service.secret, now, workload=workload, track=service.track, release=serving.name)
-        service.log.append(_record(service, serving, question, told.weeks, prediction_id=prediction_id, at=now))
+        service.log.append(_record(service, serving, question, told, prediction_id=prediction_id, at=now))
         service.metrics.of(workload, service.track.value, serving.name).answered(question.target)
         return as_json(answer(service, serving, question, told, prediction_id=prediction_id))
 
@@ -78,7 +79,7 @@ def _record(
     service: Service,
     serving: Serving,
     question: Question,
-    weeks: list[dict[str, Any]],
+    told: Told,
     *,
     prediction_id: str,
     at: datetime,
@@ -98,7 +99,7 @@ def _record(
         "client": hidden_client(service),
         "request_id": g.request_id,
         "data_hour": serving.opened.data_hour,
-        "weeks": weeks,
+        "weeks": orjson.Fragment(told.weeks),
         "latency_ms": round((time.perf_counter() - g.started) * 1000, 3),
     }
 
@@ -106,9 +107,9 @@ def _record(
 def answer(service: Service, serving: Serving, question: Question, told: Told, *, prediction_id: str) -> dict[str, Any]:
     """Return what is said of one question."""
     card, unwanted = serving.opened.card, question.left_out()
-    weeks = (
-        [{name: week[name] for name in week if name not in unwanted} for week in told.weeks] if unwanted else told.weeks
-    )
+    weeks: Any = orjson.Fragment(told.weeks)
+    if unwanted:
+        weeks = [{name: week[name] for name in week if name not in unwanted} for week in orjson.loads(told.weeks)]
     return {
         "prediction_id": prediction_id,
         "workload": card.workload,

@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
+
+import orjson
 
 from inference.history import History, lay_out
 from inference.problems import NO_HISTORIES, ProblemError
@@ -25,7 +27,8 @@ PROMISED: Final = {"80": 0.75, "95": 0.92}
 class Told:
     """A forecast as it is answered and logged."""
 
-    weeks: list[dict[str, Any]]
+    weeks: bytes
+    """As JSON: rendered once for the answer and for the log."""
     family: str | None
     note: str | None
 
@@ -38,25 +41,36 @@ def tell(opened: OpenRelease, question: "Question", now: datetime) -> Told:
         if question.history is None:
             raise
         return _tell_from_history(opened, question, now)
-    return of_row(opened, question, row, opened.forecast(question.unique_id, question.target, question.horizon))
+    weeks = opened.forecast(question.unique_id, question.target, question.horizon)
+    return Standing(opened).tell(question, row, orjson.dumps(weeks))
 
 
-def of_row(opened: OpenRelease, question: "Question", row: int, weeks: list[dict[str, Any]]) -> Told:
-    """Say what a release's own forecast is."""
-    family = None if opened.family is None else sorted(opened.card.families)[int(opened.family[row])]
-    return Told(weeks=weeks, family=family, note="; ".join(_weaknesses(opened, question, row)) or None)
+class Standing:
+    """What a release says of all its forecasts, looked up once for however many."""
+
+    def __init__(self, opened: OpenRelease) -> None:
+        self._opened = opened
+        self._families = sorted(opened.card.families)
+        self._notes = list(_of_release(opened))
+
+    def tell(self, question: "Question", row: int, weeks: bytes) -> Told:
+        """Say what a release's own forecast is."""
+        opened = self._opened
+        family = None if opened.family is None else self._families[opened.family[row]]
+        notes = self._notes
+        if opened.history is not None and (known := int(opened.history[row])) < SHORT_WEEKS:
+            notes = [*notes, f"short history: {known} weeks"]
+        if question.history is not None:
+            notes = [*notes, "the release knows this series: the posted history was not used"]
+        return Told(weeks=weeks, family=family, note="; ".join(notes) or None)
 
 
-def _weaknesses(opened: OpenRelease, question: "Question", row: int) -> Iterator[str]:
+def _of_release(opened: OpenRelease) -> Iterator[str]:
     if opened.card.synthetic:
         yield SYNTHETIC
-    if opened.history is not None and opened.history[row] < SHORT_WEEKS:
-        yield f"short history: {opened.history[row]} weeks"
     for level, least in PROMISED.items():
         if (held := opened.card.coverage.get(level, 1.0)) < least:
             yield f"bounds of {level} % held in {held:.0%} of held-out weeks"
-    if question.history is not None:
-        yield "the release knows this series: the posted history was not used"
 
 
 def _tell_from_history(opened: OpenRelease, question: "Question", now: datetime) -> Told:
@@ -69,7 +83,7 @@ def _tell_from_history(opened: OpenRelease, question: "Question", now: datetime)
         | {name: round(found[name][ahead], DIGITS) for name in ("mean", "median", *posted.BOUNDS)}
         for ahead in range(question.horizon)
     ]
-    return Told(weeks=weeks, family=posted.FAMILY, note="; ".join(_doubts(opened, history)))
+    return Told(weeks=orjson.dumps(weeks), family=posted.FAMILY, note="; ".join(_doubts(opened, history)))
 
 
 def _doubts(opened: OpenRelease, history: History) -> Iterator[str]:

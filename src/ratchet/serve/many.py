@@ -1,14 +1,15 @@
 """Many series of an open release at once: one search over the mapped keys, one copy per statistic."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Final
 
 import numpy as np
+import orjson
 
-from ratchet.contracts.release import series_key, series_name
+from ratchet.contracts.release import STATISTICS, series_key, series_name
 from ratchet.serve.release import DIGITS, OpenRelease
 
-Week = dict[str, Any]
+NAMES: Final = ("week", *STATISTICS)
 
 
 def find_rows(opened: OpenRelease, series: Sequence[tuple[str, str]]) -> list[int | None]:
@@ -23,28 +24,14 @@ def find_rows(opened: OpenRelease, series: Sequence[tuple[str, str]]) -> list[in
     ]
 
 
-def forecast_rows(opened: OpenRelease, rows: Sequence[int], horizons: Sequence[int]) -> list[list[Week]]:
-    """Return what `OpenRelease.forecast` says of each row, to the digit."""
-    if not rows:
-        return []
+def render_rows(opened: OpenRelease, rows: Sequence[int], horizons: Sequence[int]) -> Iterator[bytes]:
+    """Say what `OpenRelease.forecast` says of each row, to the digit, as JSON."""
     wanted = np.asarray(rows, dtype=np.intp)
-    longest = max(horizons)
+    longest = max(horizons, default=0)
     # A float32 times 1000 is exact in float64, so this rounds as `round` does.
     columns = [
         np.round(statistic[wanted, :longest].astype(np.float64), DIGITS).tolist() for statistic in opened.statistics
     ]
-    return [
-        [
-            {
-                "week": week,
-                "mean": mean,
-                "median": median,
-                "lo_80": lo_80,
-                "hi_80": hi_80,
-                "lo_95": lo_95,
-                "hi_95": hi_95,
-            }
-            for week, mean, median, lo_80, hi_80, lo_95, hi_95 in zip(opened.weeks[:horizon], *series, strict=False)
-        ]
-        for horizon, *series in zip(horizons, *columns, strict=True)
-    ]
+    for horizon, *series in zip(horizons, *columns, strict=True):
+        weeks = zip(opened.weeks[:horizon], *series, strict=False)
+        yield orjson.dumps([dict(zip(NAMES, week, strict=True)) for week in weeks])

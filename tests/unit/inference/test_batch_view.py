@@ -4,12 +4,13 @@ import csv
 import io
 
 import numpy as np
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from inference import tables
-from ratchet.serve.many import forecast_rows
+from ratchet.serve.many import render_rows
 
 SERIES = [("north/a", "sent"), ("south/ä", "lost"), ("north/b", "sent")]
 
@@ -39,7 +40,7 @@ def test_rounding_many_is_rounding_each(house):
     figures = np.random.default_rng(1).gamma(0.3, 4000, (6, 12)).astype(np.float32)
     figures[0] = [0.0005, 0.0015, 0.0625, 0.1875, 1e-9, 1e6 + 0.0625, 3.4e7, 0, 2.5e-4, 99.9995, 1 / 3, 2 / 3]
     object.__setattr__(opened, "statistics", tuple(figures + n for n in range(6)))
-    many = forecast_rows(opened, list(range(6)), [12] * 6)
+    many = [orjson.loads(weeks) for weeks in render_rows(opened, list(range(6)), [12] * 6)]
     names = [opened._name(row).split("\x1f") for row in range(6)]
     assert many == [opened.forecast(*name, 12) for name in names]
 
