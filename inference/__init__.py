@@ -2,7 +2,20 @@
 
 from flask import Flask
 
-from inference import choice, feedback, health, metrics, predict, problems, release, trail
+from inference import (
+    batch,
+    choice,
+    docs,
+    feedback,
+    health,
+    limits,
+    metrics,
+    operate,
+    predict,
+    problems,
+    release,
+    trail,
+)
 from inference.lean import LeanFlask
 from inference.service import Service
 
@@ -16,7 +29,8 @@ def create_app(service: Service) -> Flask:
     trail.register(app, service)
     problems.register(app)
     choice.register(app, service)
-    for concern in (predict, feedback, release, health, metrics):
+    limits.register(app)
+    for concern in (predict, batch, feedback, release, operate, health, metrics, docs):
         app.register_blueprint(concern.make(service))
     return app
 

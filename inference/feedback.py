@@ -1,11 +1,11 @@
 """`POST /api/<workload>/feedback`: what a user says of a forecast; either track takes it, whichever answered."""
 
-from datetime import date
 from typing import Annotated, Any, Final, Literal
 
 from flask import Blueprint, Response, request
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from inference.fields import Day, Text
 from inference.identity import hidden_client, require
 from inference.problems import LOG_FULL, UNKNOWN_PREDICTION, ProblemError
 from inference.respond import as_json
@@ -14,12 +14,6 @@ from ratchet.serve.answer import UnknownWorkloadError
 from ratchet.serve.prediction_ids import Minted, verify
 
 PREDICTION_ID: Final = r"^[A-Za-z0-9_-]{44}\.[pc]\.[A-Za-z0-9-]{1,60}$"
-
-
-def _without_nul(text: str) -> str:
-    if "\x00" in text:
-        raise ValueError("must not hold the character U+0000")
-    return text
 
 
 class Said(BaseModel):
@@ -48,7 +42,7 @@ class Actual(Said):
     """What really happened in a week."""
 
     kind: Literal["actual"]
-    week: date
+    week: Day
     value: Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)]
 
 
@@ -56,7 +50,7 @@ class Comment(Said):
     """What a user wants to say."""
 
     kind: Literal["comment"]
-    value: Annotated[str, Field(min_length=1, max_length=2000), AfterValidator(_without_nul)]
+    value: Annotated[Text, Field(min_length=1, max_length=2000)]
 
 
 Feedback = Annotated[Rating | Accurate | Actual | Comment, Field(discriminator="kind")]

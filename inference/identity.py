@@ -1,5 +1,6 @@
 """Who asks: the holder of the key, and the client that the router's split and the log know."""
 
+from inference import limits
 from inference.here import asked, kept
 from inference.problems import NO_KEY, WRONG_SCOPE, ProblemError
 from inference.service import Service
@@ -10,11 +11,13 @@ TRACKS = frozenset(track.value for track in Track)
 
 def require(service: Service, scope: str) -> None:
     """Let the request pass if its key has the scope; from here on the request's log lines carry the key's id."""
+    limits.count_address(service)
     key = asked().environ.get("HTTP_X_API_KEY", "")
     holder = service.keys.holder(key) if key else None
     if holder is None:
         raise ProblemError(NO_KEY, "The key is missing, unknown or revoked.")
     kept().key_id = holder.key_id
+    limits.count_key(service, holder.key_id)
     if scope not in holder.scopes:
         raise ProblemError(WRONG_SCOPE, f"This needs a key with the scope {scope}.")
 

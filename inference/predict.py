@@ -9,19 +9,18 @@ import orjson
 from flask import Blueprint, Response
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
+from inference.fields import Text
 from inference.here import body, kept
+from inference.history import Counts, Points
 from inference.identity import assigned_track, hidden_client, require
 from inference.respond import as_json
 from inference.service import Service
+from inference.tell import Told, tell
 from ratchet.serve.prediction_ids import mint
 from ratchet.serve.swap import Serving
 
 USUAL_HORIZON: Final = 8
-SYNTHETIC: Final = "trained on synthetic sample data"
-UNWANTED: Final = {"median": "mean", "mean": "median"}
-
-Weeks = list[dict[str, Any]] | orjson.Fragment
-"""The weeks of a forecast, or their JSON."""
+SIDES: Final = ("lo", "hi")
 
 
 class Question(BaseModel):
@@ -29,10 +28,19 @@ class Question(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    unique_id: Annotated[str, Field(min_length=1, max_length=500)]
+    unique_id: Annotated[Text, Field(min_length=1, max_length=500)]
     target: str
     horizon: int
     statistic: Literal["median", "mean"] | None = None
+    levels: Annotated[list[Literal[80, 95]], Field(min_length=1, max_length=2)] | None = None
+    history: Counts | Points | None = None
+
+    def left_out(self) -> frozenset[str]:
+        """Return the statistics that are not wanted in the answer."""
+        unwanted = {"median": ["mean"], "mean": ["median"]}.get(self.statistic or "", [])
+        if self.levels is not None:
+            unwanted = [*unwanted, *(f"{side}_{level}" for level in {80, 95}.difference(self.levels) for side in SIDES)]
+        return frozenset(unwanted)
 
 
 def make(service: Service) -> Blueprint:
@@ -45,12 +53,12 @@ def make(service: Service) -> Blueprint:
         serving = kept().serving = service.answerer.serving(workload)
         card = serving.opened.card
         question = questions(card.id_name, card.targets, card.horizon).model_validate_json(body())
-        weeks = serving.opened.rendered(question.unique_id, question.target, question.horizon)
         now = service.clock()
+        told = tell(serving.opened, question, now)
         prediction_id = mint(service.secret, now, workload=workload, track=service.track, release=serving.name)
-        service.log.append(_record(service, serving, question, weeks, prediction_id=prediction_id, at=now))
+        service.log.append(_record(service, serving, question, told, prediction_id=prediction_id, at=now))
         service.metrics.of(workload, service.track.value, serving.name).answered(question.target)
-        return as_json(_answer(service, serving, question, weeks, prediction_id=prediction_id))
+        return as_json(answer(service, serving, question, told, prediction_id=prediction_id))
 
     return bp
 
@@ -62,14 +70,14 @@ def questions(id_name: str, targets: tuple[str, ...], horizon: int) -> type[Ques
     return create_model(
         "Question",
         __base__=Question,
-        unique_id=(Annotated[str, Field(min_length=1, max_length=500, alias=id_name)], ...),
+        unique_id=(Annotated[Text, Field(min_length=1, max_length=500, alias=id_name)], ...),
         target=(Literal[targets], ...),  # type: ignore[arg-type]  # its values are known only here
         horizon=(horizons, min(USUAL_HORIZON, horizon)),
     )
 
 
 def _record(
-    service: Service, serving: Serving, question: Question, weeks: Weeks, *, prediction_id: str, at: datetime
+    service: Service, serving: Serving, question: Question, told: Told, *, prediction_id: str, at: datetime
 ) -> dict[str, Any]:
     g = kept()
     return {
@@ -87,18 +95,17 @@ def _record(
         "client": hidden_client(service),
         "request_id": g.request_id,
         "data_hour": serving.opened.data_hour,
-        "weeks": weeks,
+        "weeks": orjson.Fragment(told.weeks),
         "latency_ms": round((time.perf_counter() - g.started) * 1000, 3),
     }
 
 
-def _answer(
-    service: Service, serving: Serving, question: Question, weeks: Weeks, *, prediction_id: str
-) -> dict[str, Any]:
-    card = serving.opened.card
-    if unwanted := UNWANTED.get(question.statistic or ""):
-        whole = serving.opened.forecast(question.unique_id, question.target, question.horizon)
-        weeks = [{name: week[name] for name in week if name != unwanted} for week in whole]
+def answer(service: Service, serving: Serving, question: Question, told: Told, *, prediction_id: str) -> dict[str, Any]:
+    """Return what is said of one question."""
+    card, unwanted = serving.opened.card, question.left_out()
+    weeks: Any = orjson.Fragment(told.weeks)
+    if unwanted:
+        weeks = [{name: week[name] for name in week if name not in unwanted} for week in orjson.loads(told.weeks)]
     return {
         "prediction_id": prediction_id,
         "workload": card.workload,
@@ -107,8 +114,9 @@ def _answer(
         "track": service.track.value,
         "release": serving.name,
         "release_id": card.release_id,
+        "family": told.family,
         "data_hour": serving.opened.data_hour,
         "synthetic": card.synthetic,
         "weeks": weeks,
-        "note": SYNTHETIC if card.synthetic else None,
+        "note": told.note,
     }

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from flask import Flask, Response, g
 from pydantic import ValidationError
@@ -38,6 +38,12 @@ MALFORMED_JSON: Final = Kind(slug="malformed-json", title="The body is not JSON"
 INVALID: Final = Kind(slug="invalid-request", title="The request is not valid", status=422)
 NO_KEY: Final = Kind(slug="no-key", title="A valid API key is needed in X-API-Key", status=401)
 WRONG_SCOPE: Final = Kind(slug="wrong-scope", title="The API key may not do this", status=403)
+DATABASE_AWAY: Final = Kind(slug="database-away", title="The database cannot answer right now", status=503)
+BAD_HISTORY: Final = Kind(slug="bad-history", title="The posted history makes no sense", status=422)
+NO_HISTORIES: Final = Kind(slug="no-histories", title="Posted histories are not answered now", status=422)
+TOO_MANY: Final = Kind(slug="too-many-requests", title="Too many requests", status=429)
+BUSY: Final = Kind(slug="busy", title="One operator's question at a time", status=503)
+NO_DRIFT: Final = Kind(slug="no-drift-report", title="There is no drift report yet", status=404)
 INTERNAL: Final = Kind(slug="internal", title="Something went wrong on our side", status=500)
 
 
@@ -52,15 +58,26 @@ class ProblemError(Exception):
 
 def problem(kind: Kind, detail: str, *, errors: Sequence[dict[str, str]] = ()) -> Response:
     """Return a problem as a response; 503 says when to try again."""
-    request_id = g.get("request_id")
-    body = {"type": f"/problems/{kind.slug}", "title": kind.title, "status": kind.status, "detail": detail}
-    more = {"errors": errors} if errors else {}
-    response = as_json({**body, "request_id": request_id, **more}, kind.status, mimetype=MIMETYPE)
+    body = describe(kind, detail, errors=errors) | {"request_id": g.get("request_id")}
+    response = as_json(body, kind.status, mimetype=MIMETYPE)
     if kind.status == NOT_READY.status:
         response.headers["Retry-After"] = RETRY_SECONDS
     if kind is NO_KEY:
         response.headers["WWW-Authenticate"] = 'ApiKey realm="ratchet", header="X-API-Key"'
     return response
+
+
+def describe(kind: Kind, detail: str, *, errors: Sequence[dict[str, str]] = ()) -> dict[str, Any]:
+    """Return a problem as its members: a whole body, or one result among those of a batch."""
+    body = {"type": f"/problems/{kind.slug}", "title": kind.title, "status": kind.status, "detail": detail}
+    return {**body, "errors": errors} if errors else body
+
+
+def name_errors(error: ValidationError) -> tuple[str, list[dict[str, str]]]:
+    """Return what is wrong as a sentence, and field by field."""
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    errors = [{"field": ".".join(map(str, each["loc"])) or BODY, "message": each["msg"]} for each in found]
+    return "; ".join(f"{each['field']}: {each['message']}" for each in errors), errors
 
 
 def register(app: Flask) -> None:
@@ -75,11 +92,11 @@ def register(app: Flask) -> None:
 
 
 def _invalid(error: ValidationError) -> Response:
-    found = error.errors(include_url=False, include_context=False, include_input=False)
-    if found[0]["type"] == "json_invalid":
-        return problem(MALFORMED_JSON, found[0]["msg"])
-    errors = [{"field": ".".join(map(str, each["loc"])) or BODY, "message": each["msg"]} for each in found]
-    return problem(INVALID, "; ".join(f"{each['field']}: {each['message']}" for each in errors), errors=errors)
+    [first, *_] = error.errors(include_url=False, include_context=False, include_input=False)
+    if first["type"] == "json_invalid":
+        return problem(MALFORMED_JSON, first["msg"])
+    detail, errors = name_errors(error)
+    return problem(INVALID, detail, errors=errors)
 
 
 def _of_http(error: HTTPException) -> Response:

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from ratchet.contracts.ports import Track
 from ratchet.serve.answer import Answerer
 from ratchet.serve.keys import Holder
+from ratchet.serve.limits import Limits
 from ratchet.serve.metrics import ServeMetrics
 
 
@@ -26,6 +27,19 @@ class Keys(Protocol):
         """Who a key belongs to; None if nobody; `NotReadyError` while nobody can say."""
 
 
+class Reports(Protocol):
+    """What operators ask of the database; each method raises `MetricsError` while it is away or too slow."""
+
+    def summary(self, workload: str, *, since: datetime, until: datetime) -> list[dict[str, Any]]:
+        """Forecasts and feedback by track and release."""
+
+    def log(self, kind: str, workload: str, wanted: dict[str, Any]) -> list[dict[str, Any]]:
+        """Forecasts or feedback, newest first."""
+
+    def experiments(self, workload: str, *, before: int | None, limit: int) -> list[dict[str, Any]]:
+        """Experiments with their newest evidence and their verdicts, newest first."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
     """One track of serving: its answers, its log, its keys, its figures, its secret and its clock."""
@@ -40,6 +54,8 @@ class Service:
     secret: bytes
     """Signs prediction ids and hides client names in the log."""
     clock: Callable[[], datetime]
+    reports: Reports | None = None
+    limits: Limits | None = None
 
     def hide(self, client: str) -> str:
         """Return a stable stand-in for a client's name, from which nobody without the secret finds the name."""

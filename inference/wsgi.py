@@ -1,6 +1,7 @@
 """The application that gunicorn serves: the only place where serving meets its settings, its clock and its neighbours."""
 
 import atexit
+import logging
 import os
 import threading
 from collections.abc import Callable
@@ -14,15 +15,19 @@ from prometheus_client import CollectorRegistry, generate_latest
 from inference import Service, counts, create_app, logs
 from ratchet.contracts.errors import RatchetError
 from ratchet.contracts.ports import Track
+from ratchet.observe.reports import PostgresReports
 from ratchet.register.live import MlflowLive
 from ratchet.serve.answer import Answerer
 from ratchet.serve.cache import ReleaseCache
 from ratchet.serve.forward import Forwarder
 from ratchet.serve.keys import KeyStore
+from ratchet.serve.limits import Limits, RateLimits
 from ratchet.serve.metrics import ServeMetrics, StateCollector
 from ratchet.serve.spool import Spool
 from ratchet.serve.swap import Refresher, ReleaseSlot
 from ratchet.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 FAREWELL_SECONDS: Final = 3.0
 
@@ -68,6 +73,8 @@ def build(settings: Settings) -> Flask:
             track=track,
             secret=secret,
             clock=now,
+            reports=PostgresReports(settings.database),
+            limits=_open_limits(settings),
         )
     )
 
@@ -79,6 +86,16 @@ def _open_spool(settings: Settings, metrics: ServeMetrics) -> Spool:
         fsync=settings.log_fsync,
         on_lost=metrics.lost,
     )
+
+
+def _open_limits(settings: Settings) -> Limits | None:
+    """Share one count with every worker and track of this machine; where that is not possible, serve without."""
+    try:
+        counts = RateLimits(settings.home / "run" / "rate-limits.bin")
+    except OSError as error:
+        logger.warning("there are no rate limits: %s", error)
+        return None
+    return Limits(counts=counts, per_key=settings.rate_limit_per_key, per_address=settings.rate_limit_per_address)
 
 
 def _start(name: str, work: Callable[[], None]) -> threading.Thread:

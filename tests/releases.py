@@ -11,11 +11,21 @@ from ratchet.train.bundle import Content, write
 
 DATA_HOUR = datetime(2026, 11, 2, 5, tzinfo=UTC)
 FIRST_WEEK = date(2026, 11, 8)
+POOL = {"lo_80": -1.3, "hi_80": 1.3, "lo_95": -2.0, "hi_95": 2.0, "mean": 0.0, "square": 1.0}
+POSTED = {"family": "level", "spread": 0.5, "pools": {size: [POOL] * 3 for size in ("busy", "mid", "sparse")}}
 SPREAD = {"lo_95": 0.0, "lo_80": 1.0, "median": 2.0, "mean": 2.5, "hi_80": 3.0, "hi_95": 4.25}
 
 
 def make_release(
-    folder, *, release_id="r1", workload="parcels", level=10.0, ids=("north/a", "north/b", "south/ä"), **card
+    folder,
+    *,
+    release_id="r1",
+    workload="parcels",
+    level=10.0,
+    ids=("north/a", "north/b", "south/ä"),
+    weeks=156,
+    posted=POSTED,
+    **card,
 ):
     """Write a release whose every figure is `level` plus the series' number, the week's number and the spread."""
     targets, horizon = ("sent", "lost"), 12
@@ -43,6 +53,8 @@ def make_release(
         forecasts={statistic: grid + SPREAD[statistic] for statistic in STATISTICS},
         first_week=FIRST_WEEK,
         series=[],
+        weeks=np.full(len(names), weeks),
+        posted=posted,
     )
     return write(content, folder)
 

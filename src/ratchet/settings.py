@@ -56,6 +56,18 @@ class Settings(BaseSettings):
     )
     web_workers: int = Field(default=1, ge=1, description="gunicorn workers per track")
     web_threads: int = Field(default=4, ge=1, description="threads per worker")
+    rate_limit_per_key: int = Field(
+        default=30_000,
+        ge=0,
+        le=10**9,
+        description="requests a minute for one API key, both tracks together; 0: no limit",
+    )
+    rate_limit_per_address: int = Field(
+        default=30_000,
+        ge=0,
+        le=10**9,
+        description="requests a minute from one address, both tracks together; 0: no limit",
+    )
     log_spool_max_mb: int = Field(
         default=512,
         ge=1,

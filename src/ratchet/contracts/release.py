@@ -5,6 +5,8 @@ scores.json                     each series' family and validation scores
 series/keys.npy                 uint64, sorted: one key per series
 series/names.npy, names.bin     where each series' name starts, and the names themselves
 series/family.npy               uint8: index into the card's families
+series/weeks.npy                int32: how many weeks of history each series was trained on
+posted.json                     how wrong a bare level is, for histories that are posted (`ratchet.posted`)
 forecasts/0001/issue.json       data hour and first week of this issue
 forecasts/0001/<statistic>.npy  float32 [series, week], memory-mapped by every worker
 """
@@ -22,6 +24,8 @@ KEYS = "series/keys.npy"
 NAME_OFFSETS = "series/names.npy"
 NAMES = "series/names.bin"
 FAMILY = "series/family.npy"
+WEEKS = "series/weeks.npy"
+POSTED = "posted.json"
 ISSUE = "issue.json"
 STATISTICS = ("mean", "median", "lo_80", "hi_80", "lo_95", "hi_95")
 

@@ -4,5 +4,6 @@ from ratchet.observe.evidence import gather
 from ratchet.observe.feedback import PostgresFeedback
 from ratchet.observe.journal import PostgresJournal
 from ratchet.observe.live import PrometheusMetrics
+from ratchet.observe.reports import PostgresReports
 
-__all__ = ["PostgresFeedback", "PostgresJournal", "PrometheusMetrics", "gather"]
+__all__ = ["PostgresFeedback", "PostgresJournal", "PostgresReports", "PrometheusMetrics", "gather"]

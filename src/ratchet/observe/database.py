@@ -11,7 +11,8 @@ from ratchet.contracts.errors import RatchetError
 
 CONNECT_SECONDS: Final = 5
 # Times come back in UTC whatever the server is set to; a statement that hangs must not hang the loop.
-SESSION: Final = "-c timezone=UTC -c statement_timeout=30000"
+SESSION: Final = "-c timezone=UTC -c statement_timeout=%d"
+STATEMENT_SECONDS: Final = 30
 
 REASONS: Final = (
     "Connection refused",
@@ -27,10 +28,18 @@ REASONS: Final = (
 
 
 @contextmanager
-def transaction(database_url: str, *, what: str, error: type[RatchetError]) -> Iterator[cursor]:
+def transaction(
+    database_url: str,
+    *,
+    what: str,
+    error: type[RatchetError],
+    connect_seconds: int = CONNECT_SECONDS,
+    statement_seconds: int = STATEMENT_SECONDS,
+) -> Iterator[cursor]:
     """Open a cursor; its work is committed if the block ends well, else undone. `what` starts each error's message."""
+    session = SESSION % (statement_seconds * 1000)
     try:
-        connection = psycopg2.connect(database_url, connect_timeout=CONNECT_SECONDS, options=SESSION)
+        connection = psycopg2.connect(database_url, connect_timeout=connect_seconds, options=session)
     except psycopg2.Error as cause:
         # Not chained: libpq quotes what it cannot read of an address, a password among it.
         raise error(f"{what} is away: {_reason(cause)}") from None

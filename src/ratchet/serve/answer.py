@@ -35,6 +35,10 @@ class Answerer:
         """Whether this is one of the service's workloads, loaded or not."""
         return workload in self._slots
 
+    def workloads(self) -> tuple[str, ...]:
+        """Return the service's workloads, loaded or not."""
+        return tuple(self._slots)
+
     def loaded(self) -> tuple[Serving, ...]:
         """Return everything that can answer now."""
         return tuple(slot.current for slot in self._slots.values() if slot.current is not None)

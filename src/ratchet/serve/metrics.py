@@ -46,12 +46,12 @@ class ReleaseMeters:
         if status < 400:
             self.seconds.observe(seconds)
 
-    def answered(self, target: str) -> None:
-        """Count an answered forecast."""
+    def answered(self, target: str, count: int = 1) -> None:
+        """Count answered forecasts."""
         child = self.by_target.get(target)
         if child is None:  # the meters were made by feedback, before the release was loaded here
             child = self.by_target.setdefault(target, self._forecasts.labels(*self._labels, target))
-        child.inc()
+        child.inc(count)
 
     def rate(self, rating: float) -> None:
         """Add a rating to count, sum and sum of squares."""

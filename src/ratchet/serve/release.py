@@ -17,17 +17,21 @@ from numpy.typing import NDArray
 from ratchet.contracts.errors import ReleaseError, UnknownSeriesError
 from ratchet.contracts.release import (
     CARD,
+    FAMILY,
     ISSUE,
     KEYS,
     NAME_OFFSETS,
     NAMES,
+    POSTED,
     STATISTICS,
+    WEEKS,
     Card,
     file_digest,
     series_key,
     series_name,
     split_name,
 )
+from ratchet.posted import Yardstick
 
 REMEMBERED: Final = (
     4096  # rendered forecasts that a release keeps, at about 1 KB each: what many ask for is rendered once
@@ -56,10 +60,17 @@ class OpenRelease:
     offsets: NDArray[np.uint64] = field(repr=False)
     names: mmap.mmap = field(repr=False)
     statistics: tuple[NDArray[np.float32], ...] = field(repr=False)
+    family: NDArray[np.uint8] | None = field(default=None, repr=False)
+    history: NDArray[np.int32] | None = field(default=None, repr=False)
+    """How many weeks each series was trained on, if the release says so."""
+    yardstick: Yardstick | None = field(default=None, repr=False)
+    """What posted histories are answered with, if the release learnt it."""
 
     def forecast(self, unique_id: str, target: str, horizon: int) -> list[dict[str, Any]]:
         """Return the next `horizon` weeks, each with mean, median and bounds, or an `UnknownSeriesError`."""
-        row = self._row(unique_id, target)
+        return self._weeks(self.row(unique_id, target), horizon)
+
+    def _weeks(self, row: int, horizon: int) -> list[dict[str, Any]]:
         figures = np.array([statistic[row, :horizon] for statistic in self.statistics], dtype=np.float64)
         columns = figures.round(DIGITS).tolist()
         return [
@@ -76,11 +87,11 @@ class OpenRelease:
         ]
 
     @cached_property
-    def rendered(self) -> Callable[[str, str, int], orjson.Fragment]:
-        """`forecast` as JSON, for both the answer and the log; what has been asked for lately is not rendered again."""
+    def rendered(self) -> Callable[[int, int], bytes]:
+        """The weeks of a row as JSON, for both the answer and the log; what has been asked for lately is not rendered again."""
 
-        def render(unique_id: str, target: str, horizon: int) -> orjson.Fragment:
-            return orjson.Fragment(orjson.dumps(self.forecast(unique_id, target, horizon)))
+        def render(row: int, horizon: int) -> bytes:
+            return orjson.dumps(self._weeks(row, horizon))
 
         return lru_cache(maxsize=REMEMBERED)(render)
 
@@ -105,7 +116,8 @@ class OpenRelease:
                     f"{self.folder}: the forecast of {unique_id} {target} for {week['week']} is no forecast"
                 )
 
-    def _row(self, unique_id: str, target: str) -> int:
+    def row(self, unique_id: str, target: str) -> int:
+        """Return where a series is in every array, or an `UnknownSeriesError`."""
         key = np.uint64(series_key(unique_id, target))
         row = int(self.keys.searchsorted(key))
         # The name is compared too: two strings may share 64 bits, and a wrong answer is worse than none.
@@ -151,6 +163,9 @@ def open_release(folder: Path, *, verify: bool) -> OpenRelease:
         statistics=tuple(
             _map(issue_folder / f"{name}.npy", (card.series, card.horizon), np.float32) for name in STATISTICS
         ),
+        family=_map_if_there(folder / FAMILY, (card.series,), np.uint8),
+        history=_map_if_there(folder / WEEKS, (card.series,), np.int32),
+        yardstick=_read_yardstick(folder / POSTED),
     )
 
 
@@ -205,6 +220,20 @@ def _map(path: Path, shape: tuple[int, ...], kind: type[np.generic]) -> NDArray[
     if mapped.shape != shape or mapped.dtype != kind:
         raise ReleaseError(f"{path}: holds {mapped.dtype} {mapped.shape}, the card needs {np.dtype(kind)} {shape}")
     return np.asarray(mapped)  # a plain view: slicing a memmap costs several times as much
+
+
+def _map_if_there(path: Path, shape: tuple[int, ...], kind: type[np.generic]) -> NDArray[Any] | None:
+    """Releases from before these arrays existed answer without them."""
+    return _map(path, shape, kind) if path.exists() else None
+
+
+def _read_yardstick(path: Path) -> Yardstick | None:
+    if not path.exists():
+        return None
+    try:
+        return Yardstick.from_json(json.loads(path.read_bytes()))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ReleaseError(f"{path}: not what posted histories are answered with: {error!r}") from error
 
 
 def _map_bytes(path: Path, size: int) -> mmap.mmap:

@@ -16,7 +16,7 @@ from ratchet.contracts.errors import DataError
 from ratchet.contracts.forecaster import Forecaster
 from ratchet.contracts.release import Card
 from ratchet.contracts.workload import Workload
-from ratchet.train import bundle, calibrate, folds, report, select
+from ratchet.train import bundle, calibrate, folds, report, select, unseen
 from ratchet.train.fit import Validation, predict, validate
 from ratchet.train.panel import WEEK, Panel, accept
 
@@ -100,6 +100,8 @@ def _learn(panel: Panel, families: Sequence[Forecaster], card: Card, say: Say) -
         forecasts=calibrate.apply(calibrate.learn(held), point=point, nature=nature),
         first_week=(panel.weeks[-1] + WEEK).date(),
         series=report.describe_series(panel, validation, choice=choice, size=nature.size),
+        weeks=panel.ages(),
+        posted=unseen.learn(panel, validation, held.nature),
     )
 
 

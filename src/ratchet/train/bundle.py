@@ -19,8 +19,10 @@ from ratchet.contracts.release import (
     KEYS,
     NAME_OFFSETS,
     NAMES,
+    POSTED,
     SCORES,
     STATISTICS,
+    WEEKS,
     Card,
     file_digest,
     issue_folder,
@@ -40,6 +42,10 @@ class Content:
     forecasts: dict[str, NDArray[np.float64]]
     first_week: date
     series: list[dict[str, Any]]
+    weeks: NDArray[np.intp] | None = None
+    """How many weeks of history each series has."""
+    posted: dict[str, Any] | None = None
+    """What `train.unseen` learnt."""
 
 
 def find(folder: Path) -> Card | None:
@@ -89,6 +95,10 @@ def _write_series(content: Content, draft: Path, *, keys: NDArray[np.uint64], or
     np.save(draft / NAME_OFFSETS, np.cumsum([0, *(len(name) for name in encoded)]).astype(np.uint64))
     (draft / NAMES).write_bytes(b"".join(encoded))
     np.save(draft / FAMILY, content.family[order].astype(np.uint8))
+    if content.weeks is not None:
+        np.save(draft / WEEKS, content.weeks[order].astype(np.int32))
+    if content.posted is not None:
+        (draft / POSTED).write_text(json.dumps(content.posted, indent=1, sort_keys=True) + "\n")
 
 
 def _write_issue(content: Content, folder: Path, *, order: NDArray[np.intp]) -> None:

@@ -52,18 +52,17 @@ class House:
         self.metrics = ServeMetrics(self.registry, track=track)
         self.slot, self.letters = ReleaseSlot("parcels", track), ReleaseSlot("letters", track)
         self.home = home
-        self.app = create_app(
-            Service(
-                answerer=Answerer([self.slot, self.letters]),
-                log=self.log,
-                keys=self.keys,
-                metrics=self.metrics,
-                exposition=lambda: generate_latest(self.registry),
-                track=track,
-                secret=SECRET,
-                clock=lambda: DATA_HOUR,
-            )
+        self.service = Service(
+            answerer=Answerer([self.slot, self.letters]),
+            log=self.log,
+            keys=self.keys,
+            metrics=self.metrics,
+            exposition=lambda: generate_latest(self.registry),
+            track=track,
+            secret=SECRET,
+            clock=lambda: DATA_HOUR,
         )
+        self.app = create_app(self.service)
         self.client = self.app.test_client()
 
     def load(self, version=1, **card):

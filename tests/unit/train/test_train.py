@@ -14,6 +14,7 @@ import pytest
 from ratchet.contracts import release
 from ratchet.contracts.errors import DataError
 from ratchet.contracts.release import Card, issue_folder, series_key, series_name
+from ratchet.serve.release import open_release
 from ratchet.train import bundle, train
 
 RECIPE = ("seasonal_naive", "ets", "theta")
@@ -244,3 +245,10 @@ def test_gold_after_the_data_hour_changes_nothing(run, history, tmp_path):
         run(known, tmp_path / "b", data_hour=early, recipe=recipe),
     )
     assert card == other
+
+
+def test_a_release_can_answer_posted_histories_and_knows_how_long_each_series_is(released):
+    opened = open_release(released[1], verify=True)
+    assert opened.yardstick is not None
+    assert opened.history is not None
+    assert opened.history.min() >= 4

@@ -1,0 +1,82 @@
+"""What can be asked of the service, as a table: `/openapi.json` is made from it, and a test holds it against the routes."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from inference import operator_shapes, shapes
+from inference.feedback import Feedback
+from inference.items import MAX_ITEMS
+from inference.operator_shapes import ExperimentPage, LogPage, Window
+from inference.predict import Question, questions
+from inference.release import Wanted
+from ratchet.contracts.release import Card
+
+GUARDED: Final = ("401", "403", "404", "422", "429", "503")
+POSTED: Final = ("400", "413", *GUARDED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One thing that can be asked: what it takes, what it says and how it fails."""
+
+    method: str
+    path: str
+    does: str
+    answer: Any
+    fails: tuple[str, ...]
+    scope: str | None = None
+    body: Any = None
+    query: Any = None
+    status: str = "200"
+    csv: bool = False
+
+
+OF_THE_SERVICE: Final = (
+    Operation(method="get", path="/api/health", does="Is it alive?", answer=shapes.Alive, fails=()),
+    Operation(method="get", path="/api/ready", does="Is a release loaded?", answer=shapes.Ready, fails=("503",)),
+)
+
+
+def of_workload(root: str, card: Card | None) -> tuple[Operation, ...]:
+    """Return what can be asked of one workload, in its own words if a release is loaded."""
+    question = questions(card.id_name, card.targets, card.horizon) if card else Question
+    id_name = card.id_name if card else "unique_id"
+    scope = "predict"
+    return (
+        Operation(
+            method="post", path=f"{root}/predict", does="Forecast one series", scope=scope, fails=POSTED,
+            body=question, answer=shapes.forecast(id_name),
+        ),
+        Operation(
+            method="post", path=f"{root}/predict/batch", does=f"Forecast up to {MAX_ITEMS} series; JSON or CSV, in and out",
+            scope=scope, fails=POSTED, body=shapes.items_of(question, at_most=MAX_ITEMS), answer=shapes.batch(id_name), csv=True,
+        ),
+        Operation(
+            method="get", path=f"{root}/series", does="What can be asked for", scope=scope, fails=GUARDED,
+            query=Wanted, answer=shapes.series(id_name),
+        ),
+        Operation(
+            method="post", path=f"{root}/feedback", does="Say what you think of a forecast, or what really happened",
+            scope=scope, fails=POSTED, body=Feedback, answer=shapes.Accepted, status="202",
+        ),
+        Operation(
+            method="get", path=f"{root}/release", does="What this track serves", scope=scope, fails=GUARDED,
+            answer=shapes.Release,
+        ),
+        Operation(
+            method="get", path=f"{root}/metrics", does="Forecasts and feedback by track and release", scope="operate",
+            fails=GUARDED, query=Window, answer=operator_shapes.Summary,
+        ),
+        Operation(
+            method="get", path=f"{root}/logs", does="Forecasts or feedback, filtered and paged", scope="operate",
+            fails=GUARDED, query=LogPage, answer=operator_shapes.Logs,
+        ),
+        Operation(
+            method="get", path=f"{root}/experiments", does="Experiments, evidence and verdicts", scope="operate",
+            fails=GUARDED, query=ExperimentPage, answer=operator_shapes.Experiments,
+        ),
+        Operation(
+            method="get", path=f"{root}/drift_report", does="The newest drift report", scope="operate",
+            fails=GUARDED, answer=dict[str, Any],
+        ),
+    )  # fmt: skip

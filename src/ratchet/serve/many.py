@@ -1,0 +1,37 @@
+"""Many series of an open release at once: one search over the mapped keys, one copy per statistic."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import numpy as np
+import orjson
+
+from ratchet.contracts.release import STATISTICS, series_key, series_name
+from ratchet.serve.release import DIGITS, OpenRelease
+
+NAMES: Final = ("week", *STATISTICS)
+
+
+def find_rows(opened: OpenRelease, series: Sequence[tuple[str, str]]) -> list[int | None]:
+    """Return each series' row, None where the release does not know it."""
+    wanted = np.array([series_key(unique_id, target) for unique_id, target in series], dtype=np.uint64)
+    rows = np.minimum(opened.keys.searchsorted(wanted), len(opened.keys) - 1)
+    starts, ends = opened.offsets[rows].tolist(), opened.offsets[rows + 1].tolist()
+    # The name alone decides: a key that is not there, or that two names share, points at another name.
+    return [
+        row if opened.names[start:end] == series_name(*one).encode() else None
+        for row, start, end, one in zip(rows.tolist(), starts, ends, series, strict=True)
+    ]
+
+
+def render_rows(opened: OpenRelease, rows: Sequence[int], horizons: Sequence[int]) -> Iterator[bytes]:
+    """Say what `OpenRelease.forecast` says of each row, to the digit, as JSON."""
+    wanted = np.asarray(rows, dtype=np.intp)
+    longest = max(horizons, default=0)
+    # A float32 times 1000 is exact in float64, so this rounds as `round` does.
+    columns = [
+        np.round(statistic[wanted, :longest].astype(np.float64), DIGITS).tolist() for statistic in opened.statistics
+    ]
+    for horizon, *series in zip(horizons, *columns, strict=True):
+        weeks = zip(opened.weeks[:horizon], *series, strict=False)
+        yield orjson.dumps([dict(zip(NAMES, week, strict=True)) for week in weeks])

@@ -1,0 +1,151 @@
+"""`predict/batch` says of many what `predict` says of one, and keeps the wrong ones from spoiling the right ones."""
+
+import csv
+import io
+
+import numpy as np
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inference import tables
+from ratchet.serve.many import render_rows
+
+SERIES = [("north/a", "sent"), ("south/ä", "lost"), ("north/b", "sent")]
+
+
+def ask(house, items, key="rk_p", **headers):
+    return house.client.post("/api/parcels/predict/batch", json={"items": items}, headers={"X-API-Key": key, **headers})
+
+
+def ask_csv(house, text, **headers):
+    body = text.encode() if isinstance(text, str) else text
+    headers = {"X-API-Key": "rk_p", "Content-Type": "text/csv", **headers}
+    return house.client.post("/api/parcels/predict/batch", data=body, headers=headers)
+
+
+def test_each_item_gets_what_a_single_question_gets(house):
+    items = [{"depot": depot, "target": target, "horizon": 1 + n * 4} for n, (depot, target) in enumerate(SERIES)]
+    body = ask(house, items).get_json()
+    assert (body["answered"], body["failed"]) == (3, 0)
+    for item, result in zip(items, body["results"], strict=True):
+        single = house.predict(item).get_json()
+        assert result.pop("prediction_id") != single.pop("prediction_id")
+        assert result == single
+
+
+def test_rounding_many_is_rounding_each(house):
+    opened = house.slot.current.opened
+    figures = np.random.default_rng(1).gamma(0.3, 4000, (6, 12)).astype(np.float32)
+    figures[0] = [0.0005, 0.0015, 0.0625, 0.1875, 1e-9, 1e6 + 0.0625, 3.4e7, 0, 2.5e-4, 99.9995, 1 / 3, 2 / 3]
+    object.__setattr__(opened, "statistics", tuple(figures + n for n in range(6)))
+    many = [orjson.loads(weeks) for weeks in render_rows(opened, list(range(6)), [12] * 6)]
+    names = [opened._name(row).split("\x1f") for row in range(6)]
+    assert many == [opened.forecast(*name, 12) for name in names]
+
+
+def test_a_wrong_item_gets_its_own_problem(house):
+    items = [
+        {"depot": "north/a", "target": "sent"},
+        {"depot": "nowhere", "target": "sent"},
+        {"depot": "north/a", "target": "found"},
+        "north/a",
+        None,
+    ]
+    answer = ask(house, items)
+    body = answer.get_json()
+    assert answer.status_code == 200
+    assert (body["answered"], body["failed"]) == (1, 4)
+    _, unknown, *invalid = body["results"]
+    assert (unknown["type"], unknown["status"]) == ("/problems/unknown-series", 404)
+    assert {problem["type"] for problem in invalid} == {"/problems/invalid-request"}
+    assert invalid[0]["errors"][0]["field"] == "target"
+    assert len(house.log.records) == 1
+
+
+def test_every_forecast_of_a_batch_is_in_the_log_and_counted(house):
+    body = ask(house, [{"depot": depot, "target": target} for depot, target in SERIES]).get_json()
+    one = house.predict().get_json()
+    *logged, single = house.log.records
+    assert [record["prediction_id"] for record in logged] == [result["prediction_id"] for result in body["results"]]
+    assert [record["weeks"] for record in logged] == [result["weeks"] for result in body["results"]]
+    assert {frozenset(record) for record in logged} == {frozenset(single)}
+    assert single["prediction_id"] == one["prediction_id"]
+    labels = {"workload": "parcels", "track": "production", "release": "BO1"}
+    assert house.registry.get_sample_value("ratchet_forecasts_total", {**labels, "target": "sent"}) == 3
+    assert house.registry.get_sample_value("ratchet_forecasts_total", {**labels, "target": "lost"}) == 1
+
+
+@pytest.mark.parametrize("count", [0, 1001])
+def test_a_batch_holds_one_to_a_thousand_items(house, count):
+    answer = ask(house, [{"depot": "north/a", "target": "sent"}] * count)
+    assert answer.status_code == 422
+    assert str(count) in answer.get_json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [(b"", 400), (b"{", 400), (b"[]", 422), (b"{}", 422), (b'{"items": 5}', 422), (b'{"items": [], "x": 1}', 422)],
+)
+def test_what_is_no_batch_is_refused_as_a_whole(house, body, status):
+    answer = house.client.post("/api/parcels/predict/batch", data=body, headers={"X-API-Key": "rk_p"})
+    assert (answer.status_code, answer.mimetype) == (status, "application/problem+json")
+
+
+@pytest.mark.parametrize("depth", [300, 100_000])
+def test_json_too_deep_is_refused(house, depth):
+    body = b'{"items": ' + b"[" * depth + b"]" * depth + b"}"
+    answer = house.client.post("/api/parcels/predict/batch", data=body, headers={"X-API-Key": "rk_p"})
+    assert answer.status_code == 400
+
+
+def test_csv_in_and_csv_out(house):
+    text = "depot,target,horizon\r\nnorth/a,sent,2\r\nsouth/ä,lost,\r\nnowhere,sent,1\r\nnorth/b,sent,x\r\n"
+    answer = ask_csv(house, text, Accept="text/csv")
+    assert answer.mimetype == "text/csv"
+    rows = list(csv.DictReader(io.StringIO(answer.get_data(as_text=True), newline="")))
+    single = house.predict({"depot": "north/a", "target": "sent", "horizon": 2}).get_json()["weeks"]
+    assert [{name: row[name] for name in ("week", "mean", "hi_95")} for row in rows[:2]] == [
+        {name: str(week[name]) for name in ("week", "mean", "hi_95")} for week in single
+    ]
+    assert [row["depot"] for row in rows] == ["north/a"] * 2 + ["south/ä"] * 8 + ["nowhere", "north/b"]
+    assert rows[-2]["problem"].startswith("unknown-series: ")
+    assert rows[-1]["problem"].startswith("invalid-request: horizon")
+    assert rows[0]["prediction_id"] == house.log.records[0]["prediction_id"]
+
+
+def test_csv_in_may_be_json_out(house):
+    body = ask_csv(house, "target,depot\nsent,north/a\n").get_json()
+    assert body["results"][0]["depot"] == "north/a"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "depot\nnorth/a\n",
+        "depot,target,colour\n",
+        "depot,target,target\n",
+        b"depot,target\n\xff",
+        'depot,target\n"a',
+    ],
+)
+def test_odd_csv_is_refused_as_a_whole(house, text):
+    assert ask_csv(house, text).status_code == 422
+
+
+@given(
+    st.lists(
+        st.tuples(st.text(st.characters(codec="utf-8"), min_size=1), st.text(st.characters(codec="utf-8"), min_size=1))
+    )
+)
+def test_any_text_survives_csv(pairs):
+    text = io.StringIO(newline="")
+    rows = csv.writer(text, quoting=csv.QUOTE_ALL)
+    rows.writerows([("depot", "target"), *pairs])
+    found = tables.read(text.getvalue().encode(), id_name="depot")
+    assert found == [{"depot": depot, "target": target} for depot, target in pairs]
+    refused = [{"type": "/problems/x", "detail": "y"}] * len(pairs)
+    back = list(csv.DictReader(io.StringIO(tables.write(refused, found, id_name="depot"), newline="")))
+    assert [(row["depot"], row["target"]) for row in back] == pairs

@@ -1,0 +1,72 @@
+"""The bounds of a posted history mean what they say, on simulated series that no release has seen."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ratchet import posted
+from ratchet.contracts.release import series_name
+from ratchet.train import calibrate, folds, unseen
+from ratchet.train.fit import validate
+from ratchet.train.panel import Panel
+
+HORIZON = 12
+
+
+def simulate(series, weeks, seed):
+    """Over-dispersed counts whose level drifts slowly, from a few a year to hundreds a week."""
+    random = np.random.default_rng(seed)
+    levels = np.exp(random.uniform(np.log(0.1), np.log(300), series))[:, None]
+    drift = np.exp(np.cumsum(random.normal(0, 0.04, (series, weeks)), axis=1))
+    return random.poisson(random.gamma(4, levels * drift / 4)).astype(float)
+
+
+def panel_of(values):
+    weeks = pd.date_range("2023-01-01", periods=values.shape[1], freq="W-SUN")
+    return Panel(names=tuple(series_name(f"s{n}", "sent") for n in range(len(values))), weeks=weeks, values=values)
+
+
+@pytest.fixture(scope="module")
+def yardstick():
+    panel = panel_of(simulate(300, 130, seed=1))
+    plan = folds.plan(130, horizon=HORIZON)
+    validation = validate(panel, [], plan, say=lambda _: None)
+    natures = [calibrate.describe(fold.known(panel).values) for fold in plan]
+    nature = calibrate.Nature(
+        size=np.array([one.size for one in natures]), spread=np.array([one.spread for one in natures])
+    )
+    return posted.Yardstick.from_json(unseen.learn(panel, validation, nature))
+
+
+@pytest.mark.parametrize("known", [8, 26, 104])
+def test_bounds_hold_about_as_often_as_they_say(yardstick, known):
+    truth = simulate(400, known + HORIZON, seed=2)
+    inside = {80: [], 95: []}
+    for row in truth:
+        found = posted.forecast(row[:known], HORIZON, yardstick)
+        for level, hits in inside.items():
+            hits.append((row[known:] >= found[f"lo_{level}"]) & (row[known:] <= found[f"hi_{level}"]))
+    assert 0.74 < np.mean(inside[80]) < 0.90, np.mean(inside[80])
+    assert 0.90 < np.mean(inside[95]) < 0.99, np.mean(inside[95])
+
+
+def test_bounds_are_not_merely_wide(yardstick):
+    found = posted.forecast(np.full(60, 100.0) + np.tile([-9.0, 9.0], 30), 4, yardstick)
+    assert found["lo_95"][0] > 40
+    assert found["hi_95"][0] < 200
+
+
+def test_sizes_and_spreads_are_those_of_training():
+    values = simulate(60, 80, seed=3)
+    nature, shared = calibrate.describe(values), float(posted.spreads(values).mean())
+    for row, history in enumerate(values):
+        known = history[-posted.YEAR :]
+        assert posted.size_of(known) == calibrate.SIZES[nature.size[row]]
+        assert posted._spread(known, shared) == pytest.approx(nature.spread[row])
+    ours = (posted.YEAR, posted.PRIOR_WEEKS, posted.MIN_SPREAD, posted.BLOCK_ENDS)
+    assert ours == (calibrate.YEAR, calibrate.PRIOR_WEEKS, calibrate.MIN_SPREAD, calibrate.BLOCK_ENDS)
+
+
+def test_weeks_that_nobody_knows_do_not_count():
+    assert posted.level(np.array([[4.0, np.nan, 4.0, np.nan]])) == pytest.approx(4.0)
+    assert np.isnan(posted.level(np.array([np.nan, np.nan])))
