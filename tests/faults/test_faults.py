@@ -18,7 +18,7 @@ import psutil
 import psycopg2
 import pytest
 
-from rig import PREDICT, WORKLOAD, Rig
+from rig import PREDICT, UNLIMITED, WORKLOAD, Rig
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -73,7 +73,7 @@ class Load:
 
 @pytest.fixture(scope="module")
 def rig(make_stack):
-    rig = Rig(make_stack(workloads=WORKLOAD, poll_seconds=0.3, web_workers=2, candidate_share=50))
+    rig = Rig(make_stack(workloads=WORKLOAD, poll_seconds=0.3, web_workers=2, candidate_share=50, **UNLIMITED))
     try:
         rig.prepare()
         rig.entries = [rig.add_release(), rig.add_release()]

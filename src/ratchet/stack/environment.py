@@ -12,22 +12,9 @@ from ratchet.stack.secrets import Secrets, write_closed
 
 def shared(settings: Settings, secrets: Secrets, postgres: Server) -> dict[str, str]:
     """The settings every Ratchet process reads, with the embedded neighbours filled in."""
-    ports = {name.upper(): str(value) for name, value in settings.model_dump().items() if name.endswith("_port")}
-    serving = (
-        "poll_seconds",
-        "web_workers",
-        "web_threads",
-        "log_spool_max_mb",
-        "log_fsync",
-        "log_retention_days",
-        "workloads",
-        "events",
-        "candidate_share",
-        "bind",
-    )
+    given = settings.model_dump(exclude={"database_url", "prediction_secret", "track"})
     return {
-        **ports,
-        **{name.upper(): str(getattr(settings, name)) for name in serving},
+        **{name.upper(): str(value) for name, value in given.items()},
         "DATA_HOME": str(settings.home),
         "ARTIFACTS": settings.artifact_root,
         "DATABASE_URL": postgres.uri("ratchet"),

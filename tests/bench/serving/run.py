@@ -18,7 +18,7 @@ from ratchet.stack import secrets
 from ratchet.stack.paths import Home
 from ratchet.stack.ports import free_port
 from ratchet.stack.services import Stack, tool
-from rig import PREDICT, WORKLOAD, Rig
+from rig import PREDICT, UNLIMITED, WORKLOAD, Rig
 
 HERE = Path(__file__).resolve().parent
 SERVER, CLIENT = 0, 1
@@ -117,7 +117,7 @@ def make_rig(folder, options):
         "workloads": WORKLOAD,
         "poll_seconds": 0.5,
     }
-    settings = Settings(_env_file=None, data_home=folder, **ports, **values)
+    settings = Settings(_env_file=None, data_home=folder, **ports, **UNLIMITED, **values)
     cores = {"inference-production": SERVER, "inference-candidate": SERVER, "router": SERVER, "postgres": CLIENT}
     return Rig(Stack(settings=settings, secrets=secrets.load(home.secrets), home=home), cores=cores)
 

@@ -1,0 +1,19 @@
+"""What a process of the stack finds in its environment."""
+
+from ratchet.settings import Settings
+from ratchet.stack import environment
+
+
+def test_every_setting_reaches_every_process(make_stack):
+    stack = make_stack(rate_limit_per_key=7, log_fsync=True)
+    values = environment.shared(stack.settings, stack.secrets, stack.postgres)
+    assert {name.upper() for name in Settings.model_fields} - set(values) == {"TRACK"}
+    assert (values["RATE_LIMIT_PER_KEY"], values["LOG_FSYNC"]) == ("7", "True")
+
+
+def test_what_a_process_reads_is_what_was_set(make_stack, monkeypatch):
+    stack = make_stack(poll_seconds=3.5, candidate_share=50)
+    for name, value in environment.shared(stack.settings, stack.secrets, stack.postgres).items():
+        monkeypatch.setenv(name, value)
+    read = Settings(_env_file=None)
+    assert (read.poll_seconds, read.candidate_share, read.home) == (3.5, 50, stack.settings.home)
