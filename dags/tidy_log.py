@@ -14,6 +14,7 @@ from airflow.sdk import CronTriggerTimetable, dag, task
 @dag(
     dag_id="tidy_log",
     schedule=CronTriggerTimetable("20 3 * * *", timezone="UTC"),
+    is_paused_upon_creation=False,  # forgetting on time is not something to remember
     catchup=False,  # it looks at what is there now
     max_active_runs=1,
     default_args={"retries": 3, "retry_delay": timedelta(minutes=10)},
