@@ -12,10 +12,10 @@ from flask import Blueprint, Response, g, request
 from pydantic import ValidationError
 
 from inference import tables
-from inference.identity import assigned_track, hidden_client, require
+from inference.identity import require
 from inference.items import CSV, read
 from inference.limits import count_items
-from inference.predict import Question, answer, questions
+from inference.predict import Question, answer, questions, shared_record
 from inference.problems import INVALID, UNKNOWN_SERIES, ProblemError, describe, name_errors
 from inference.respond import as_json
 from inference.service import Service
@@ -104,7 +104,7 @@ def _validate(serving: Serving, asked: Sequence[Any], results: list[Result]) -> 
 def _write_down(service: Service, serving: Serving, told: Sequence[Placed], results: list[Result]) -> None:
     """Log every forecast before any is answered, as single ones are."""
     now, workload = service.clock(), serving.release.workload
-    of_all = _of_all(service, serving)
+    of_all = shared_record(service, serving)
     for one in told:
         prediction_id = mint(service.secret, now, workload=workload, track=service.track, release=serving.name)
         question = one.question
@@ -122,20 +122,6 @@ def _write_down(service: Service, serving: Serving, told: Sequence[Placed], resu
     meters = service.metrics.of(workload, service.track.value, serving.name)
     for target, count in Counter(one.question.target for one in told).items():
         meters.answered(target, count)
-
-
-def _of_all(service: Service, serving: Serving) -> dict[str, Any]:
-    return {
-        "record": "forecast",
-        "workload": serving.release.workload,
-        "track": service.track.value,
-        "assigned": assigned_track(),
-        "release": serving.name,
-        "release_id": serving.release.release_id,
-        "client": hidden_client(service),
-        "request_id": g.request_id,
-        "data_hour": serving.opened.data_hour,
-    }
 
 
 def _summary(service: Service, serving: Serving, results: list[Result], answered: int) -> dict[str, Any]:

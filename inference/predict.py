@@ -79,24 +79,29 @@ def questions(id_name: str, targets: tuple[str, ...], horizon: int) -> type[Ques
 def _record(
     service: Service, serving: Serving, question: Question, told: Told, *, prediction_id: str, at: datetime
 ) -> dict[str, Any]:
-    g = kept()
-    return {
-        "record": "forecast",
+    return shared_record(service, serving) | {
         "prediction_id": prediction_id,
         "at": at,
-        "workload": serving.release.workload,
         "unique_id": question.unique_id,
         "target": question.target,
         "horizon": question.horizon,
+        "weeks": orjson.Fragment(told.weeks),
+        "latency_ms": round((time.perf_counter() - kept().started) * 1000, 3),
+    }
+
+
+def shared_record(service: Service, serving: Serving) -> dict[str, Any]:
+    """Return what the log says of every forecast of a request."""
+    return {
+        "record": "forecast",
+        "workload": serving.release.workload,
         "track": service.track.value,
         "assigned": assigned_track(),
         "release": serving.name,
         "release_id": serving.release.release_id,
         "client": hidden_client(service),
-        "request_id": g.request_id,
+        "request_id": kept().request_id,
         "data_hour": serving.opened.data_hour,
-        "weeks": orjson.Fragment(told.weeks),
-        "latency_ms": round((time.perf_counter() - g.started) * 1000, 3),
     }
 
 

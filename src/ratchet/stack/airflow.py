@@ -50,7 +50,10 @@ class Airflow:
         while (state := self.run_state(dag_id, run_id)) != "success":
             where = f"{self.address}/dags/{dag_id}/runs/{run_id}"
             if state == "failed":
-                raise RatchetError(f"DAG {dag_id} failed in {self.failed_task(dag_id, run_id)}: {where}")
+                log = f"airflow/logs/dag_id={dag_id}/run_id={run_id} in DATA_HOME"
+                raise RatchetError(
+                    f"DAG {dag_id} failed in {self.failed_task(dag_id, run_id)}: {where} (its log: {log})"
+                )
             if time.monotonic() > end:
                 raise RatchetError(f"DAG {dag_id} is still {state} after {timeout:.0f} s: {where}")
             time.sleep(0.5)

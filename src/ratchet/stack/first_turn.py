@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from typing import Any
 from urllib import error, request
@@ -106,29 +105,30 @@ def first_workload(stack: Stack) -> Workload:
     return workloads.find(stack.settings.workloads.split(",")[0])
 
 
-def example(stack: Stack) -> tuple[str, dict[str, Any]]:
-    """The path and body of a request that a newcomer can send: the sample's first series."""
+def example(stack: Stack, key: str) -> tuple[str, dict[str, Any]] | None:
+    """The path and body of a request that a newcomer can send: the first series that is served; None while there is none."""
     workload = first_workload(stack)
-    with workload.sample_actuals.open() as lines:
-        columns = next(lines).strip().split(",")
-        first = dict(zip(columns, next(lines).strip().split(","), strict=True))
-    return f"/api/{workload.name}/predict", {
-        workload.id_name: first["unique_id"],
-        "target": first["target"],
-        "horizon": 4,
-    }
+    answer = _call(stack, key, f"/api/{workload.name}/series?limit=1")
+    if not answer or not answer["series"]:
+        return None
+    return f"/api/{workload.name}/predict", {**answer["series"][0], "horizon": 4}
 
 
 def forecast(stack: Stack, key: str) -> dict[str, Any] | None:
     """The answer to the example request through the router, or None while there is none."""
-    path, body = example(stack)
-    headers = {"Content-Type": "application/json", "X-API-Key": key}
+    found = example(stack, key)
+    return _call(stack, key, *found) if found else None
+
+
+def _call(stack: Stack, key: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any] | None:
     address = f"http://127.0.0.1:{stack.settings.router_port}{path}"
-    call = request.Request(address, data=json.dumps(body).encode(), headers=headers, method="POST")  # our own address
+    headers = {"Content-Type": "application/json", "X-API-Key": key}
+    call = request.Request(
+        address, data=json.dumps(body).encode() if body else None, headers=headers
+    )  # our own address
     try:
         with request.urlopen(call, timeout=5) as answer:  # noqa: S310
             result: dict[str, Any] = json.load(answer)
             return result
     except (error.URLError, OSError):
-        time.sleep(0.2)
         return None

@@ -1,6 +1,7 @@
 """What `make up` ends with and `make status` shows: what runs where, and a request that works when pasted."""
 
 import json
+from typing import Any
 
 from ratchet.stack.first_turn import Keys, example
 from ratchet.stack.services import Service, Stack
@@ -15,7 +16,9 @@ def show(stack: Stack, keys: Keys) -> None:
         print("API keys, shown this once:")
         print(f"  predict  {keys.predict}")
         print(f"  operate  {keys.operate}  (may also read logs, metrics, evidence)")
-    print(f"\nA forecast:\n{curl(stack, keys.predict)}\n\nUsers to watch it with: make traffic")
+    found = example(stack, keys.predict)
+    if found:
+        print(f"\nA forecast:\n{curl(stack, keys.predict, *found)}\n\nUsers to watch it with: make traffic")
 
 
 def status(stack: Stack, supervisor: Supervisor) -> None:
@@ -28,9 +31,8 @@ def status(stack: Stack, supervisor: Supervisor) -> None:
         print("  ".join([*(cell.ljust(width) for cell, width in zip(row[:3], widths, strict=True)), row[3]]))
 
 
-def curl(stack: Stack, key: str) -> str:
+def curl(stack: Stack, key: str, path: str, body: dict[str, Any]) -> str:
     """A request for a shell."""
-    path, body = example(stack)
     return (
         f"curl -s http://127.0.0.1:{stack.settings.router_port}{path} \\\n  -H 'X-API-Key: {key}' -H 'Content-Type: application/json' \\\n"
         f"  -d '{json.dumps(body)}'"
