@@ -3,6 +3,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 RATCHET := .venv/bin/ratchet
 PY := .venv/bin/python
+# Tests that break things under a constant load: beside other tests they would measure those.
+ALONE := tests/faults tests/router
 
 .PHONY: help up status logs restart down clean traffic test check bench-deciding format lock install sample bench-serving faults fuzz
 
@@ -36,7 +38,8 @@ traffic:  ## Realistic users for two and a half minutes, then a verdict
 test:  ## Install what is needed and run everything: checks, unit, contract, DAG and end-to-end tests
 	@tools/install test
 	@$(MAKE) --no-print-directory check
-	@$(PY) -m pytest -q
+	@$(PY) -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder $(addprefix --ignore=,$(ALONE))
+	@$(PY) -m pytest -q $(ALONE)
 
 bench-serving:  ## What serving can do beside a bare Flask no-op: ratios, medians (about three minutes; PARTS="hot log router")
 	@PYTHONPATH=src:.:tests:tests/bench/serving $(PY) tests/bench/serving/run.py $(PARTS)
