@@ -29,9 +29,9 @@ class HourAddress:
     clock: Clock = utc_now
     by_hour: bool = field(default=True, init=False)
 
-    def offers(self, landed: Landings) -> Iterator[Piece]:
-        """Offer every hour from the span's first one, or the first that has landed, to the last one that is over."""
-        first = self.span.first or min(landed.hours(), default=None)
+    def offers(self, landed: Landings) -> Iterator[Piece]:  # noqa: ARG002  # the span says it all
+        """Offer every hour from the span's first one to the last one that is over."""
+        first = self.span.first
         if first is None:
             raise DataError(
                 f"{self.name}: {self.address} cannot list its hours: say from which one, with EVENTS_FROM=2026-01-01 or --from 2026-01-01"

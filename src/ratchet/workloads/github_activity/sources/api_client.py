@@ -42,7 +42,7 @@ class Answer:
 
     body: Any
     next_url: str
-    """The page after this one, from the Link header; empty at the last one."""
+    """The page after this one, from the Link header, as a path; empty at the last one."""
     etag: str
 
 
@@ -60,7 +60,7 @@ class ApiClient:
         changed = response.status_code != 304
         return Answer(
             body=response.json() if changed else None,
-            next_url=response.links.get("next", {}).get("url", ""),
+            next_url=self._from_home(response.links.get("next", {}).get("url", "")),
             etag=response.headers.get("ETag", "") if changed else etag,
         )
 
@@ -100,11 +100,18 @@ class ApiClient:
                 raise SourceError(problem)
             self._sleep(_FIRST_WAIT_SECONDS * 2 ** (failures - 1))
 
+    def _from_home(self, url: str) -> str:
+        """A link as a path of the API, so that a kept one still leads there when the API has moved; any other as it is."""
+        home, there = self._http.base_url, httpx.URL(url)
+        path = there.raw_path.decode()
+        return f"/{path.removeprefix(home.raw_path.decode())}" if url and _origin(there) == _origin(home) else url
+
     def _require_home(self, request: httpx.Request) -> None:
         """The token goes nowhere but to the API's own address, whatever a link or a redirect says."""
-        home, there = self._http.base_url, request.url
-        if (there.scheme, there.host, there.port) != (home.scheme, home.host, home.port):
-            raise RefusedError(f"the API leads away to {there.scheme}://{there.host}: not followed", status=508)
+        if _origin(request.url) != _origin(self._http.base_url):
+            raise RefusedError(
+                f"the API leads away to {request.url.scheme}://{request.url.host}: not followed", status=508
+            )
 
     def _limit_seconds(self, response: httpx.Response, limits: int) -> float | None:
         """How long a limit asks to wait, by the API's own rules in their order; None if this answer is no limit."""
@@ -140,6 +147,10 @@ class ApiClient:
             log.warning("rate limit: waiting %s, until %s", timedelta(seconds=seconds), until)
             self._sleep(seconds)
         self._free_at = None
+
+
+def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
+    return url.scheme, url.host, url.port
 
 
 def _accepted(response: httpx.Response) -> httpx.Response:
