@@ -184,10 +184,10 @@ class Bar:
         if not self._shown:
             return
         with self._guard:
-            last = progress.done == progress.pieces
-            if self._clock() - self._drawn < _DRAW_EVERY_SECONDS and not last:
+            now, last = self._clock(), progress.done == progress.pieces
+            if now - self._drawn < _DRAW_EVERY_SECONDS and not last:
                 return
-            self._drawn = self._clock()
+            self._drawn = now
             self._stream.write(f"\r\x1b[K{_line(source, progress, self._drawn - self._start)}")
             self._stream.flush()
 

@@ -46,6 +46,7 @@ def test_the_dags_turn_the_loop_on_a_real_metadata_database(run_dag, mlflow_addr
     ingested = run_dag("ingest_github", "{}", **with_mlflow)
     assert ingested["run"] == {
         "state": "success",
+        "mapped": {},
         "tasks": {"land": "success", "backfill": "skipped", "build_gold": "success", "announce": "success"},
     }
 
@@ -69,6 +70,24 @@ def test_the_dags_turn_the_loop_on_a_real_metadata_database(run_dag, mlflow_addr
         "ask_for_another": "skipped",
     }
     assert "verdict: hold" in looked["log"]
+
+
+@pytest.mark.stack
+def test_a_backfill_maps_over_hours_and_then_builds_gold_once(run_dag, tmp_path):
+    values = {"EVENTS": "sample", "DATA_HOME": str(tmp_path)}
+    done = run_dag("ingest_github", json.dumps({"from": "2026-11-09T00", "to": "2026-11-09T02"}), **values)
+    assert done["run"]["mapped"] == {"backfill": 3}
+    # One day of events makes no complete week, and nothing else has landed: gold says so instead of moving.
+    assert (done["run"]["tasks"]["land"], done["run"]["tasks"]["backfill"]) == ("success", "success")
+    landed = sorted(path.name for path in (tmp_path / "bronze" / "sample_events" / "2026-11-09").glob("*.gz"))
+    assert landed == ["0.json.gz", "1.json.gz", "2.json.gz"]
+
+
+@pytest.mark.stack
+@pytest.mark.parametrize("form", [{"from": "yesterday"}, {"to": "2026-1-1"}])
+def test_a_form_with_a_senseless_hour_is_refused(run_dag, form):
+    with pytest.raises(AssertionError, match=r"does not match|is not valid"):
+        run_dag("ingest_github", json.dumps(form))
 
 
 @pytest.mark.stack

@@ -70,7 +70,7 @@ class Piece:
 class Trouble:
     """What could not land, and why; everything else goes on."""
 
-    what: Literal["missing", "damaged", "failed"]
+    what: Literal["missing", "damaged", "failed", "over"]
     name: str
     reason: str
 

@@ -105,6 +105,8 @@ class _Landing:
                     self._land_hours(already)
                 else:
                     self._land_in_turn(self.source.offers(self.manifest))
+                    met = {trouble.name for trouble in self.troubles}
+                    troubles.settle(self.folder, troubles.read(self.folder).keys() - met, at=self.pace.now())
         finally:
             if self.landed:
                 self.bronze.finish(self.source.name)

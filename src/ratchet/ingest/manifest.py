@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+import orjson
+
 from ratchet.contracts.errors import DataError
 from ratchet.ingest.durable import exclusive, replace_text
 
@@ -132,7 +134,7 @@ class Manifest:
 
 def _parse(line: bytes, folder: Path, number: int) -> Landed:
     try:
-        values = json.loads(line)
+        values = orjson.loads(line)
         kept_at = values.get("kept_at")
         times = {
             "hour": datetime.fromisoformat(values["hour"]),

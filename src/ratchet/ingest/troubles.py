@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,6 +14,7 @@ from ratchet.ingest.durable import exclusive
 
 _NAME: Final = "troubles.jsonl"
 _LOCK: Final = ".lock"
+_OVER: Final = "over"
 _YOUNG: Final = timedelta(days=2)
 _ASK_YOUNG_AGAIN: Final = timedelta(minutes=30)
 _ASK_OLD_AGAIN: Final = timedelta(days=1)
@@ -27,13 +29,14 @@ class Remembered:
 
 
 def read(folder: Path) -> dict[str, Remembered]:
-    """The last trouble of each name, whether or not it has landed since; a torn last line counts as not written."""
+    """The last trouble of each name that is not over; a torn last line counts as not written."""
     try:
         text = (folder / _NAME).read_bytes()
     except FileNotFoundError:
         return {}
     lines = text[: text.rfind(b"\n") + 1].splitlines()
-    return {row.trouble.name: row for row in (_parse(line, folder, at) for at, line in enumerate(lines, start=1))}
+    last = {row.trouble.name: row for row in (_parse(line, folder, at) for at, line in enumerate(lines, start=1))}
+    return {name: row for name, row in last.items() if row.trouble.what != _OVER}
 
 
 def remember(folder: Path, trouble: Trouble, *, at: datetime) -> None:
@@ -45,6 +48,12 @@ def remember(folder: Path, trouble: Trouble, *, at: datetime) -> None:
         stream.write(line)
         stream.flush()
         os.fsync(stream.fileno())
+
+
+def settle(folder: Path, names: Iterable[str], *, at: datetime) -> None:
+    """Write down that these troubles are over."""
+    for name in names:
+        remember(folder, Trouble(what=_OVER, name=name, reason=""), at=at)
 
 
 def is_due(known: Remembered | None, hour: datetime, *, now: datetime) -> bool:

@@ -10,12 +10,14 @@ import sys
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
+import httpx
 import pytest
 
 from code_host import CodeHost, Repo, moment
 from ratchet.contracts.errors import SourceError
 from ratchet.ingest import land, manifest
 from ratchet.workloads.github_activity.sources.api import RepositoryApi
+from ratchet.workloads.github_activity.sources.api_client import ApiClient
 from web import Reply, serve
 
 NOW = datetime(2026, 2, 1, 10, 30, tzinfo=UTC)
@@ -400,6 +402,7 @@ import os, signal, sys
 from pathlib import Path
 from ratchet.ingest import land, manifest
 from ratchet.workloads.github_activity.sources.api import RepositoryApi
+from ratchet.workloads.github_activity.sources.api_client import ApiClient
 
 append = manifest.Manifest.append
 
@@ -426,3 +429,23 @@ def test_a_killed_run_has_its_cursor_with_its_data(host, repo, tmp_path, clock):
     pages = [one.query["page"] for one in asked if one.path.endswith("/commits") and "sha" in one.query]
     assert pages == ["21", "22", "23", "24", "25"]
     assert counts(tmp_path)["commits"] == 250
+
+
+def test_an_api_below_a_path_of_its_own_is_walked_there(clock):
+    """As an enterprise server has it: https://host/api/v3."""
+    asked = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(str(request.url))
+        links = {"Link": '<https://code.example.org/api/v3/repositories/1/commits?page=2>; rel="next"'}
+        return httpx.Response(200, json=[], headers=links if len(asked) == 1 else {})
+
+    with httpx.Client(base_url="https://code.example.org/api/v3", transport=httpx.MockTransport(answer)) as http:
+        api = ApiClient(http, clock=clock, sleep=clock.sleep)
+        first = api.get("/repos/a/b/commits", per_page="1")
+        api.get(first.next_url)
+    assert first.next_url == "/repositories/1/commits?page=2"
+    assert asked == [
+        "https://code.example.org/api/v3/repos/a/b/commits?per_page=1",
+        "https://code.example.org/api/v3/repositories/1/commits?page=2",
+    ]

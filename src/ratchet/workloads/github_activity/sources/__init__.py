@@ -43,10 +43,10 @@ def _csv(where: str, _span: Span, clock: Clock) -> tuple[Source, ...]:
     return (CsvFolder(name=CSV, folder=Path(where).expanduser(), clock=clock),)
 
 
-def _sample(_: str, _span: Span, _clock: Clock) -> tuple[Source, ...]:
+def _sample(_: str, span: Span, _clock: Clock) -> tuple[Source, ...]:
     return (
         HourFolder(name="sample_history", folder=SAMPLE_FOLDER / "history", suffix="csv.gz"),
-        HourFolder(name="sample_events", folder=SAMPLE_FOLDER / "events"),
+        HourFolder(name="sample_events", folder=SAMPLE_FOLDER / "events", span=span),
     )
 
 
