@@ -1,5 +1,6 @@
 import gzip
 import hashlib
+import itertools
 import os
 import signal
 import subprocess
@@ -223,6 +224,20 @@ def test_a_full_disk_is_said_and_the_next_run_goes_on(tmp_path, monkeypatch):
         land(whole_source(), bronze=tmp_path, pace=in_turn())
     monkeypatch.undo()
     assert land(whole_source(), bronze=tmp_path, pace=in_turn()).landed == 4
+
+
+def test_an_interrupt_ends_what_is_under_way_and_the_next_run_goes_on(tmp_path):
+    endless = FakeSource({HOURS[0]: [b"whole"], HOURS[1]: itertools.repeat(b"on and on")}, suffix="bin", version="v1")
+
+    def interrupt(told):
+        if told.done:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        land(endless, bronze=tmp_path, pace=Pace(at_once=2), progress=interrupt)
+    source = FakeSource({HOURS[0]: [b"whole"], HOURS[1]: [b"all of it"]}, suffix="bin", version="v2")
+    assert land(source, bronze=tmp_path, pace=in_turn()).landed == 1
+    assert source.reads == [HOURS[1]]
 
 
 def test_pieces_in_turn_stop_at_the_first_that_does_not_land(tmp_path):
