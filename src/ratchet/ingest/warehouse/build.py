@@ -18,6 +18,7 @@ import pandas as pd
 from ratchet.contracts.errors import DataError
 from ratchet.contracts.workload import Workload
 from ratchet.ingest import manifest
+from ratchet.ingest.bronze import Bronze
 
 _SHELL: Final = Path(__file__).parent
 _CREATE_SCHEMA: Final = "CREATE SCHEMA IF NOT EXISTS bronze"
@@ -53,16 +54,16 @@ def folder(home: Path, workload: str) -> Path:
     return home / "warehouse" / workload
 
 
-def build(workload: Workload, *, home: Path, sources: Iterable[str], hold: Sequence[int] = ()) -> Warehouse:
+def build(
+    workload: Workload, *, home: Path, bronze: Bronze, sources: Iterable[str], hold: Sequence[int] = ()
+) -> Warehouse:
     """Build silver and gold from everything that these sources have landed; a `DataError` names what failed.
 
     The caller holds the warehouse's lock and gives its descriptor as `hold`, so that a dbt which outlives it holds on.
     """
     place = folder(home, workload.name)
     landed = [
-        (entry, home / "bronze" / source / entry.file)
-        for source in sources
-        for entry in manifest.read(home / "bronze" / source)
+        (entry, bronze.path_for_reading(entry)) for source in sources for entry in manifest.read(bronze.folder / source)
     ]
     if not landed:
         raise DataError(f"{workload.name}: nothing has landed yet")

@@ -1,5 +1,5 @@
 {{ config(
-    pre_hook="{{ choose_landed(['sample_events', 'gharchive']) }}",
+    pre_hook="{{ choose_landed(['sample_events', 'github_archive']) }}",
     post_hook="{{ keep_unreadable_lines() }}"
 ) }}
 
