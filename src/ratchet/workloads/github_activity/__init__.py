@@ -4,6 +4,7 @@ from pathlib import Path
 
 from ratchet.contracts.policy import CompositePolicy
 from ratchet.contracts.workload import Workload
+from ratchet.workloads.github_activity.records import RECORDS
 from ratchet.workloads.github_activity.source import SAMPLE_FOLDER, sources
 
 WORKLOAD = Workload(
@@ -15,6 +16,7 @@ WORKLOAD = Workload(
     horizon=26,
     families=("seasonal_naive", "ets", "theta"),
     sources=sources,
+    records=RECORDS,
     sql=Path(__file__).parent / "sql",
     policy=CompositePolicy(),
     first_recipe=("seasonal_naive",),
