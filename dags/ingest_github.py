@@ -1,7 +1,8 @@
 """### Ingest: events in, weekly gold out.
 
-Every hour: land each hour file that the source offers and bronze has not, then rebuild silver and gold with dbt. Gold moves only
-if every dbt test passes; otherwise this run fails and the old gold stays.
+Every hour: land each hour file that the source offers and bronze has not, then bring silver and gold up to date with dbt. Gold moves
+only if every dbt test and every hard quality check passes; otherwise this run fails and the old gold stays. The address of the quality
+report is in the log of `build_gold` and in its return value (XCom `report`).
 
 When gold is at least one complete week ahead of the newest release, the asset `gold` is updated, which starts `train_candidate`.
 

@@ -22,6 +22,9 @@ class Landed:
     bytes: int
     sha256: str
     seconds: float
+    part: str = ""
+    """What of the hour the file holds, such as `owner/name/commits`; empty if it is the whole hour."""
+    kept_at: str = ""
 
 
 def read(folder: Path) -> tuple[Landed, ...]:

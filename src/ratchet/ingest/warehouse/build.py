@@ -15,6 +15,7 @@ from ratchet.contracts.errors import DataError
 from ratchet.contracts.workload import Workload
 from ratchet.ingest import manifest
 from ratchet.ingest.manifest import Landed
+from ratchet.ingest.quality import Intake
 from ratchet.ingest.warehouse.dbt import Project
 from ratchet.ingest.warehouse.read import Task, read
 from ratchet.ingest.warehouse.state import ARRIVING, State, fingerprints
@@ -23,7 +24,6 @@ _BATCH_BYTES: Final = 400 << 20
 _BATCH_FILES: Final = 5000
 _MEMORY: Final = "1GB"
 _TAKE_IN: Final = ("--select", "config.materialized:incremental", "touched_weeks", "every_record_is_accounted_for")
-_NO_UNIT_TESTS: Final = ("--exclude-resource-type", "unit_test")  # `make test` runs them; data is tested on every build
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +32,7 @@ class Warehouse:
 
     database: Path
     data_hour: datetime
+    intake: Intake
 
 
 def folder(home: Path, workload: str) -> Path:
@@ -59,11 +60,12 @@ def build(
     place.mkdir(parents=True, exist_ok=True)
     state, made_by = State(place=place), fingerprints(workload)
     pending = _pending(state, landed, silver=made_by[0])
+    first_new = state.next_id()
     if pending or state.made_by() != made_by:
         _take_in(workload, state, pending, bronze=home / "bronze", hold=hold, progress=progress)
         state.set_made_by(*made_by)
         state.write_hours()
-    return Warehouse(database=state.database, data_hour=state.data_hour())
+    return Warehouse(database=state.database, data_hour=state.data_hour(), intake=state.intake(first_new))
 
 
 def _pending(state: State, landed: Sequence[Landed], *, silver: str) -> list[Landed]:
@@ -94,14 +96,14 @@ def _take_in(
         counts = read(workload.name, tasks, out=arriving, hold=hold)
         state.announce(workload, list(zip(batch, tasks, counts, strict=True)))
         only = () if batch is batches[-1] else _TAKE_IN
-        project.run("build", *_NO_UNIT_TESTS, *only, hold=hold)
+        project.run("build", *only, hold=hold)
         state.finish()
         done += len(batch)
         progress(done, len(pending))
     shutil.rmtree(arriving, ignore_errors=True)
 
 
-def project_of(workload: Workload, state: State) -> Project:
+def project_of(workload: Workload, state: State, *, unit_tests: bool = False) -> Project:
     """The workload's dbt project on its own DuckDB file, freshly put together."""
     project = Project(
         workload=workload,
@@ -114,7 +116,7 @@ def project_of(workload: Workload, state: State) -> Project:
             "OPENBLAS_NUM_THREADS": "1",
         },
     )
-    project.assemble()
+    project.assemble(unit_tests=unit_tests)
     return project
 
 
@@ -141,5 +143,5 @@ def _task(file_id: int, entry: Landed, bronze: Path) -> Task:
         source=entry.source,
         file=entry.file,
         hour=entry.hour.isoformat(),
-        part=getattr(entry, "part", ""),
+        part=entry.part,
     )

@@ -20,6 +20,7 @@ _DBT: Final = (
     *("--quiet", "--no-use-colors", "--no-send-anonymous-usage-stats", "--partial-parse"),
 )
 _SHOWN_FAILURES: Final = 5
+UNIT_TESTS: Final = "unit_tests.yml"
 _MODEL_FILES: Final = frozenset({".sql", ".yml", ".py"})
 _PARTS: Final = {"silver": "models/silver", "gold": "models/gold", "macros": "macros", "tests": "tests"}
 
@@ -32,15 +33,15 @@ class Project:
     place: Path
     environment: Mapping[str, str]
 
-    def assemble(self) -> None:
-        """Copy the shell and the workload's models into one project."""
+    def assemble(self, *, unit_tests: bool = False) -> None:
+        """Copy the shell and the workload's models into one project; unit tests only when asked for, since parsing takes time."""
         shutil.rmtree(self._folder, ignore_errors=True)
         for path in SHELL.rglob("*"):
             if path.suffix in {".sql", ".yml"}:
                 _copy(path, self._folder / path.relative_to(SHELL))
         for part, where in _PARTS.items():
             for path in (self.workload.sql / part).rglob("*"):
-                if path.suffix in _MODEL_FILES:
+                if path.suffix in _MODEL_FILES and (unit_tests or path.name != UNIT_TESTS):
                     _copy(path, self._folder / where / path.relative_to(self.workload.sql / part))
 
     def run(self, *command: str, hold: Sequence[int] = ()) -> None:

@@ -17,6 +17,7 @@ import pyarrow as pa
 from ratchet.contracts.workload import Workload
 from ratchet.ingest.durable import replace_text
 from ratchet.ingest.manifest import Landed
+from ratchet.ingest.quality import Intake
 from ratchet.ingest.warehouse import read as reading
 from ratchet.ingest.warehouse import unpack
 from ratchet.ingest.warehouse.dbt import SHELL
@@ -50,6 +51,17 @@ _HOURS: Final = """
     GROUP BY source, hour
     ORDER BY source, hour
 """
+_INTAKE: Final = """
+    SELECT
+        coalesce(sum(records), 0)::BIGINT AS records,
+        coalesce(sum(events), 0)::BIGINT AS events,
+        coalesce(sum(duplicates), 0)::BIGINT AS duplicates,
+        coalesce(sum(rejected), 0)::BIGINT AS rejected,
+        coalesce(sum(records) FILTER (file_id >= ?), 0)::BIGINT AS new_records,
+        coalesce(sum(rejected) FILTER (file_id >= ?), 0)::BIGINT AS new_rejected
+    FROM silver.file_counts
+"""
+_REASONS: Final = "SELECT reason, count(*) FROM silver.rejected_events GROUP BY reason ORDER BY reason"
 HOURS_FILE: Final = "hours.csv"
 SNAPSHOT: Final = "snapshot"
 
@@ -146,6 +158,23 @@ class State:
         with self._open() as connection:
             newest: datetime = connection.execute(_DATA_HOUR).fetchall()[0][0]
         return newest.replace(tzinfo=UTC)
+
+    def intake(self, first_new: int) -> Intake:
+        """What became of all records, and of those in the files from number `first_new` on."""
+        with self._open() as connection:
+            records, events, duplicates, rejected, new, new_rejected = connection.execute(
+                _INTAKE, [first_new, first_new]
+            ).fetchall()[0]
+            reasons = dict(connection.execute(_REASONS).fetchall())
+        return Intake(
+            records=records,
+            events=events,
+            duplicates=duplicates,
+            rejected=rejected,
+            new_records=new,
+            new_rejected=new_rejected,
+            reasons=reasons,
+        )
 
     def write_hours(self) -> None:
         """Write what became of each landed hour to `hours.csv`: records, events, duplicates, rejected."""
