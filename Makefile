@@ -4,7 +4,7 @@ SHELL := /bin/bash
 RATCHET := .venv/bin/ratchet
 PY := .venv/bin/python
 
-.PHONY: help up status logs restart down clean traffic test check bench-deciding format lock install sample bench-serving faults fuzz
+.PHONY: help kills up status logs restart down clean traffic test check bench-deciding format lock install sample bench-serving faults fuzz
 
 help:  ## What can be made
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' Makefile | column -t -s "$$(printf '\t')"
@@ -46,6 +46,9 @@ faults:  ## Everything around serving fails for a minute, under load: no forecas
 
 fuzz:  ## Thousands of generated requests against what /openapi.json promises: make fuzz N=500 (examples per operation)
 	FUZZ_EXAMPLES=$(or $(N),500) $(PY) -m pytest -q --timeout 3600 tests/unit/inference/test_schema_holds.py
+
+kills:  ## Kill a build of gold at each of its steps and run it again: the same bytes (about five minutes)
+	@KILLS=all $(PY) -m pytest -q tests/unit/ingest/test_killed_builds.py
 
 check:  ## What hooks and CI run before any test: style, types, import rules, configuration
 	.venv/bin/ruff check

@@ -63,8 +63,8 @@ def build(
     first_new = state.next_id()
     if pending or state.made_by() != made_by:
         _take_in(workload, state, pending, bronze=home / "bronze", hold=hold, progress=progress)
-        state.set_made_by(*made_by)
         state.write_hours()
+        state.set_made_by(*made_by)  # last: until this is written, a build is not done
     return Warehouse(database=state.database, data_hour=state.data_hour(), intake=state.intake(first_new))
 
 
