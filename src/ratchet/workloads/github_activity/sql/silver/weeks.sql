@@ -20,6 +20,6 @@ hours as (
     group by 1
 )
 
-select every_week.ds, coalesce(hours.hours, 0) as hours, coalesce(hours.hours, 0) / 168.0 as coverage
+select every_week.ds, coalesce(hours.hours, 0) as hours, cast(coalesce(hours.hours, 0) as double) / 168 as coverage
 from every_week
 left join hours on hours.ds = every_week.ds
