@@ -4,7 +4,7 @@ SHELL := /bin/bash
 RATCHET := .venv/bin/ratchet
 PY := .venv/bin/python
 
-.PHONY: help kills up status logs restart down clean traffic test check bench-deciding format lock install sample bench-serving faults fuzz
+.PHONY: help up status logs restart down clean traffic test check bench-deciding format lock install sample bench-serving bench-landing faults fuzz kills
 
 help:  ## What can be made
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' Makefile | column -t -s "$$(printf '\t')"
@@ -40,6 +40,9 @@ test:  ## Install what is needed and run everything: checks, unit, contract, DAG
 
 bench-serving:  ## What serving can do beside a bare Flask no-op: ratios, medians (about three minutes; PARTS="hot log router")
 	@PYTHONPATH=src:.:tests:tests/bench/serving $(PY) tests/bench/serving/run.py $(PARTS)
+
+bench-landing:  ## What landing an hour file costs, beside gzip -t of the same file (half a minute)
+	@$(PY) tests/bench/landing/bench_landing.py
 
 faults:  ## Everything around serving fails for a minute, under load: no forecast fails, none is missing from the log
 	@FAULT_SECONDS=60 FAULT_KILLS=20 FAULT_SWAPS=50 FAULT_SWAP_EVERY=6 $(PY) -m pytest -q tests/faults --durations=0

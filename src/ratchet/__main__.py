@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 from ratchet.contracts.errors import RatchetError
+from ratchet.ingest_command import add_ingest
 from ratchet.settings import Settings
 
 Command = Callable[[argparse.Namespace], Any]
@@ -17,6 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; 0 if it worked, 1 with one clear line if it did not."""
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s", stream=sys.stderr)
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # a line per request is no news
     try:
         result = options.command(options)
     except RatchetError as problem:
@@ -60,7 +62,7 @@ def _add_stack(commands: Commands) -> None:
 
 def _add_loop(commands: Commands) -> None:
     _add(commands, "migrate", "bring database `ratchet` to this version's tables", _migrate)
-    _add(commands, "ingest", "land new hours and rebuild gold", _ingest, ("workload",))
+    add_ingest(commands)
     _add(commands, "reports", "serve ingest's metrics and quality reports on REPORTS_PORT", _reports)
     train = _add(commands, "train", "train on the newest gold and register the release", _train, ("workload",))
     train.add_argument("--recipe", default="", help="families, separated by commas (default: the workload's own)")
@@ -158,14 +160,6 @@ def _migrate(_: argparse.Namespace) -> None:
     from ratchet.loop import migrate
 
     migrate()
-
-
-def _ingest(options: argparse.Namespace) -> dict[str, Any]:
-    from ratchet.loop import Loop
-
-    loop = Loop()
-    workload = _workload(options, loop.settings)
-    return {"landed": loop.land(workload), **loop.build_gold(workload)}
 
 
 def _reports(_: argparse.Namespace) -> None:

@@ -6,18 +6,24 @@ Stages meet in data at rest, so each function takes names and times and returns 
 import hashlib
 import logging
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ratchet import workloads
 from ratchet.contracts.errors import DataError, RatchetError, ReleaseError
 from ratchet.contracts.policy import Decision, Evidence, Verdict
 from ratchet.contracts.ports import Track
 from ratchet.contracts.release import CARD, Card
+from ratchet.contracts.source import Span, utc_now
 from ratchet.settings import Settings
 from ratchet.trials import Trials
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ratchet.ingest import LandReport, Progress
 
 log = logging.getLogger("ratchet.loop")
 
@@ -30,24 +36,55 @@ class Loop:
 
     # ------------------------------------------------------------------ ingest
 
-    def land(self, workload: str) -> dict[str, int]:
-        """Land every hour that a source offers and bronze has not: how many, per source."""
-        from ratchet.ingest import land
+    def land(self, workload: str, *, first: str = "", last: str = "") -> dict[str, int]:
+        """Land every piece that the sources offer and bronze has not: how many, per source. With hours: those hours only, now."""
+        span = self._span(first, last)
+        reports = self.land_from(workload, self.settings.events, span=span, hours_only=bool(first or last))
+        return {report.source: report.landed for report in reports}
 
-        found = workloads.find(workload)
-        landed = {}
-        for source in found.sources(self.settings.events):
-            report = land(source, bronze=self.settings.home / "bronze")
-            landed[source.name] = report.landed
-        log.info("landed %s", landed)
-        return landed
+    def land_from(
+        self,
+        workload: str,
+        events: str,
+        *,
+        span: Span,
+        hours_only: bool = False,
+        progress: "Callable[[str, Progress], None] | None" = None,
+    ) -> "list[LandReport]":
+        """Land what these sources offer; by hour only if so asked, and then missing hours are asked for whatever their turn."""
+        from ratchet.ingest import Pace, land, open_bronze
 
-    def build_gold(self, workload: str) -> dict[str, str]:
+        bronze = open_bronze(self.settings.bronze_root, home=self.settings.home)
+        pace = Pace(at_once=self.settings.land_at_once, again=hours_only)
+        reports = []
+        for source in workloads.find(workload).sources(events, span=span):
+            if hours_only and not source.by_hour:
+                continue
+            hear = partial(progress, source.name) if progress else None
+            reports.append(report := land(source, bronze=bronze, progress=hear, pace=pace))
+            log.info("landed %d from %s, %d bytes", report.landed, report.source, report.bytes)
+            for trouble in report.troubles:
+                log.warning("%s: %s %s: %s", report.source, trouble.name, trouble.what, trouble.reason)
+        return reports
+
+    def plan_hours(self, first: str, last: str, *, at_most: int = 48) -> list[dict[str, str]]:
+        """Cut the hours from `first` to `last` into parts of equal size, as few hours each as `at_most` parts allow."""
+        hours = list(self._span(first, last or utc_now().isoformat(timespec="hours")[:13]).hours())
+        size = -(-len(hours) // at_most)
+        parts = [hours[at : at + size] for at in range(0, len(hours), size)]
+        return [{"first": part[0].isoformat()[:13], "last": part[-1].isoformat()[:13]} for part in parts]
+
+    def build_gold(self, workload: str, *, events: str = "") -> dict[str, str]:
         """Bronze to silver to gold: the newest partition's data hour and digest."""
-        from ratchet.ingest import build_gold, prune
+        from ratchet.ingest import build_gold, open_bronze, prune
         from ratchet.observe.gold_reports import address
 
-        gold = build_gold(workloads.find(workload), home=self.settings.home, location=self.settings.events)
+        gold = build_gold(
+            workloads.find(workload),
+            home=self.settings.home,
+            location=events or self.settings.events,
+            bronze=open_bronze(self.settings.bronze_root, home=self.settings.home),
+        )
         log.info("gold of %s as of %s: %d series, digest %s", workload, gold.data_hour, gold.series, gold.digest)
         prune(self.settings.home, workload, keep=self.settings.gold_keep, needed=self._trained_on(workload))
         report = address(self.settings.bind, self.settings.reports_port, workload, gold.path.name)
@@ -217,6 +254,9 @@ class Loop:
             split=FlagFileSplit(self.settings.home / "router" / "weights"),
             share=self.settings.candidate_share,
         )
+
+    def _span(self, first: str, last: str) -> Span:
+        return Span.parse(first or self.settings.events_from, last or self.settings.events_to)
 
     def _evidence(self, workload: str, *, at: datetime) -> Evidence | None:
         experiment = self.trials.journal.current(workload)

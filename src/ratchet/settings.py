@@ -17,6 +17,9 @@ class Settings(BaseSettings):
     artifacts: str = Field(
         default="", description="where releases are kept: a folder or s3://…; empty: DATA_HOME/artifacts"
     )
+    bronze: str = Field(
+        default="", description="where raw files are kept: a folder or s3://bucket/prefix; empty: DATA_HOME/bronze"
+    )
     bind: str = Field(default="127.0.0.1", description="address that every service listens on")
 
     # Ports
@@ -38,7 +41,15 @@ class Settings(BaseSettings):
     prometheus_url: str = Field(default="", description="Prometheus")
 
     # The loop
-    events: str = Field(default="sample", description="where raw events come from: `sample`, or a folder of hour files")
+    events: str = Field(
+        default="sample",
+        description="where raw events come from: `sample`, a folder, an address, or several sources, separated by `;`",
+    )
+    events_from: str = Field(
+        default="", description="first hour to land: 2026-01-31 or 2026-01-31T05, UTC; empty: what the source offers"
+    )
+    events_to: str = Field(default="", description="last hour to land; empty: the last one that is over")
+    land_at_once: int = Field(default=4, ge=1, le=32, description="hours landed at the same time, at most")
     gold_keep: int = Field(
         default=30,
         ge=1,
@@ -101,6 +112,11 @@ class Settings(BaseSettings):
     def artifact_root(self) -> str:
         """Where releases are kept, as MLflow and the serving cache understand it."""
         return self.artifacts or (self.home / "artifacts").as_uri()
+
+    @property
+    def bronze_root(self) -> str:
+        """Where raw files are kept."""
+        return self.bronze or str(self.home / "bronze")
 
     @property
     def database(self) -> str:

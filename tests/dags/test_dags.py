@@ -5,7 +5,7 @@ import json
 import pytest
 
 EXPECTED = {
-    "ingest_github": ("ingest_github.py", ["announce", "build_gold", "land"]),
+    "ingest_github": ("ingest_github.py", ["announce", "backfill", "build_gold", "land"]),
     "train_candidate": ("train_candidate.py", ["register", "train"]),
     "evaluate_ab": ("evaluate_ab.py", ["act", "ask_for_another", "decide", "observe", "rolled_back"]),
     "describe_gold": ("describe_gold.py", ["log_clusters"]),
@@ -47,7 +47,8 @@ def test_the_dags_turn_the_loop_on_a_real_metadata_database(run_dag, mlflow_addr
     ingested = run_dag("ingest_github", "{}", **with_mlflow)
     assert ingested["run"] == {
         "state": "success",
-        "tasks": {"land": "success", "build_gold": "success", "announce": "success"},
+        "mapped": {},
+        "tasks": {"land": "success", "backfill": "skipped", "build_gold": "success", "announce": "success"},
     }
 
     first = run_dag("train_candidate", json.dumps({"reason": "a test"}), **with_mlflow)
@@ -74,6 +75,24 @@ def test_the_dags_turn_the_loop_on_a_real_metadata_database(run_dag, mlflow_addr
         "ask_for_another": "skipped",
     }
     assert "verdict: hold" in looked["log"]
+
+
+@pytest.mark.stack
+def test_a_backfill_maps_over_hours_and_then_builds_gold_once(run_dag, mlflow_address, tmp_path):
+    values = {"DATA_HOME": str(tmp_path), "BRONZE": "", "MLFLOW_TRACKING_URI": mlflow_address}
+    done = run_dag("ingest_github", json.dumps({"from": "2026-11-09T00", "to": "2026-11-09T02"}), **values)
+    assert done["run"]["mapped"] == {"backfill": 3}
+    tasks = done["run"]["tasks"]
+    assert (tasks["land"], tasks["backfill"], tasks["build_gold"]) == ("success", "success", "success")
+    landed = sorted(path.name for path in (tmp_path / "bronze" / "sample_events" / "2026-11-09").glob("*.gz"))
+    assert landed == ["0.json.gz", "1.json.gz", "2.json.gz"]
+
+
+@pytest.mark.stack
+@pytest.mark.parametrize("form", [{"from": "yesterday"}, {"to": "2026-1-1"}])
+def test_a_form_with_a_senseless_hour_is_refused(run_dag, form):
+    with pytest.raises(AssertionError, match=r"does not match|is not valid"):
+        run_dag("ingest_github", json.dumps(form))
 
 
 @pytest.mark.stack

@@ -5,7 +5,6 @@ import os
 import sys
 
 import snowflake.connector
-
 from plain import plain
 
 with snowflake.connector.connect(

@@ -1,30 +1,13 @@
 """What a workload declares, so that no stage ever has to ask which one it is."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from ratchet.contracts.policy import CompositePolicy
-
-
-class Source(Protocol):
-    """Where raw data comes from, one hour at a time. Hours are aware UTC and start at minute 0."""
-
-    @property
-    def name(self) -> str:
-        """The folder under bronze: `bronze/<name>/<date>/<hour>.<suffix>`."""
-
-    @property
-    def suffix(self) -> str:
-        """What a landed file's name ends with, such as `json.gz`."""
-
-    def hours(self) -> Sequence[datetime]:
-        """Every hour that the source offers now, oldest first."""
-
-    def read(self, hour: datetime) -> Iterator[bytes]:
-        """The hour's bytes exactly as they are, in chunks of bounded size."""
+from ratchet.contracts.source import EVERYTHING, Clock, Source, SourceKind, Span, open_sources, utc_now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,8 +51,8 @@ class Workload:
     season_length: int
     horizon: int
     families: tuple[str, ...]
-    sources: Callable[[str], tuple[Source, ...]]
-    """Makes the sources from the setting `EVENTS`; `sample` names the sample that ships with the workload."""
+    source_kinds: tuple[SourceKind, ...]
+    """What it can read; a bare address means the first kind, and `sample` is the sample that ships with the workload."""
     records: Records
     """Turns bronze into the typed rows that the dbt models start from."""
     sql: Path
@@ -86,3 +69,7 @@ class Workload:
     def dag_id(self, kind: str) -> str:
         """What the orchestrator calls this workload's `ingest`, `train_candidate` or `evaluate_ab`."""
         return self.dag_ids.get(kind, f"{kind}_{self.name}")
+
+    def sources(self, location: str, *, span: Span = EVERYTHING, clock: Clock = utc_now) -> tuple[Source, ...]:
+        """Return the sources that the setting `EVENTS` names; of those that come by hour, the hours of the span."""
+        return open_sources(self.source_kinds, location, span=span, clock=clock)

@@ -14,6 +14,7 @@ import duckdb
 import pytest
 
 from ratchet import workloads
+from ratchet.ingest.bronze import FolderBronze
 from ratchet.ingest.manifest import Landed, append
 from ratchet.ingest.warehouse.build import build, project_of
 from ratchet.ingest.warehouse.read import read
@@ -104,7 +105,7 @@ def eras(shared_data, tmp_path_factory) -> Path:
         file = f"2026-09-01/0/{path.parent.name}/{path.stem}-00000000.csv.gz"
         content = gzip.compress(path.read_bytes(), mtime=0)
         put(home, "github_csv", file, content, datetime(2026, 9, 1, tzinfo=UTC), part)
-    build(WORKLOAD, home=home, sources=["github_archive", "github_csv"])
+    build(WORKLOAD, home=home, bronze=FolderBronze(home / "bronze"), sources=["github_archive", "github_csv"])
     return home
 
 

@@ -14,6 +14,7 @@ from typing import Final
 from ratchet.contracts.errors import DataError
 from ratchet.contracts.workload import Workload
 from ratchet.ingest import manifest
+from ratchet.ingest.bronze import Bronze
 from ratchet.ingest.manifest import Landed
 from ratchet.ingest.quality import Intake
 from ratchet.ingest.warehouse.dbt import Project
@@ -44,6 +45,7 @@ def build(
     workload: Workload,
     *,
     home: Path,
+    bronze: Bronze,
     sources: Iterable[str],
     hold: Sequence[int] = (),
     progress: Callable[[int, int], None] = lambda _done, _all: None,
@@ -53,7 +55,7 @@ def build(
     The caller holds the warehouse's lock and gives its descriptor as `hold`, so that a child which outlives it holds on.
     `progress` hears (files taken in, files to take in) after each batch.
     """
-    landed = [entry for source in sources for entry in manifest.read(home / "bronze" / source)]
+    landed = [entry for source in sources for entry in manifest.read(bronze.folder / source)]
     if not landed:
         raise DataError(f"{workload.name}: nothing has landed yet")
     place = folder(home, workload.name)
@@ -62,7 +64,7 @@ def build(
     pending = _pending(state, landed, silver=made_by[0])
     first_new = state.next_id()
     if pending or state.made_by() != made_by:
-        _take_in(workload, state, pending, bronze=home / "bronze", hold=hold, progress=progress)
+        _take_in(workload, state, pending, bronze=bronze, hold=hold, progress=progress)
         state.write_hours()
         state.set_made_by(*made_by)  # last: until this is written, a build is not done
     return Warehouse(database=state.database, data_hour=state.data_hour(), intake=state.intake(first_new))
@@ -82,7 +84,7 @@ def _take_in(
     state: State,
     pending: Sequence[Landed],
     *,
-    bronze: Path,
+    bronze: Bronze,
     hold: Sequence[int],
     progress: Callable[[int, int], None],
 ) -> None:
@@ -98,6 +100,8 @@ def _take_in(
         only = () if batch is batches[-1] else _TAKE_IN
         project.run("build", *only, hold=hold)
         state.finish()
+        for entry in batch:
+            bronze.forget_copy(entry)
         done += len(batch)
         progress(done, len(pending))
     shutil.rmtree(arriving, ignore_errors=True)
@@ -134,10 +138,10 @@ def _batches(pending: Sequence[Landed]) -> Iterator[list[Landed]]:
         yield batch
 
 
-def _task(file_id: int, entry: Landed, bronze: Path) -> Task:
+def _task(file_id: int, entry: Landed, bronze: Bronze) -> Task:
     return Task(
         file_id=file_id,
-        path=str(bronze / entry.source / entry.file),
+        path=str(bronze.path_for_reading(entry)),
         bytes=entry.bytes,
         sha256=entry.sha256,
         source=entry.source,

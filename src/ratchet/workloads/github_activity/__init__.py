@@ -5,7 +5,7 @@ from pathlib import Path
 from ratchet.contracts.policy import CompositePolicy
 from ratchet.contracts.workload import Workload
 from ratchet.workloads.github_activity.records import RECORDS
-from ratchet.workloads.github_activity.source import SAMPLE_FOLDER, sources
+from ratchet.workloads.github_activity.sources import KINDS, SAMPLE_FOLDER
 
 WORKLOAD = Workload(
     name="github_activity",
@@ -15,7 +15,7 @@ WORKLOAD = Workload(
     season_length=52,
     horizon=26,
     families=("seasonal_naive", "ets", "theta"),
-    sources=sources,
+    source_kinds=KINDS,
     records=RECORDS,
     sql=Path(__file__).parent / "sql",
     policy=CompositePolicy(),

@@ -6,11 +6,14 @@ with first_week as (
     ) as ds
 ),
 
-every_week as (
-    select cast(first_week.ds + cast(7 * numbers.n as integer) as date) as ds
+dates as (
+    select cast({{ dbt.dateadd('day', '7 * numbers.n', 'first_week.ds') }} as date) as ds
     from first_week
     cross join {{ numbers() }} as numbers
-    where first_week.ds + cast(7 * numbers.n as integer) <= {{ last_complete_week() }}
+),
+
+every_week as (
+    select ds from dates where ds <= {{ last_complete_week() }}
 ),
 
 hours as (
