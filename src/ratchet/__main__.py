@@ -63,6 +63,7 @@ def _add_stack(commands: Commands) -> None:
 def _add_loop(commands: Commands) -> None:
     _add(commands, "migrate", "bring database `ratchet` to this version's tables", _migrate)
     add_ingest(commands)
+    _add(commands, "reports", "serve ingest's metrics and quality reports on REPORTS_PORT", _reports)
     train = _add(commands, "train", "train on the newest gold and register the release", _train, ("workload",))
     train.add_argument("--recipe", default="", help="families, separated by commas (default: the workload's own)")
     train.add_argument("--reason", default="by hand")
@@ -159,6 +160,13 @@ def _migrate(_: argparse.Namespace) -> None:
     from ratchet.loop import migrate
 
     migrate()
+
+
+def _reports(_: argparse.Namespace) -> None:
+    from ratchet.observe.gold_reports import serve
+
+    settings = Settings.load()
+    serve(settings.home, host=settings.bind, port=settings.reports_port)
 
 
 def _train(options: argparse.Namespace) -> dict[str, str]:

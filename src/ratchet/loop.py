@@ -76,7 +76,8 @@ class Loop:
 
     def build_gold(self, workload: str, *, events: str = "") -> dict[str, str]:
         """Bronze to silver to gold: the newest partition's data hour and digest."""
-        from ratchet.ingest import build_gold, open_bronze
+        from ratchet.ingest import build_gold, open_bronze, prune
+        from ratchet.observe.gold_reports import address
 
         gold = build_gold(
             workloads.find(workload),
@@ -85,7 +86,24 @@ class Loop:
             bronze=open_bronze(self.settings.bronze_root, home=self.settings.home),
         )
         log.info("gold of %s as of %s: %d series, digest %s", workload, gold.data_hour, gold.series, gold.digest)
-        return {"data_hour": gold.data_hour.isoformat(), "digest": gold.digest}
+        prune(self.settings.home, workload, keep=self.settings.gold_keep, needed=self._trained_on(workload))
+        report = address(self.settings.bind, self.settings.reports_port, workload, gold.path.name)
+        log.info("quality report: %s", report)
+        return {"data_hour": gold.data_hour.isoformat(), "digest": gold.digest, "report": report}
+
+    def log_clusters(self, workload: str) -> dict[str, float]:
+        """Show in MLflow which series of the newest gold are alike: k, silhouettes and a plot. Once per gold."""
+        from ratchet.ingest import newest, read_table
+        from ratchet.register.clusters import log_clusters
+
+        gold = newest(self.settings.home, workload)
+        if gold is None:
+            raise DataError(f"there is no gold for {workload} yet: run `ratchet ingest {workload}` first")
+        figures = log_clusters(
+            read_table(gold, "clusters"), self.settings.tracking_uri, workload=workload, digest=gold.digest
+        )
+        log.info("clusters of %s: %s", workload, figures or "too few series to group")
+        return figures
 
     def gold_moved_enough(self, workload: str) -> bool:
         """Whether gold holds enough complete weeks, since the newest release, to train another one."""
@@ -243,6 +261,11 @@ class Loop:
     def _evidence(self, workload: str, *, at: datetime) -> Evidence | None:
         experiment = self.trials.journal.current(workload)
         return self.trials.journal.evidence(experiment.experiment_id, at=at) if experiment else None
+
+    def _trained_on(self, workload: str) -> list[datetime]:
+        """The data hours of the releases that were trained on this machine."""
+        cards = self._bundles(workload).glob(f"*/{CARD}")
+        return [Card.from_json(card.read_bytes()).data_hour for card in cards]
 
     def _bundles(self, workload: str) -> Path:
         return self.settings.home / "bundles" / workload

@@ -30,6 +30,7 @@ class Settings(BaseSettings):
     mlflow_port: int = Field(default=5000, description="MLflow UI and API")
     prometheus_port: int = Field(default=9090, description="Prometheus")
     alertmanager_port: int = Field(default=9093, description="Alertmanager")
+    reports_port: int = Field(default=9108, description="ingest's metrics and quality reports")
     postgres_port: int = Field(default=5433, description="embedded PostgreSQL")
 
     # Neighbours; empty: the embedded ones
@@ -49,6 +50,11 @@ class Settings(BaseSettings):
     )
     events_to: str = Field(default="", description="last hour to land; empty: the last one that is over")
     land_at_once: int = Field(default=4, ge=1, le=32, description="hours landed at the same time, at most")
+    gold_keep: int = Field(
+        default=30,
+        ge=1,
+        description="gold partitions that are kept, besides those that a release here was trained on",
+    )
     candidate_share: int = Field(
         default=20,
         ge=0,

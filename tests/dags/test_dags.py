@@ -8,6 +8,7 @@ EXPECTED = {
     "ingest_github": ("ingest_github.py", ["announce", "backfill", "build_gold", "land"]),
     "train_candidate": ("train_candidate.py", ["register", "train"]),
     "evaluate_ab": ("evaluate_ab.py", ["act", "ask_for_another", "decide", "observe", "rolled_back"]),
+    "describe_gold": ("describe_gold.py", ["log_clusters"]),
     "tidy_log": ("tidy_log.py", ["tidy"]),
 }
 
@@ -57,6 +58,10 @@ def test_the_dags_turn_the_loop_on_a_real_metadata_database(run_dag, mlflow_addr
     second = run_dag("train_candidate", json.dumps({"recipe": ["ets", "theta"]}), **with_mlflow)
     assert second["run"]["state"] == "success"
     assert "'name': 'CO1', 'state': 'trial'" in second["log"]
+
+    described = run_dag("describe_gold", "{}", **with_mlflow)
+    assert described["run"]["state"] == "success"
+    assert "'k': " in described["log"]
 
     again = run_dag("ingest_github", "{}", **with_mlflow)
     assert again["run"]["tasks"]["announce"] == "skipped"

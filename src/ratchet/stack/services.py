@@ -65,6 +65,7 @@ class Stack:
             self._mlflow(),
             *self._inference(),
             self._router(),
+            self._reports(),
             self._prometheus(),
             self._alertmanager(),
             *self._airflow(),
@@ -131,6 +132,17 @@ class Stack:
             shows="predict and feedback, for users",
             environment=environment.base(self.home),
             stop_signal="QUIT",
+        )
+
+    def _reports(self) -> Service:
+        port = self.settings.reports_port
+        return Service(
+            name="reports",
+            command=[sys.executable, "-m", "ratchet", "reports"],
+            port=port,
+            health=f"http://127.0.0.1:{port}/health",
+            shows="ingest's metrics, quality reports",
+            environment=self.shared_environment,
         )
 
     def _prometheus(self) -> Service:
@@ -203,6 +215,7 @@ class Stack:
             "ROUTER_PORT": str(settings.router_port),
             "PRODUCTION": f"127.0.0.1:{settings.production_port}",
             "CANDIDATE": f"127.0.0.1:{settings.candidate_port}",
+            "REPORTS": f"127.0.0.1:{settings.reports_port}",
             "PROMETHEUS": f"127.0.0.1:{settings.prometheus_port}",
             "ALERTMANAGER": f"127.0.0.1:{settings.alertmanager_port}",
             "RULES": str(ROOT / "monitoring/prometheus/rules.yml"),
