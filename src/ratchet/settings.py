@@ -35,14 +35,13 @@ class Settings(BaseSettings):
     )
     mlflow_tracking_uri: str = Field(default="", description="MLflow server")
     prometheus_url: str = Field(default="", description="Prometheus")
+    candidate_url: str = Field(default="", description="inference of the candidate's track, which the loop warms up")
 
     # The loop
     events: str = Field(default="sample", description="where raw events come from: `sample`, or a folder of hour files")
-    candidate_share: int = Field(
-        default=20,
-        ge=0,
-        le=50,
-        description="percent of clients on the candidate during an experiment: 0, 5, 10, 20 or 50",
+    policy: str = Field(
+        default="",
+        description='parameters of the policy that differ here, as JSON: {"mode": "spec"}, or by workload; see docs/deciding.md',
     )
 
     # Serving
@@ -110,3 +109,8 @@ class Settings(BaseSettings):
     def prometheus(self) -> str:
         """Prometheus' address."""
         return self.prometheus_url or f"http://127.0.0.1:{self.prometheus_port}"
+
+    @property
+    def candidate(self) -> str:
+        """The address of the candidate's track."""
+        return self.candidate_url or f"http://127.0.0.1:{self.candidate_port}"

@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from ratchet.contracts.policy import CompositePolicy
+from ratchet.contracts.policy import EvidencePolicy
 
 
 class Source(Protocol):
@@ -43,7 +43,7 @@ class Workload:
     """Makes the sources from the setting `EVENTS`; `sample` names the sample that ships with the workload."""
     sql: Path
     """The folder that holds `silver/` and `gold/`, the workload's dbt models."""
-    policy: CompositePolicy
+    policy: EvidencePolicy
     first_recipe: tuple[str, ...]
     """The families of the very first release, before there is anything to compare with."""
     sample_actuals: Path
@@ -53,5 +53,5 @@ class Workload:
     """Names of DAGs that differ from `<kind>_<workload>`."""
 
     def dag_id(self, kind: str) -> str:
-        """What the orchestrator calls this workload's `ingest`, `train_candidate` or `evaluate_ab`."""
+        """What the orchestrator calls this workload's `ingest`, `train_candidate`, `evaluate_ab` or `approve_promotion`."""
         return self.dag_ids.get(kind, f"{kind}_{self.name}")

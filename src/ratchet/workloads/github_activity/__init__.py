@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ratchet.contracts.policy import CompositePolicy
+from ratchet.contracts.policy import EvidencePolicy
 from ratchet.contracts.workload import Workload
 from ratchet.workloads.github_activity.source import SAMPLE_FOLDER, sources
 
@@ -16,8 +16,13 @@ WORKLOAD = Workload(
     families=("seasonal_naive", "ets", "theta"),
     sources=sources,
     sql=Path(__file__).parent / "sql",
-    policy=CompositePolicy(),
+    policy=EvidencePolicy(),
     first_recipe=("seasonal_naive",),
     sample_actuals=SAMPLE_FOLDER / "what_came_next.csv",
-    dag_ids={"ingest": "ingest_github", "train_candidate": "train_candidate", "evaluate_ab": "evaluate_ab"},
+    dag_ids={
+        "ingest": "ingest_github",
+        "train_candidate": "train_candidate",
+        "evaluate_ab": "evaluate_ab",
+        "approve_promotion": "approve_promotion",
+    },
 )
