@@ -39,6 +39,7 @@ class Settings(BaseSettings):
     )
     mlflow_tracking_uri: str = Field(default="", description="MLflow server")
     prometheus_url: str = Field(default="", description="Prometheus")
+    candidate_url: str = Field(default="", description="inference of the candidate's track, which the loop warms up")
 
     # The loop
     events: str = Field(
@@ -55,11 +56,9 @@ class Settings(BaseSettings):
         ge=1,
         description="gold partitions that are kept, besides those that a release here was trained on",
     )
-    candidate_share: int = Field(
-        default=20,
-        ge=0,
-        le=50,
-        description="percent of clients on the candidate during an experiment: 0, 5, 10, 20 or 50",
+    policy: str = Field(
+        default="",
+        description='parameters of the policy that differ here, as JSON: {"mode": "spec"}, or by workload; see docs/deciding.md',
     )
 
     # Serving
@@ -132,3 +131,8 @@ class Settings(BaseSettings):
     def prometheus(self) -> str:
         """Prometheus' address."""
         return self.prometheus_url or f"http://127.0.0.1:{self.prometheus_port}"
+
+    @property
+    def candidate(self) -> str:
+        """The address of the candidate's track."""
+        return self.candidate_url or f"http://127.0.0.1:{self.candidate_port}"

@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ratchet.contracts.policy import CompositePolicy
+from ratchet.contracts.policy import EvidencePolicy
 from ratchet.contracts.source import EVERYTHING, Clock, Source, SourceKind, Span, open_sources, utc_now
 
 
@@ -57,7 +57,7 @@ class Workload:
     """Turns bronze into the typed rows that the dbt models start from."""
     sql: Path
     """The folder that holds `silver/` and `gold/`, the workload's dbt models."""
-    policy: CompositePolicy
+    policy: EvidencePolicy
     first_recipe: tuple[str, ...]
     """The families of the very first release, before there is anything to compare with."""
     sample_actuals: Path
@@ -67,7 +67,7 @@ class Workload:
     """Names of DAGs that differ from `<kind>_<workload>`."""
 
     def dag_id(self, kind: str) -> str:
-        """What the orchestrator calls this workload's `ingest`, `train_candidate` or `evaluate_ab`."""
+        """What the orchestrator calls this workload's `ingest`, `train_candidate`, `evaluate_ab` or `approve_promotion`."""
         return self.dag_ids.get(kind, f"{kind}_{self.name}")
 
     def sources(self, location: str, *, span: Span = EVERYTHING, clock: Clock = utc_now) -> tuple[Source, ...]:

@@ -69,6 +69,7 @@ class Stack:
             self._prometheus(),
             self._alertmanager(),
             *self._airflow(),
+            self._guard(),
         ]
 
     def _postgres(self) -> Service:
@@ -184,6 +185,14 @@ class Stack:
             health=f"http://127.0.0.1:{port}/-/ready",
             shows="alerts that fired (amtool; Prometheus shows them too)",
             environment=environment.base(self.home),
+        )
+
+    def _guard(self) -> Service:
+        return Service(
+            name="guard",
+            command=[sys.executable, "-m", "ratchet", "guard"],
+            shows="guardrails every minute; moves warm-ups and promotions on",
+            environment=self.shared_environment,
         )
 
     def _airflow(self) -> list[Service]:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ratchet.contracts.policy import CompositePolicy
+from ratchet.contracts.policy import EvidencePolicy
 from ratchet.contracts.workload import Workload
 from ratchet.workloads.github_activity.records import RECORDS
 from ratchet.workloads.github_activity.sources import KINDS, SAMPLE_FOLDER
@@ -18,7 +18,7 @@ WORKLOAD = Workload(
     source_kinds=KINDS,
     records=RECORDS,
     sql=Path(__file__).parent / "sql",
-    policy=CompositePolicy(),
+    policy=EvidencePolicy(),
     first_recipe=("seasonal_naive",),
     sample_actuals=SAMPLE_FOLDER / "what_came_next.csv",
     dag_ids={
@@ -26,5 +26,6 @@ WORKLOAD = Workload(
         "describe_gold": "describe_gold",
         "train_candidate": "train_candidate",
         "evaluate_ab": "evaluate_ab",
+        "approve_promotion": "approve_promotion",
     },
 )
