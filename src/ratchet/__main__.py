@@ -65,6 +65,8 @@ def _add_loop(commands: Commands) -> None:
     train.add_argument("--recipe", default="", help="families, separated by commas (default: the workload's own)")
     train.add_argument("--reason", default="by hand")
     _add(commands, "evaluate", "look at the open experiment now: observe, decide, act", _evaluate, ("workload",))
+    drift = _add(commands, "drift", "look for drift now, beside what production learnt from", _drift, ("workload",))
+    drift.add_argument("--fresh", action="store_true", help="pass over recent data that the tracking server has kept")
     _add(commands, "tidy", "make the forecast log's next days and drop those past LOG_RETENTION_DAYS", _tidy)
     for verdict in ("promote", "rollback"):
         by_hand = _add(commands, verdict, f"{verdict} the candidate by hand", _by_hand(verdict), ("workload",))
@@ -181,6 +183,13 @@ def _evaluate(options: argparse.Namespace) -> dict[str, Any]:
 
     loop = Loop()
     return loop.evaluate(_workload(options, loop.settings))
+
+
+def _drift(options: argparse.Namespace) -> dict[str, Any]:
+    from ratchet.loop import Loop
+
+    loop = Loop()
+    return loop.look_for_drift(_workload(options, loop.settings), fresh=options.fresh)
 
 
 def _tidy(_: argparse.Namespace) -> dict[str, int]:

@@ -14,7 +14,7 @@ from typing import Any
 from ratchet import workloads
 from ratchet.contracts.errors import DataError, RatchetError, ReleaseError
 from ratchet.contracts.policy import Decision, Evidence, Verdict
-from ratchet.contracts.ports import Track
+from ratchet.contracts.ports import Release, Track
 from ratchet.contracts.release import CARD, Card
 from ratchet.settings import Settings
 from ratchet.trials import Trials
@@ -172,6 +172,45 @@ class Loop:
         )
         return self.act(workload, now=now)
 
+    # ------------------------------------------------------------------- drift
+
+    def look_for_drift(
+        self, workload: str, *, at: datetime | None = None, given: object = None, fresh: bool = False
+    ) -> dict[str, Any]:
+        """Compare production's world with the one it learnt from; `asks` is true once per drift, when a new candidate is wanted.
+
+        `given` is recent data by feature that somebody passed in; `fresh` passes over what the tracking server has kept.
+        """
+        from ratchet.drifting import Gold, Look
+        from ratchet.ingest import newest, read_series
+        from ratchet.observe.drift_log import PostgresDrift
+        from ratchet.register.drift_artifacts import DriftArtifacts
+
+        release = self.trials.registry.live(workload, Track.PRODUCTION)
+        if release is None:
+            raise RatchetError(f"nothing of {workload} is in production: there is nothing to look for drift in")
+        gold = newest(self.settings.home, workload)
+        trained = [other.data_hour for other in self.trials.registry.releases(workload) if other.data_hour]
+        look = Look(
+            workload=workloads.find(workload),
+            release_id=release.release_id,
+            folder=self._folder(release),
+            home=self.settings.home,
+            database=PostgresDrift(self.settings.database),
+            artifacts=DriftArtifacts(self.settings.tracking_uri),
+            gold=Gold(data_hour=gold.data_hour, frame=lambda: read_series(gold)) if gold else None,
+            newest_trained=max(trained, default=None),
+            at=at or datetime.now(UTC),
+        )
+        looked = look.take(given, fresh=fresh)
+        log.info("drift page: %s", looked.page)
+        return {
+            "drifting": list(looked.report.drifting),
+            "confirmed": looked.report.confirmed,
+            "asks": looked.asks,
+            "page": looked.page,
+        }
+
     # -------------------------------------------------------------------- tidy
 
     def tidy(self, *, now: datetime | None = None) -> dict[str, int]:
@@ -204,6 +243,13 @@ class Loop:
         experiment = self.trials.journal.current(workload)
         return self.trials.journal.evidence(experiment.experiment_id, at=at) if experiment else None
 
+    def _folder(self, release: Release) -> Path:
+        """A release's folder: where it was trained, or where this machine serves it from."""
+        from ratchet.serve.cache import ReleaseCache
+
+        trained = self._bundles(release.workload) / release.release_id
+        return trained if (trained / CARD).exists() else ReleaseCache(self.settings.home / "cache").fetch(release)
+
     def _bundles(self, workload: str) -> Path:
         return self.settings.home / "bundles" / workload
 
@@ -212,7 +258,8 @@ def code_version() -> str:
     """The version of the code that shapes a release: its number and a digest of the sources that train it."""
     digest = hashlib.blake2b(digest_size=4)
     here = Path(__file__).parent
-    for path in sorted([*here.glob("forecasters/*.py"), *here.glob("train/*.py"), here / "scores.py"]):
+    alone = [here / name for name in ("scores.py", "posted.py", "reference.py")]
+    for path in sorted([*here.glob("forecasters/*.py"), *here.glob("train/*.py"), *alone]):
         digest.update(path.read_bytes())
     return f"{version('ratchet')}+{digest.hexdigest()}"
 

@@ -8,6 +8,7 @@ EXPECTED = {
     "ingest_github": ("ingest_github.py", ["announce", "build_gold", "land"]),
     "train_candidate": ("train_candidate.py", ["register", "train"]),
     "evaluate_ab": ("evaluate_ab.py", ["act", "ask_for_another", "decide", "observe", "rolled_back"]),
+    "monitor_drift": ("monitor_drift.py", ["ask_for_another", "asks", "look"]),
     "tidy_log": ("tidy_log.py", ["tidy"]),
 }
 
@@ -69,6 +70,15 @@ def test_the_dags_turn_the_loop_on_a_real_metadata_database(run_dag, mlflow_addr
         "ask_for_another": "skipped",
     }
     assert "verdict: hold" in looked["log"]
+
+    strange = {"recent": {"input.commits": {f"2026-0{month}-01": [50.0] * 24 for month in range(1, 9)}}}
+    drifting = run_dag("monitor_drift", json.dumps(strange), **with_mlflow)
+    assert drifting["run"] == {
+        "state": "success",
+        "tasks": {"look": "success", "asks": "success", "ask_for_another": "skipped"},
+    }
+    assert "drift: input.commits: DRIFT" in drifting["log"]
+    assert "drift page: http" in drifting["log"]
 
 
 @pytest.mark.stack

@@ -19,5 +19,10 @@ WORKLOAD = Workload(
     policy=CompositePolicy(),
     first_recipe=("seasonal_naive",),
     sample_actuals=SAMPLE_FOLDER / "what_came_next.csv",
-    dag_ids={"ingest": "ingest_github", "train_candidate": "train_candidate", "evaluate_ab": "evaluate_ab"},
+    dag_ids={
+        "ingest": "ingest_github",
+        "train_candidate": "train_candidate",
+        "evaluate_ab": "evaluate_ab",
+        "monitor_drift": "monitor_drift",
+    },
 )
