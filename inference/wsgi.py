@@ -24,6 +24,7 @@ from ratchet.serve.forward import Forwarder
 from ratchet.serve.keys import KeyStore
 from ratchet.serve.limits import Limits, RateLimits
 from ratchet.serve.metrics import ServeMetrics, StateCollector
+from ratchet.serve.notified import Notified
 from ratchet.serve.spool import Spool
 from ratchet.serve.swap import Refresher, ReleaseSlot
 from ratchet.settings import Settings
@@ -65,6 +66,7 @@ def build(settings: Settings) -> Flask:
     _say_farewell(stop, _start("forecast log", lambda: forwarder.run(stop, spool)))
     state = CollectorRegistry()
     state.register(StateCollector(answerer=answerer, spool=spool, track=track, clock=now))
+    state.register(Notified(home=settings.home))
     state.register(DriftScores(home=settings.home, workloads=tuple(slot.workload for slot in slots)))
     return create_app(
         Service(

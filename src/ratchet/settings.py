@@ -45,6 +45,14 @@ class Settings(BaseSettings):
         description="percent of clients on the candidate during an experiment: 0, 5, 10, 20 or 50",
     )
 
+    notify_urls: SecretStr = Field(
+        default=SecretStr(""),
+        description="who is told of every verdict but hold and extend: addresses as apprise knows them, separated by spaces",
+    )
+    public_url: str = Field(
+        default="", description="Airflow's address as people reach it, for links; empty: this machine's"
+    )
+
     # Serving
     workloads: str = Field(default="github_activity", description="workloads to serve, separated by commas")
     track: Literal["production", "candidate"] = Field(default="production", description="the track this process serves")
