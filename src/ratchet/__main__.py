@@ -40,6 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_stack(commands)
     _add_loop(commands)
     _add_policy(commands)
+    _add_rehearse(commands)
     _add_keys(commands)
     return parser
 
@@ -84,6 +85,24 @@ def _add_policy(commands: Commands) -> None:
         "--runs", type=int, default=100, help="experiments per scenario (default: 100, about a minute)"
     )
     compare.add_argument("--seed", type=int, default=1)
+
+
+def _add_rehearse(commands: Commands) -> None:
+    rehearse = _add(commands, "rehearse", "live through your own history with the loop, and say what it did", _rehearse)
+    rehearse.add_argument("workload", nargs="?", help="default: the first of the setting WORKLOADS")
+    rehearse.add_argument("--from", dest="first", help="a day of the first week (default: a year before the last)")
+    rehearse.add_argument("--to", dest="last", help="a day of the last week (default: the last one there is)")
+    rehearse.add_argument("--gold", help="a folder or file of gold instead of this installation's")
+    rehearse.add_argument(
+        "--policy", default="", help="spec, spec_guarded, evidence, or JSON of EvidencePolicy's fields"
+    )
+    rehearse.add_argument("--recipe", default="", help="families, separated by commas (default: the workload's own)")
+    rehearse.add_argument(
+        "--plant", action="append", default=[], help="biased|slow|erroring|drifting@week: a bad candidate"
+    )
+    rehearse.add_argument("--seed", type=int, default=1)
+    rehearse.add_argument("--processes", type=int, help="default: one a core")
+    rehearse.add_argument("--out", help="folder of the report (default: DATA_HOME/rehearsals/<workload>)")
 
 
 def _add_keys(commands: Commands) -> None:
@@ -213,6 +232,13 @@ def _policy_compare(options: argparse.Namespace) -> str:
     from ratchet.decide.simulation import RULES, SCENARIOS, compare, table
 
     return table(list(compare(SCENARIOS, RULES, runs=options.runs, seed=options.seed)))
+
+
+def _rehearse(options: argparse.Namespace) -> str:
+    from ratchet.rehearsal.command import run
+
+    settings = Settings.load()
+    return run(options, settings, workload=_workload(options, settings))
 
 
 def _keys_add(options: argparse.Namespace) -> str:
