@@ -14,9 +14,9 @@ from typing import Any
 from ratchet import workloads
 from ratchet.contracts.errors import DataError, RatchetError, ReleaseError
 from ratchet.contracts.policy import Decision, Evidence, Verdict
-from ratchet.contracts.ports import DecisionRow, Release, Track
+from ratchet.contracts.ports import Release, Track
 from ratchet.contracts.release import CARD, Card
-from ratchet.notify import announce
+from ratchet.notify import News, announce
 from ratchet.settings import Settings
 from ratchet.trials import Trials
 
@@ -146,14 +146,14 @@ class Loop:
     def act(self, workload: str, *, now: datetime | None = None) -> dict[str, Any]:
         """Carry out every verdict that was written down and not acted on, then put the next queued candidate on trial."""
         now = now or datetime.now(UTC)
-        done: list[DecisionRow] = []
+        done: list[News] = []
         with self.trials.journal.alone(workload):
             for row in self.trials.journal.pending(workload):
                 self.trials.carry_out(row, now=now)
-                done.append(row)
+                done.append(News(key=row.decision_id, experiment_id=row.experiment_id, decision=row.decision))
             self.trials.next_trial(workload, now=now)
         announce(self.settings, workload, done, dag_id=workloads.find(workload).dag_id("evaluate_ab"))
-        return {"acted": [row.decision.verdict.value for row in done]}
+        return {"acted": [one.decision.verdict.value for one in done]}
 
     def evaluate(self, workload: str, *, at: datetime | None = None) -> dict[str, Any]:
         """Observe, decide and act in one go: what the hourly DAG does in three tasks."""

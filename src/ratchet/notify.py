@@ -12,14 +12,14 @@ import time
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
-from ratchet.contracts.policy import Verdict
-from ratchet.contracts.ports import DecisionRow
+from ratchet.contracts.policy import Decision, Verdict
 from ratchet.serve.cache import write_whole
 from ratchet.serve.notified import COUNTS, FAILED, SENT
 from ratchet.settings import Settings
@@ -34,29 +34,42 @@ TRIES: Final = 2
 PAUSE_SECONDS: Final = 1.0
 KEPT: Final = timedelta(hours=24)
 FIGURES: Final = 6
+TOLD: Final = "told.json"
+REMEMBERED: Final = 500
 TRAFFIC: Final = ("requests", "raters", "ratings", "clients")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class News:
+    """One verdict to tell. `key` names it within its workload: nobody is told of it twice."""
+
+    key: int
+    experiment_id: int
+    decision: Decision
+
+
 def announce(
-    settings: Settings, workload: str, rows: Sequence[DecisionRow], *, dag_id: str, now: datetime | None = None
+    settings: Settings, workload: str, news: Sequence[News], *, dag_id: str, now: datetime | None = None
 ) -> int:
     """Tell everybody in NOTIFY_URLS of each verdict but hold and extend; how many messages were delivered. Never raises."""
     urls = settings.notify_urls.get_secret_value().split()
-    worth_telling = [row for row in rows if row.decision.verdict not in QUIET]
+    worth_telling = [one for one in news if one.decision.verdict not in QUIET]
     if not urls:
         return 0
     try:
         outbox, link = settings.home / "notify", f"{_public_address(settings)}/dags/{dag_id}"
         with _alone(outbox):
-            for row in worth_telling:
-                _put(outbox, workload, row, urls, link=link, now=now or datetime.now(UTC))
+            fresh = _not_told(outbox, workload, worth_telling)
+            for one in fresh:
+                _put(outbox, workload, one, urls, link=link, now=now or datetime.now(UTC))
+            _note_told(outbox, workload, fresh)
             return _deliver(outbox, {_name(url): url for url in urls}, now=now or datetime.now(UTC))
     except Exception:
         log.exception("notifying failed; the verdict stands")
         return 0
 
 
-def describe(workload: str, row: DecisionRow) -> tuple[str, str]:
+def describe(workload: str, row: News) -> tuple[str, str]:
     """A title, and the evidence in three lines: why, on how much traffic, by which figures."""
     title = f"{workload}: {row.decision.verdict.value} in experiment {row.experiment_id}"
     scores = row.decision.scores
@@ -74,7 +87,26 @@ def _public_address(settings: Settings) -> str:
     return settings.public_url.rstrip("/") or f"http://127.0.0.1:{settings.airflow_port}"
 
 
-def _put(outbox: Path, workload: str, row: DecisionRow, urls: list[str], *, link: str, now: datetime) -> None:
+def _not_told(outbox: Path, workload: str, news: Sequence[News]) -> list[News]:
+    """Those that are new. Acting may be repeated, telling is not."""
+    known = _told(outbox)
+    return [one for one in news if f"{workload}-{one.key}" not in known]
+
+
+def _note_told(outbox: Path, workload: str, news: Sequence[News]) -> None:
+    if news:
+        told = [*_told(outbox), *(f"{workload}-{one.key}" for one in news)]
+        write_whole(outbox / TOLD, json.dumps(told[-REMEMBERED:]).encode())
+
+
+def _told(outbox: Path) -> list[str]:
+    try:
+        return [str(key) for key in json.loads((outbox / TOLD).read_bytes())]
+    except (OSError, ValueError, TypeError):
+        return []
+
+
+def _put(outbox: Path, workload: str, row: News, urls: list[str], *, link: str, now: datetime) -> None:
     title, body = describe(workload, row)
     message = {
         "title": title,
@@ -83,7 +115,7 @@ def _put(outbox: Path, workload: str, row: DecisionRow, urls: list[str], *, link
         "at": now.isoformat(),
         "to": [_name(url) for url in urls],
     }
-    write_whole(outbox / f"{workload}-{row.decision_id}.json", json.dumps(message).encode())
+    write_whole(outbox / f"{workload}-{row.key}.json", json.dumps(message).encode())
 
 
 def _deliver(outbox: Path, urls: dict[str, str], *, now: datetime) -> int:

@@ -40,6 +40,7 @@ def test_each_dag_explains_itself_in_the_ui(loaded, dag_id):
 
 @pytest.mark.stack
 @pytest.mark.slow
+@pytest.mark.timeout(600)  # six DAG runs, each in a process of its own
 def test_the_dags_turn_the_loop_on_a_real_metadata_database(run_dag, mlflow_address):
     """Ingest, a first release, a candidate, a look without metrics: each DAG by `dag.test()`."""
     with_mlflow = {"MLFLOW_TRACKING_URI": mlflow_address, "PROMETHEUS_URL": "http://127.0.0.1:9"}

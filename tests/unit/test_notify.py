@@ -11,7 +11,6 @@ from pydantic import SecretStr
 
 from ratchet import notify
 from ratchet.contracts.policy import Decision, Verdict
-from ratchet.contracts.ports import DecisionRow
 from ratchet.serve.notified import Notified
 from ratchet.settings import Settings
 
@@ -73,7 +72,7 @@ def tell(tmp_path, receiver, monkeypatch):
 
 def row(verdict=Verdict.PROMOTE, number=7, scores=SCORES):
     decision = Decision(verdict=verdict, reason="ratings are better: ln E+ 4.21 at or above 3.69", scores=scores)
-    return DecisionRow(decision_id=number, experiment_id=3, at=AT, decision=decision, decided_at=AT, acted_at=None)
+    return notify.News(key=number, experiment_id=3, decision=decision)
 
 
 def test_a_verdict_arrives_with_its_evidence_in_three_lines_and_a_link(tell, receiver):
@@ -102,6 +101,11 @@ def test_what_nobody_measured_is_said_to_be_so(tell, receiver):
 def test_links_go_where_people_reach_airflow(tell, receiver):
     tell(row(), public_url="https://ratchet.example.org/")
     assert receiver.got[0]["message"].endswith("https://ratchet.example.org/dags/evaluate_parcels")
+
+
+def test_nobody_is_told_twice_however_often_acting_is_repeated(tell, receiver):
+    assert [tell(row()), tell(row()), tell(row(number=8))] == [1, 0, 1]
+    assert len(receiver.got) == 2
 
 
 def test_without_addresses_nothing_happens(tell, tmp_path):
