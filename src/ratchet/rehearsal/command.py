@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 import time
+from concurrent.futures import BrokenExecutor
 from datetime import date
 from pathlib import Path
 
@@ -25,16 +26,23 @@ def run(options: argparse.Namespace, settings: Settings, *, workload: str) -> st
     plan = read_plan(options, history, workload=workload)
     begin = time.monotonic()
     sys.stderr.write(f"rehearsing {plan.last - plan.first + 1} weeks of {len(history.names)} series\n")
-    body = rehearse(
-        history,
-        plan,
-        releases=settings.home / "rehearsals" / ".releases" / workload,
-        code_version=code_version(),
-        say=show_progress,
-        processes=options.processes,
-    )
     folder = Path(options.out) if options.out else settings.home / "rehearsals" / workload
-    publish(body, folder.resolve())
+    try:
+        body = rehearse(
+            history,
+            plan,
+            releases=settings.home / "rehearsals" / ".releases" / workload,
+            code_version=code_version(),
+            say=show_progress,
+            processes=options.processes,
+        )
+        publish(body, folder.resolve())
+    except OSError as error:
+        raise DataError(f"the rehearsal stopped, and there is no report: {error}") from error
+    except BrokenExecutor as error:
+        raise DataError(
+            "a process that trained was killed: is there memory enough? --processes 1 needs least"
+        ) from error
     sys.stderr.write(f"{time.monotonic() - begin:.0f} s; {folder.resolve() / 'report.html'}\n")
     return to_text(body)
 

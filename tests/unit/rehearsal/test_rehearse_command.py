@@ -63,6 +63,18 @@ def test_what_makes_no_sense_is_one_clear_line(tmp_path, gold, monkeypatch, caps
     assert not (tmp_path / "out").exists()
 
 
+def test_a_full_disk_is_one_clear_line_and_no_report(tmp_path, gold, monkeypatch, capsys):
+    monkeypatch.setenv("DATA_HOME", str(tmp_path / "home"))
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("ratchet.rehearsal.command.publish", full)
+    assert main(rehearse(tmp_path, gold, "--processes", "1")) == 1
+    assert "No space left on device" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def test_without_gold_it_says_what_to_do(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("DATA_HOME", str(tmp_path / "home"))
     assert main(["rehearse"]) == 1
