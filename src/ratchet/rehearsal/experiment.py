@@ -20,6 +20,7 @@ Floats = NDArray[np.float64]
 HOUR: Final = timedelta(hours=1)
 CLEARLY: Final = 1.05
 """An error this many times another's is worse."""
+HINDSIGHT_WEEKS: Final = 8
 WARM: Final = 10_000
 """Replayed requests: more than any policy wants."""
 
@@ -94,13 +95,23 @@ class Trial:
         if losses:
             self.weeks_due.append(WeekOfLosses(week=history.complete_at(week), losses=losses))
 
+    def errors(self, history: History, week: int) -> tuple[float, float]:
+        """Both releases' realised errors of a week, summed over the series that both forecast, in each series' naive error."""
+        actual, scale = history.values[:, week], history.scale_at(week - 1)
+        old, new = (np.abs(side.of(week) - actual) for side in (self.production, self.candidate))
+        told = np.isfinite(old) & np.isfinite(new) & (scale > 0)
+        return float((old[told] / scale[told]).sum()), float((new[told] / scale[told]).sum())
+
     def is_worse(self, history: History, week: int) -> bool:
         """Whether the candidate's forecasts of a week turned out clearly worse than production's."""
-        actual = history.values[:, week]
-        old, new = (np.abs(side.of(week) - actual) for side in (self.production, self.candidate))
-        both = np.isfinite(old) & np.isfinite(new)
-        scale = np.where(history.scale_at(week - 1) > 0, history.scale_at(week - 1), np.nan)[both]
-        return bool(np.nansum(new[both] / scale) > CLEARLY * np.nansum(old[both] / scale))
+        old, new = self.errors(history, week)
+        return new > CLEARLY * old
+
+    def hindsight(self, history: History, week: int, *, last: int) -> float | None:
+        """The candidate's error relative to production's over the weeks after it went on trial, which nobody knew then."""
+        weeks = range(week, min(week + HINDSIGHT_WEEKS, last + 1))
+        both = np.array([self.errors(history, one) for one in weeks]).sum(axis=0)
+        return float(both[1] / both[0] - 1.0) if both[0] > 0 else None
 
     def live(self, hour: Hour, at: datetime, *, week: int, actual: Floats) -> Decision:
         """One hour of people, and the look at its end; of a shadow's hour only what has matured counts."""

@@ -87,11 +87,19 @@ def _tick(y: float, value: float) -> str:
 
 
 def _trials(body: dict[str, Any]) -> str:
-    rows = [
-        f"<tr class={'bad' if trial['was_bad'] else 'fine'}><td>{trial['began'][:10]}<td>{escape(trial['candidate'])}"
-        f"<td>{escape(', '.join(trial['verdicts']) or trial['stage'])}"
-        f'<td class="n">{trial["hours_exposed"]:g}<td class="n">{trial["requests"][1]:,}<td class="n">{trial["requests_hurt"]:,}</tr>'
-        for trial in body["trials"]
-    ]
-    head = "<tr><th>began<th>candidate<th>came to<th>hours with clients<th>requests<th>hurt</tr>"
-    return f"<table>{head}{''.join(rows)}</table>"
+    head = "<tr><th>began<th>candidate<th>came to<th>hours with clients<th>requests<th>hurt<th>its errors later</tr>"
+    return f"<table>{head}{''.join(map(_trial, body['trials']))}</table>"
+
+
+def _trial(trial: dict[str, Any]) -> str:
+    later = trial["hindsight_percent"]
+    figures = (
+        f"{trial['hours_exposed']:g}",
+        f"{trial['requests'][1]:,}",
+        f"{trial['requests_hurt']:,}",
+        "" if later is None else f"{later:+.1f} %",
+    )
+    cells = "".join(f'<td class="n">{figure}' for figure in figures)
+    came_to = escape(", ".join(trial["verdicts"]) or trial["stage"])
+    kind = "bad" if trial["was_bad"] else "fine"
+    return f"<tr class={kind}><td>{trial['began'][:10]}<td>{escape(trial['candidate'])}<td>{came_to}{cells}</tr>"

@@ -3,19 +3,26 @@
 import json
 import math
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any, Final
 
 import numpy as np
 
 from ratchet.decide import digest
-from ratchet.rehearsal.experiment import Trial
+from ratchet.rehearsal.experiment import HINDSIGHT_WEEKS, Trial
 from ratchet.rehearsal.history import History
 from ratchet.rehearsal.plan import MEANINGS, Plan
 from ratchet.rehearsal.replay import Outcome
 
 VERDICTS: Final = ("promote", "rollback", "revert", "inconclusive", "abandoned")
 LOOP: Final = "the loop"
+RIGHT_IF: Final[dict[str, Callable[[float], bool]]] = {
+    "promote": lambda percent: percent < 0,
+    "rollback": lambda percent: percent > 0,
+    "inconclusive": lambda percent: abs(percent) < 5,
+}
+"""By the candidate's error relative to production's over the weeks after it went on trial."""
 
 
 def summarise(history: History, plan: Plan, outcome: Outcome) -> dict[str, Any]:
@@ -40,6 +47,7 @@ def summarise(history: History, plan: Plan, outcome: Outcome) -> dict[str, Any]:
         "verdicts": {kind: counts.get(kind, 0) for kind in VERDICTS},
         "mase": {way: _round(float(np.mean(weeks))) for way, weeks in outcome.mase.items()},
         "against": {way: _against(outcome.mase[LOOP], weeks) for way, weeks in outcome.mase.items() if way != LOOP},
+        "hindsight": {kind: _agreement(kind, trials) for kind in RIGHT_IF},
         "hours_lost": _round(sum(trial["hours_exposed"] for trial in trials if trial["was_bad"])),
         "requests": outcome.requests,
         "requests_hurt": sum(trial["requests_hurt"] for trial in trials),
@@ -74,6 +82,7 @@ def to_text(body: dict[str, Any]) -> str:
         *(f"| {way} | {mase:.4f} | {_words(body['against'].get(way))} |" for way, mase in body["mase"].items()),
         "",
         ", ".join(f"{count} {kind}" for kind, count in body["verdicts"].items()),
+        _hindsight(body["hindsight"]),
         f"{body['hours_lost']:g} h lost to bad candidates, {body['requests_hurt']:,} of {body['requests']:,} requests hurt",
         "",
         "| week | what | release | after | why |",
@@ -87,11 +96,23 @@ def to_text(body: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _agreement(kind: str, trials: list[dict[str, Any]]) -> list[int]:
+    """How many verdicts of a kind the weeks after agree with, of how many; planted candidates are bad in more ways than errors."""
+    judged = [
+        trial["hindsight_percent"]
+        for trial in trials
+        if kind in trial["verdicts"] and not trial["planted"] and trial["hindsight_percent"] is not None
+    ]
+    return [sum(RIGHT_IF[kind](percent) for percent in judged), len(judged)]
+
+
 def _trial(trial: Trial, history: History, plan: Plan, outcome: Outcome) -> dict[str, Any]:
     ends = [event for event in outcome.events if event.trial == trial.number and event.kind in VERDICTS]
     worse = [week for week in trial.served if trial.is_worse(history, week)]
     requests = [sum(served[track] for served in trial.served.values()) for track in (0, 1)]
     failing = max(0, round(trial.bad[1] - plan.people.failing * requests[1]) if trial.candidate.extra_bad else 0)
+    began = next(event.week for event in outcome.events if event.trial == trial.number and event.kind == "trial")
+    later = trial.hindsight(history, began, last=plan.last)
     bad = bool(trial.candidate.planted) or any(event.kind in ("rollback", "revert") for event in ends)
     return {
         "trial": trial.number,
@@ -106,7 +127,14 @@ def _trial(trial: Trial, history: History, plan: Plan, outcome: Outcome) -> dict
         "weeks_worse": [history.weeks[week].isoformat() for week in sorted(worse)],
         "requests_hurt": sum(trial.served[week][1] for week in worse) + failing,
         "was_bad": bad,
+        "hindsight_percent": None if later is None else _round(100 * later),
     }
+
+
+def _hindsight(agreement: dict[str, list[int]]) -> str:
+    told = {"promote": "promotions", "rollback": "rollbacks", "inconclusive": "inconclusive ends (within 5 %)"}
+    parts = [f"{right} of {of} {told[kind]}" for kind, (right, of) in agreement.items()]
+    return f"agreed with by the errors of the {HINDSIGHT_WEEKS} weeks from the trial's first on: {', '.join(parts)}"
 
 
 def _against(loop: list[float], other: list[float]) -> dict[str, float]:

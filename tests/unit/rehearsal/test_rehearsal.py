@@ -101,6 +101,16 @@ def test_errors_are_those_of_the_releases_that_served(small, live):
     assert first["never retrained"] == pytest.approx(np.mean(np.abs(values - forecast) / scale), abs=1e-3)
 
 
+def test_hindsight_says_which_verdicts_the_errors_agreed_with(live):
+    body = live()
+    promoted = [trial for trial in body["trials"] if "promote" in trial["verdicts"]]
+    right = sum(trial["hindsight_percent"] < 0 for trial in promoted)
+    assert body["hindsight"]["promote"] == [right, len(promoted)]
+    assert f"{right} of {len(promoted)} promotions" in to_text(body)
+    [biased] = [trial for trial in live(plants=("biased@3",), last=FIRST + 8)["trials"] if trial["planted"]]
+    assert biased["hindsight_percent"] > 10
+
+
 def test_a_world_without_ratings_promotes_nothing_by_them(live):
     body = live(people=People(ratings=0.0))
     assert all("ratings are better" not in event["reason"] for event in body["events"])
