@@ -124,3 +124,20 @@ class Experiments(Shape):
     workload: str
     experiments: list[Experiment]
     next: int | None
+
+
+class DriftIndicator(Shape):
+    """How one feature differs from what the release learnt from."""
+
+    drift_percentage: float
+    significant_drift: bool
+    test: str
+    p_value: float
+    psi: float
+
+
+class DriftReport(Shape):
+    """The newest look at drift; `Last-Modified` says when."""
+
+    overall_drift_detected: bool
+    drift_indicators: dict[str, DriftIndicator]

@@ -53,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_stack(commands)
     _add_loop(commands)
     _add_policy(commands)
+    _add_rehearse(commands)
     _add_keys(commands)
     return parser
 
@@ -86,6 +87,8 @@ def _add_loop(commands: Commands) -> None:
     )
     guard = _add(commands, "guard", "judge the guardrails of every workload each minute, until stopped", _guard)
     guard.add_argument("--once", action="store_true", help="one round, then stop")
+    drift = _add(commands, "drift", "look for drift now, beside what production learnt from", _drift, ("workload",))
+    drift.add_argument("--fresh", action="store_true", help="pass over recent data that the tracking server has kept")
     _add(commands, "tidy", "make the forecast log's next days and drop those past LOG_RETENTION_DAYS", _tidy)
     for kind, what in ORDERS.items():
         by_hand = _add(commands, kind, what, _by_hand(kind), ("workload",))
@@ -112,6 +115,24 @@ def _add_policy(commands: Commands) -> None:
         ("workload",),
     )
     replay.add_argument("--experiment", type=int, help="only this one")
+
+
+def _add_rehearse(commands: Commands) -> None:
+    rehearse = _add(commands, "rehearse", "live through your own history with the loop, and say what it did", _rehearse)
+    rehearse.add_argument("workload", nargs="?", help="default: the first of the setting WORKLOADS")
+    rehearse.add_argument("--from", dest="first", help="a day of the first week (default: a year before the last)")
+    rehearse.add_argument("--to", dest="last", help="a day of the last week (default: the last one there is)")
+    rehearse.add_argument("--gold", help="a folder or file of gold instead of this installation's")
+    rehearse.add_argument(
+        "--policy", default="", help="spec, spec_guarded, evidence, or JSON of EvidencePolicy's fields"
+    )
+    rehearse.add_argument("--recipe", default="", help="families, separated by commas (default: the workload's own)")
+    rehearse.add_argument(
+        "--plant", action="append", default=[], help="biased|slow|erroring|drifting@week: a bad candidate"
+    )
+    rehearse.add_argument("--seed", type=int, default=1)
+    rehearse.add_argument("--processes", type=int, help="default: one a core")
+    rehearse.add_argument("--out", help="folder of the report (default: DATA_HOME/rehearsals/<workload>)")
 
 
 def _add_keys(commands: Commands) -> None:
@@ -218,6 +239,13 @@ def _guard(options: argparse.Namespace) -> int:
     return guard(Settings.load(), once=options.once)
 
 
+def _drift(options: argparse.Namespace) -> dict[str, Any]:
+    from ratchet.loop import Loop
+
+    loop = Loop()
+    return loop.look_for_drift(_workload(options, loop.settings), fresh=options.fresh)
+
+
 def _tidy(_: argparse.Namespace) -> dict[str, int]:
     from ratchet.loop import Loop
 
@@ -265,6 +293,13 @@ def _policy_compare(options: argparse.Namespace) -> str:
     from ratchet.decide.simulation import RULES, SCENARIOS, compare, table
 
     return table(list(compare(SCENARIOS, RULES, runs=options.runs, seed=options.seed)))
+
+
+def _rehearse(options: argparse.Namespace) -> str:
+    from ratchet.rehearsal.command import run
+
+    settings = Settings.load()
+    return run(options, settings, workload=_workload(options, settings))
 
 
 def _keys_add(options: argparse.Namespace) -> str:

@@ -5,7 +5,7 @@ Stages meet in data at rest, so each function takes names and times and returns 
 
 import hashlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
 from functools import cached_property, partial
 from importlib.metadata import version
@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ratchet import workloads
-from ratchet.contracts.errors import DataError, ReleaseError
+from ratchet.contracts.errors import DataError, RatchetError, ReleaseError
 from ratchet.contracts.look import Order, OrderKind
 from ratchet.contracts.policy import EvidencePolicy
-from ratchet.contracts.ports import ANSWERED, Journal, Track
+from ratchet.contracts.ports import ANSWERED, Journal, LookRow, Release, Track
 from ratchet.contracts.release import CARD, Card
 from ratchet.contracts.source import Span, utc_now
 from ratchet.decide.overrides import override, with_mode
+from ratchet.notify import News, announce
 from ratchet.settings import Settings
 from ratchet.trials import Looker, Trials, Turns
 from ratchet.trials.looking import Asked
@@ -224,6 +225,45 @@ class Loop:
         own = override(workloads.find(workload).policy, self.settings.policy, workload=workload, workloads=names)
         return with_mode(own, mode)
 
+    # ------------------------------------------------------------------- drift
+
+    def look_for_drift(
+        self, workload: str, *, at: datetime | None = None, given: object = None, fresh: bool = False
+    ) -> dict[str, Any]:
+        """Compare production's world with the one it learnt from; `asks` is true once per drift, when a new candidate is wanted.
+
+        `given` is recent data by feature that somebody passed in; `fresh` passes over what the tracking server has kept.
+        """
+        from ratchet.drifting import Gold, Look
+        from ratchet.ingest import newest, read_series
+        from ratchet.observe.drift_log import PostgresDrift
+        from ratchet.register.drift_artifacts import DriftArtifacts
+
+        release = self.trials.registry.live(workload, Track.PRODUCTION)
+        if release is None:
+            raise RatchetError(f"nothing of {workload} is in production: there is nothing to look for drift in")
+        gold = newest(self.settings.home, workload)
+        trained = [other.data_hour for other in self.trials.registry.releases(workload) if other.data_hour]
+        look = Look(
+            workload=workloads.find(workload),
+            release_id=release.release_id,
+            folder=self._folder(release),
+            home=self.settings.home,
+            database=PostgresDrift(self.settings.database),
+            artifacts=DriftArtifacts(self.settings.tracking_uri),
+            gold=Gold(data_hour=gold.data_hour, frame=lambda: read_series(gold)) if gold else None,
+            newest_trained=max(trained, default=None),
+            at=at or datetime.now(UTC),
+        )
+        looked = look.take(given, fresh=fresh)
+        log.info("drift page: %s", looked.page)
+        return {
+            "drifting": list(looked.report.drifting),
+            "confirmed": looked.report.confirmed,
+            "asks": looked.asks,
+            "page": looked.page,
+        }
+
     # -------------------------------------------------------------------- tidy
 
     def tidy(self, *, now: datetime | None = None) -> dict[str, int]:
@@ -285,7 +325,11 @@ class Loop:
     @cached_property
     def turns(self) -> Turns:
         """Looks, orders and what is done about them."""
-        return Turns(trials=self.trials, looker=self.looker)
+        return Turns(trials=self.trials, looker=self.looker, tell=self._tell)
+
+    def _tell(self, workload: str, rows: Sequence[LookRow]) -> None:
+        news = [News(key=row.look_id, experiment_id=row.experiment_id, decision=row.decision) for row in rows]
+        announce(self.settings, workload, news, dag_id=workloads.find(workload).dag_id("evaluate_ab"))
 
     def _actuals(self, workload: str, first: date) -> Iterator[tuple[str, str, date, float]]:
         """What gold says happened from a week on; nothing while it ends before."""
@@ -304,6 +348,13 @@ class Loop:
         cards = self._bundles(workload).glob(f"*/{CARD}")
         return [Card.from_json(card.read_bytes()).data_hour for card in cards]
 
+    def _folder(self, release: Release) -> Path:
+        """A release's folder: where it was trained, or where this machine serves it from."""
+        from ratchet.serve.cache import ReleaseCache
+
+        trained = self._bundles(release.workload) / release.release_id
+        return trained if (trained / CARD).exists() else ReleaseCache(self.settings.home / "cache").fetch(release)
+
     def _bundles(self, workload: str) -> Path:
         return self.settings.home / "bundles" / workload
 
@@ -312,7 +363,8 @@ def code_version() -> str:
     """The version of the code that shapes a release: its number and a digest of the sources that train it."""
     digest = hashlib.blake2b(digest_size=4)
     here = Path(__file__).parent
-    for path in sorted([*here.glob("forecasters/*.py"), *here.glob("train/*.py"), here / "scores.py"]):
+    alone = [here / name for name in ("scores.py", "posted.py", "reference.py")]
+    for path in sorted([*here.glob("forecasters/*.py"), *here.glob("train/*.py"), *alone]):
         digest.update(path.read_bytes())
     return f"{version('ratchet')}+{digest.hexdigest()}"
 

@@ -61,6 +61,14 @@ class Settings(BaseSettings):
         description='parameters of the policy that differ here, as JSON: {"mode": "spec"}, or by workload; see docs/deciding.md',
     )
 
+    notify_urls: SecretStr = Field(
+        default=SecretStr(""),
+        description="who is told of every verdict but hold and extend: addresses as apprise knows them, separated by spaces",
+    )
+    public_url: str = Field(
+        default="", description="Airflow's address as people reach it, for links; empty: this machine's"
+    )
+
     # Serving
     workloads: str = Field(default="github_activity", description="workloads to serve, separated by commas")
     track: Literal["production", "candidate"] = Field(default="production", description="the track this process serves")

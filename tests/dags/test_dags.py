@@ -14,6 +14,7 @@ EXPECTED = {
     ),
     "approve_promotion": ("approve_promotion.py", ["ask", "say"]),
     "decide_by_hand": ("decide_by_hand.py", ["say"]),
+    "monitor_drift": ("monitor_drift.py", ["ask_for_another", "asks", "look"]),
     "tidy_log": ("tidy_log.py", ["tidy"]),
 }
 
@@ -45,6 +46,7 @@ def test_each_dag_explains_itself_in_the_ui(loaded, dag_id):
 
 @pytest.mark.stack
 @pytest.mark.slow
+@pytest.mark.timeout(600)  # six DAG runs, each in a process of its own
 def test_the_dags_turn_the_loop_on_a_real_metadata_database(run_dag, mlflow_address):
     """Ingest, a first release, a candidate, a look without metrics: each DAG by `dag.test()`."""
     with_mlflow = {"MLFLOW_TRACKING_URI": mlflow_address, "PROMETHEUS_URL": "http://127.0.0.1:9"}
@@ -89,6 +91,15 @@ def test_the_dags_turn_the_loop_on_a_real_metadata_database(run_dag, mlflow_addr
     said = run_dag("decide_by_hand", json.dumps({"word": "rollback", "why": "a test"}), **with_mlflow)
     assert said["run"]["state"] == "success"
     assert "rollback by" in said["log"]
+
+    strange = {"recent": {"input.commits": {f"2026-0{month}-01": [50.0] * 24 for month in range(1, 9)}}}
+    drifting = run_dag("monitor_drift", json.dumps(strange), **with_mlflow)
+    assert drifting["run"] == {
+        "state": "success",
+        "tasks": {"look": "success", "asks": "success", "ask_for_another": "skipped"},
+    }
+    assert "drift: input.commits: DRIFT" in drifting["log"]
+    assert "drift page: http" in drifting["log"]
 
 
 @pytest.mark.stack

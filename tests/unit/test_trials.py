@@ -10,8 +10,8 @@ import pytest
 from fakes import FakeJournal, FakeRegistry, FakeSplit, write_release
 from ratchet.contracts.errors import RatchetError
 from ratchet.contracts.look import Cadence, HourOfRatings, Look, Order, OrderKind, TrackCounts
-from ratchet.contracts.policy import Evidence, EvidencePolicy, Mode, TrackEvidence
-from ratchet.contracts.ports import Release, Track
+from ratchet.contracts.policy import Evidence, EvidencePolicy, Mode, TrackEvidence, Verdict
+from ratchet.contracts.ports import LookRow, Release, Track
 from ratchet.contracts.release import CARD, Card
 from ratchet.decide.state import EXPOSED
 from ratchet.trials import Looker, Trials, Turns, replay_all
@@ -102,13 +102,14 @@ class House:
 
     def __init__(self, folder: Path, policy: EvidencePolicy = POLICY) -> None:
         self.folder, self.policy, self.clock = folder, policy, START
+        self.told: list[LookRow] = []
         self.registry, self.journal, self.split, self.said = FakeRegistry(), FakeJournal(), FakeSplit(), Said()
         self.turns = self.made_with(self.registry, self.journal, self.split)
 
     def made_with(self, registry, journal, split) -> Turns:
         trials = Trials(registry=registry, journal=journal, split=split)
         looker = Looker(journal=journal, split=split, measured=self.said, find=trials.find)
-        return Turns(trials=trials, looker=looker)
+        return Turns(trials=trials, looker=looker, tell=lambda _, rows: self.told.extend(rows))
 
     def fused(self, calls: int) -> Turns:
         fuse = Fuse(calls)
@@ -276,6 +277,7 @@ def test_bad_requests_take_a_candidate_off_within_minutes_and_another_is_asked_f
     house.said.counts["candidate"] = replace(HEALTHY["candidate"], bad_requests=20.0)
     house.tick(1 / 60)
     assert (house.world, house.states) == (("BO1", None, 0), ["production", "rolled_back"])
+    assert house.told[-1].decision.verdict is Verdict.ROLLBACK
     found = house.journal.unanswered(WORKLOAD)
     assert "bad requests of the candidate" in found.decision.reason
     house.journal.acted(found.look_id, at=house.clock, what="answered")

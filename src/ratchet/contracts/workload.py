@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from ratchet.contracts.drift import DriftPolicy, MoreDrift
 from ratchet.contracts.policy import EvidencePolicy
 from ratchet.contracts.source import EVERYTHING, Clock, Source, SourceKind, Span, open_sources, utc_now
 
@@ -63,11 +64,14 @@ class Workload:
     sample_actuals: Path
     """What came after the sample's last week (`unique_id, target, ds, y` as CSV): nothing trains on it; simulated users rate by it."""
     retrain_after_weeks: int = 1
+    drift: DriftPolicy = field(default_factory=DriftPolicy)
+    more_drift: MoreDrift | None = None
+    """Its own features to look for drift in, such as labels or embeddings; None: those of every workload."""
     dag_ids: Mapping[str, str] = field(default_factory=dict)
     """Names of DAGs that differ from `<kind>_<workload>`."""
 
     def dag_id(self, kind: str) -> str:
-        """What the orchestrator calls this workload's `ingest`, `train_candidate`, `evaluate_ab` or `approve_promotion`."""
+        """What the orchestrator calls this workload's `ingest`, `train_candidate`, `evaluate_ab` or `monitor_drift`."""
         return self.dag_ids.get(kind, f"{kind}_{self.name}")
 
     def sources(self, location: str, *, span: Span = EVERYTHING, clock: Clock = utc_now) -> tuple[Source, ...]:

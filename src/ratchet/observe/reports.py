@@ -6,8 +6,10 @@ from typing import Any, Final
 
 from psycopg2.extensions import cursor
 
+from ratchet.contracts.drift import DriftReport
 from ratchet.contracts.errors import MetricsError
 from ratchet.observe.database import transaction
+from ratchet.observe.drift_log import read_report
 
 CONNECT_SECONDS: Final = 2
 STATEMENT_SECONDS: Final = 3
@@ -108,6 +110,8 @@ FROM unnest(%(experiments)s::bigint[]) AS wanted (experiment_id), LATERAL (
 ORDER BY said.at DESC
 """
 
+DRIFT: Final = "SELECT body FROM drift_reports WHERE workload = %(workload)s ORDER BY at DESC LIMIT 1"
+
 Row = dict[str, Any]
 
 
@@ -152,6 +156,12 @@ class PostgresReports:
         for verdict in verdicts:
             of_experiment[verdict.pop("experiment_id")].append(verdict)
         return [row | {"verdicts": of_experiment[row["experiment_id"]]} for row in found]
+
+    def drift(self, workload: str) -> DriftReport | None:
+        """Return the newest drift report; None if nobody has looked yet."""
+        with self._transaction() as opened:
+            rows = _rows(opened, DRIFT, {"workload": workload})
+        return read_report(rows[0]["body"]) if rows else None
 
 
 def _rows(opened: cursor, statement: str, values: Row) -> list[Row]:

@@ -24,7 +24,7 @@ _ANY_SOURCE = (
 
 def shared(settings: Settings, secrets: Secrets, postgres: Server) -> dict[str, str]:
     """The settings every Ratchet process reads, with the embedded neighbours filled in."""
-    given = settings.model_dump(exclude={"database_url", "prediction_secret", "track"})
+    given = settings.model_dump(exclude={"database_url", "notify_urls", "prediction_secret", "track"})
     return {
         **{name.upper(): str(value) for name, value in given.items()},
         "DATA_HOME": str(settings.home),
@@ -33,6 +33,7 @@ def shared(settings: Settings, secrets: Secrets, postgres: Server) -> dict[str, 
         "DATABASE_URL": postgres.uri("ratchet"),
         "MLFLOW_TRACKING_URI": f"http://127.0.0.1:{settings.mlflow_port}",
         "PROMETHEUS_URL": f"http://127.0.0.1:{settings.prometheus_port}",
+        "NOTIFY_URLS": settings.notify_urls.get_secret_value(),
         "PREDICTION_SECRET": secrets.prediction_secret,
     }
 

@@ -16,7 +16,7 @@ from ratchet.contracts.errors import DataError
 from ratchet.contracts.forecaster import Forecaster
 from ratchet.contracts.release import Card
 from ratchet.contracts.workload import Workload
-from ratchet.train import bundle, calibrate, folds, report, select, unseen
+from ratchet.train import bundle, calibrate, folds, reference, report, select, unseen
 from ratchet.train.fit import Validation, predict, validate
 from ratchet.train.panel import WEEK, Panel, accept
 
@@ -102,6 +102,8 @@ def _learn(panel: Panel, families: Sequence[Forecaster], card: Card, say: Say) -
         series=report.describe_series(panel, validation, choice=choice, size=nature.size),
         weeks=panel.ages(),
         posted=unseen.learn(panel, validation, held.nature),
+        reference=reference.learn(panel, validation, choice),
+        yardsticks=reference.yardsticks(panel),
     )
 
 

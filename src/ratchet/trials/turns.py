@@ -1,6 +1,7 @@
 """Looks, orders, and what is done about them: one at a time per workload, whoever asks."""
 
 import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 from ratchet.contracts.errors import RatchetError
 from ratchet.contracts.look import Cadence, Order, OrderKind
 from ratchet.contracts.policy import EvidencePolicy
-from ratchet.contracts.ports import Experiment, Journal
+from ratchet.contracts.ports import Experiment, Journal, LookRow
 from ratchet.decide.state import OVER, Stage
 from ratchet.trials.acting import Trials
 from ratchet.trials.looking import Asked, Looker, overthrown, stopped_by
@@ -22,6 +23,8 @@ class Turns:
 
     trials: Trials
     looker: Looker
+    tell: Callable[[str, Sequence[LookRow]], None]
+    """Tells people what was done about a workload's looks; may hear of one twice, and never raises."""
 
     @property
     def journal(self) -> Journal:
@@ -69,9 +72,8 @@ class Turns:
                 if experiment.ended_at is None or self.trials.state(experiment, policy).stage in OVER:
                     self.trials.reconcile(experiment, policy, at=now, shadowed=True)
             self.trials.next_trial(workload, now=now)
-            self.trials.carried_out(
-                pending, at=now
-            )  # last: as long as a look is pending, the next run finishes what is left
+        self.tell(workload, pending)  # not under the lock: a receiver may be slow
+        self.trials.carried_out(pending, at=now)  # last: what is pending, the next run does and tells again
         return [row.decision.verdict.value for row in pending]
 
     def advance(self, workload: str, policy: EvidencePolicy, *, now: datetime) -> dict[str, Any]:

@@ -9,14 +9,16 @@ import pytest
 
 from conftest import House
 from inference import create_app
+from ratchet.contracts.drift import DriftReport, Indicator
 from ratchet.contracts.policy import Decision, Evidence, TrackEvidence, Verdict
 from ratchet.contracts.ports import NewLook
 from ratchet.observe import PostgresJournal, PostgresReports
+from ratchet.observe.drift_log import PostgresDrift
 from ratchet.serve.forward import Forwarder
 from ratchet.serve.spool import Spool
 from releases import DATA_HOUR
 
-EMPTY = "TRUNCATE forecasts, feedback, experiments, looks, acts RESTART IDENTITY CASCADE"
+EMPTY = "TRUNCATE forecasts, feedback, experiments, looks, acts, drift_reports RESTART IDENTITY CASCADE"
 
 
 class Office(House):
@@ -165,6 +167,28 @@ def test_without_drift_there_is_no_report(office):
     assert (answer.status_code, answer.get_json()["type"]) == (404, "/problems/no-drift-report")
 
 
+def test_the_newest_drift_report_is_served_in_its_exact_form(office, postgres):
+    said = Indicator(drift_percentage=-31.5, significant_drift=True, test="ks", p_value=0.0003, psi=0.4)
+    for day, indicators in enumerate(({}, {"input.sent": said})):
+        at = DATA_HOUR + timedelta(days=day)
+        report = DriftReport(workload="parcels", release_id="r1", at=at, data=str(day), indicators=indicators)
+        PostgresDrift(postgres).record(report, ended=None, raised=None)
+    answer = office.ask("drift_report")
+    assert answer.get_json() == {
+        "overall_drift_detected": True,
+        "drift_indicators": {
+            "input.sent": {
+                "drift_percentage": -31.5,
+                "significant_drift": True,
+                "test": "ks",
+                "p_value": 0.0003,
+                "psi": 0.4,
+            }
+        },
+    }
+    assert answer.last_modified == DATA_HOUR + timedelta(days=1)
+
+
 ROUTES = ["metrics", "logs", "experiments", "drift_report"]
 
 
@@ -180,7 +204,7 @@ def test_operators_only(office, path):
     assert office.get(f"/api/made-up/{path}", key="rk_o").status_code == 404
 
 
-@pytest.mark.parametrize("path", ROUTES[:3])
+@pytest.mark.parametrize("path", ROUTES)
 def test_a_database_that_is_away_is_a_503_and_said_soon(office, path):
     office.app = create_app(replace(office.service, reports=PostgresReports("postgresql://nobody@127.0.0.1:1/none")))
     office.client, begin = office.app.test_client(), time.monotonic()

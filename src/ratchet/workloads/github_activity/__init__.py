@@ -27,5 +27,6 @@ WORKLOAD = Workload(
         "train_candidate": "train_candidate",
         "evaluate_ab": "evaluate_ab",
         "approve_promotion": "approve_promotion",
+        "monitor_drift": "monitor_drift",
     },
 )
