@@ -3,8 +3,10 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 RATCHET := .venv/bin/ratchet
 PY := .venv/bin/python
+# Tests that break things under a constant load: beside other tests they would measure those.
+ALONE := tests/faults tests/router
 
-.PHONY: help up status logs restart down clean traffic test check bench-deciding format lock install sample bench-serving bench-landing faults fuzz
+.PHONY: help up status logs restart down clean traffic test check bench-deciding format lock install sample bench-serving bench-landing faults fuzz kills
 
 help:  ## What can be made
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' Makefile | column -t -s "$$(printf '\t')"
@@ -36,7 +38,8 @@ traffic:  ## Realistic users for two and a half minutes, then a verdict
 test:  ## Install what is needed and run everything: checks, unit, contract, DAG and end-to-end tests
 	@tools/install test
 	@$(MAKE) --no-print-directory check
-	@$(PY) -m pytest -q
+	@$(PY) -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder $(addprefix --ignore=,$(ALONE))
+	@$(PY) -m pytest -q $(ALONE)
 
 bench-serving:  ## What serving can do beside a bare Flask no-op: ratios, medians (about three minutes; PARTS="hot log router")
 	@PYTHONPATH=src:.:tests:tests/bench/serving $(PY) tests/bench/serving/run.py $(PARTS)
@@ -49,6 +52,9 @@ faults:  ## Everything around serving fails for a minute, under load: no forecas
 
 fuzz:  ## Thousands of generated requests against what /openapi.json promises: make fuzz N=500 (examples per operation)
 	FUZZ_EXAMPLES=$(or $(N),500) $(PY) -m pytest -q --timeout 3600 tests/unit/inference/test_schema_holds.py
+
+kills:  ## Kill a build of gold at each of its steps and run it again: the same bytes (about five minutes)
+	@KILLS=all $(PY) -m pytest -q tests/unit/ingest/test_killed_builds.py
 
 check:  ## What hooks and CI run before any test: style, types, import rules, configuration
 	.venv/bin/ruff check

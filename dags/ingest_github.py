@@ -1,15 +1,15 @@
 """### Ingest: events in, weekly gold out.
 
-Every hour: land what the sources of the setting `EVENTS` offer and bronze has not, then rebuild silver and gold with dbt. Gold moves
-only if every dbt test passes; otherwise this run fails and the old gold stays.
+Every hour: land what the sources of the setting `EVENTS` offer and bronze has not, then bring silver and gold up to date with dbt. Gold
+moves only if every dbt test and every hard quality check passes; otherwise this run fails and the old gold stays. The quality
+report's address is in the log of `build_gold` and in what it returns.
 
 When gold is at least one complete week ahead of the newest release, the asset `gold` is updated, which starts `train_candidate`.
 
 **By hand:** trigger it at any time; what has landed is never read again. **Backfill:** trigger it with *from* (and *to*): the hours
 between are landed by up to 48 mapped tasks, four at a time, each with equally many hours; then gold is built once. **On failure:** the
-failed task's log names the hour or the dbt test; mend the source and clear the task, it goes on where it was. Hours that are
-missing or damaged at the source stop nothing: the log of `land` names them, `ratchet ingest status` lists them, and they are
-tried again.
+failed task's log names the hour or the dbt test; mend the source and clear the task, it goes on where it was. Hours that are missing or
+damaged at the source stop nothing: the log of `land` names them, `ratchet ingest status` lists them, and they are tried again.
 """
 
 from datetime import timedelta

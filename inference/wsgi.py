@@ -55,6 +55,7 @@ def build(settings: Settings) -> Flask:
         cache=ReleaseCache(settings.home / "cache"),
         on_load=metrics.loaded,
         on_refuse=metrics.refused,
+        on_empty=metrics.emptied,
     )
     refresher.restore()
     forwarder = Forwarder(spool.folder, settings.database, on_rejected=metrics.rejected)

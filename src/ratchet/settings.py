@@ -30,6 +30,7 @@ class Settings(BaseSettings):
     mlflow_port: int = Field(default=5000, description="MLflow UI and API")
     prometheus_port: int = Field(default=9090, description="Prometheus")
     alertmanager_port: int = Field(default=9093, description="Alertmanager")
+    reports_port: int = Field(default=9108, description="ingest's metrics and quality reports")
     postgres_port: int = Field(default=5433, description="embedded PostgreSQL")
 
     # Neighbours; empty: the embedded ones
@@ -38,6 +39,7 @@ class Settings(BaseSettings):
     )
     mlflow_tracking_uri: str = Field(default="", description="MLflow server")
     prometheus_url: str = Field(default="", description="Prometheus")
+    candidate_url: str = Field(default="", description="inference of the candidate's track, which the loop warms up")
 
     # The loop
     events: str = Field(
@@ -49,11 +51,14 @@ class Settings(BaseSettings):
     )
     events_to: str = Field(default="", description="last hour to land; empty: the last one that is over")
     land_at_once: int = Field(default=4, ge=1, le=32, description="hours landed at the same time, at most")
-    candidate_share: int = Field(
-        default=20,
-        ge=0,
-        le=50,
-        description="percent of clients on the candidate during an experiment: 0, 5, 10, 20 or 50",
+    gold_keep: int = Field(
+        default=30,
+        ge=1,
+        description="gold partitions that are kept, besides those that a release here was trained on",
+    )
+    policy: str = Field(
+        default="",
+        description='parameters of the policy that differ here, as JSON: {"mode": "spec"}, or by workload; see docs/deciding.md',
     )
 
     # Serving
@@ -126,3 +131,8 @@ class Settings(BaseSettings):
     def prometheus(self) -> str:
         """Prometheus' address."""
         return self.prometheus_url or f"http://127.0.0.1:{self.prometheus_port}"
+
+    @property
+    def candidate(self) -> str:
+        """The address of the candidate's track."""
+        return self.candidate_url or f"http://127.0.0.1:{self.candidate_port}"

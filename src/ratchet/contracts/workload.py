@@ -1,11 +1,42 @@
 """What a workload declares, so that no stage ever has to ask which one it is."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
-from ratchet.contracts.policy import CompositePolicy
+from ratchet.contracts.policy import EvidencePolicy
 from ratchet.contracts.source import EVERYTHING, Clock, Source, SourceKind, Span, open_sources, utc_now
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LandedFile:
+    """A file in bronze, as the readers of records see it."""
+
+    source: str
+    hour: datetime
+    part: str
+    """What of the hour the file holds, such as `owner/name/commits`; empty if it is the whole hour."""
+
+
+Row = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Records:
+    """How a workload's bronze becomes typed rows, before dbt takes them over."""
+
+    columns: Mapping[str, str]
+    """Each column's name and SQL type, in the order of the values in a row."""
+    kind: Callable[[LandedFile], str]
+    """What a file holds, such as `hours`; kept with the file for the models. `snapshot`: its hour says nothing of its content."""
+    parse: Callable[[LandedFile, Mapping[str, Any]], Row | str]
+    """One JSON object or CSV row as a typed row, or the reason why it is none. Raises nothing, whatever the object holds."""
+    moment: str
+    """The column that says when a record happened (UTC, naive)."""
+    mask: Callable[[str], str] = str
+    """Hides what must not be kept of people in the raw text of a rejected record."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,9 +53,11 @@ class Workload:
     families: tuple[str, ...]
     source_kinds: tuple[SourceKind, ...]
     """What it can read; a bare address means the first kind, and `sample` is the sample that ships with the workload."""
+    records: Records
+    """Turns bronze into the typed rows that the dbt models start from."""
     sql: Path
     """The folder that holds `silver/` and `gold/`, the workload's dbt models."""
-    policy: CompositePolicy
+    policy: EvidencePolicy
     first_recipe: tuple[str, ...]
     """The families of the very first release, before there is anything to compare with."""
     sample_actuals: Path
@@ -34,7 +67,7 @@ class Workload:
     """Names of DAGs that differ from `<kind>_<workload>`."""
 
     def dag_id(self, kind: str) -> str:
-        """What the orchestrator calls this workload's `ingest`, `train_candidate` or `evaluate_ab`."""
+        """What the orchestrator calls this workload's `ingest`, `train_candidate`, `evaluate_ab` or `approve_promotion`."""
         return self.dag_ids.get(kind, f"{kind}_{self.name}")
 
     def sources(self, location: str, *, span: Span = EVERYTHING, clock: Clock = utc_now) -> tuple[Source, ...]:

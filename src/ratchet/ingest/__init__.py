@@ -1,19 +1,22 @@
 """Ingest: raw events to weekly gold.
 
     source ──land──► bronze/<source>/<date>/<hour>…            exactly as received, each piece once, `manifest.jsonl` beside
-           ──dbt───► warehouse/<workload>/warehouse.duckdb     silver and gold tables, tested
+           ──read──► typed rows, or a named rejection of each record that is none
+           ──dbt───► warehouse/<workload>/warehouse.duckdb     silver and gold tables, tested; `hours.csv`: what became of each hour
+           ──examine─► gold/<workload>/quality/                a report as JSON and as a page
            ──publish─► gold/<workload>/<data hour>-<digest>/   Parquet; `newest.json` points to the last good one
 
 `land` and `build_gold` are the stage; `newest` and `read_series` are how later stages meet its data. Both writers may
 be killed at any step and run again; running twice equals running once; a failed test leaves the gold that was there.
 """
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 from ratchet.contracts.workload import Workload
 from ratchet.ingest.bronze import Bronze, FolderBronze, open_bronze
 from ratchet.ingest.durable import exclusive
-from ratchet.ingest.gold import GoldPartition, newest, publish, read_series
+from ratchet.ingest.gold import GoldPartition, newest, prune, publish, read_series, read_table
 from ratchet.ingest.land import LandReport, Pace, Progress, land
 from ratchet.ingest.warehouse.build import build, folder
 
@@ -27,13 +30,17 @@ __all__ = [
     "land",
     "newest",
     "open_bronze",
+    "prune",
     "read_series",
+    "read_table",
 ]
 
 _SAMPLE = "sample"
 
 
-def build_gold(workload: Workload, *, home: Path, location: str, bronze: Bronze | None = None) -> GoldPartition:
+def build_gold(
+    workload: Workload, *, home: Path, location: str, bronze: Bronze | None = None, now: datetime | None = None
+) -> GoldPartition:
     """Build, test and publish gold from everything that the sources behind `location` have landed.
 
     Waits while another process builds the same workload. A `DataError` names what failed; gold then stays as it was.
@@ -45,4 +52,4 @@ def build_gold(workload: Workload, *, home: Path, location: str, bronze: Bronze 
         bronze.begin(source)
     with exclusive(folder(home, workload.name) / ".lock") as lock:
         warehouse = build(workload, home=home, bronze=bronze, sources=sources, hold=(lock,))
-        return publish(workload, warehouse, home=home, synthetic=location == _SAMPLE)
+        return publish(workload, warehouse, home=home, synthetic=location == _SAMPLE, now=now or datetime.now(UTC))

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from ratchet.contracts.policy import CompositePolicy
+from ratchet.contracts.policy import EvidencePolicy
 from ratchet.contracts.workload import Workload
+from ratchet.workloads.github_activity.records import RECORDS
 from ratchet.workloads.github_activity.sources import KINDS, SAMPLE_FOLDER
 
 WORKLOAD = Workload(
@@ -15,9 +16,16 @@ WORKLOAD = Workload(
     horizon=26,
     families=("seasonal_naive", "ets", "theta"),
     source_kinds=KINDS,
+    records=RECORDS,
     sql=Path(__file__).parent / "sql",
-    policy=CompositePolicy(),
+    policy=EvidencePolicy(),
     first_recipe=("seasonal_naive",),
     sample_actuals=SAMPLE_FOLDER / "what_came_next.csv",
-    dag_ids={"ingest": "ingest_github", "train_candidate": "train_candidate", "evaluate_ab": "evaluate_ab"},
+    dag_ids={
+        "ingest": "ingest_github",
+        "describe_gold": "describe_gold",
+        "train_candidate": "train_candidate",
+        "evaluate_ab": "evaluate_ab",
+        "approve_promotion": "approve_promotion",
+    },
 )
