@@ -114,10 +114,9 @@ def test_a_backfill_maps_over_hours_and_then_builds_gold_once(run_dag, mlflow_ad
 
 
 @pytest.mark.stack
-@pytest.mark.parametrize("form", [{"from": "yesterday"}, {"to": "2026-1-1"}])
-def test_a_form_with_a_senseless_hour_is_refused(run_dag, form):
+def test_a_form_with_a_senseless_hour_is_refused(run_dag):
     with pytest.raises(AssertionError, match=r"does not match|is not valid"):
-        run_dag("ingest_github", json.dumps(form))
+        run_dag("ingest_github", json.dumps({"from": "2026-1-1"}))
 
 
 @pytest.mark.stack
