@@ -12,7 +12,7 @@ from flask import Blueprint, Response, g, request
 from pydantic import ValidationError
 
 from inference import tables
-from inference.identity import require
+from inference.identity import caller, require
 from inference.items import CSV, read
 from inference.limits import count_items
 from inference.predict import Question, answer, questions, shared_record
@@ -104,7 +104,7 @@ def _validate(serving: Serving, asked: Sequence[Any], results: list[Result]) -> 
 def _write_down(service: Service, serving: Serving, told: Sequence[Placed], results: list[Result]) -> None:
     """Log every forecast before any is answered, as single ones are."""
     now, workload = service.clock(), serving.release.workload
-    of_all = shared_record(service, serving)
+    of_all = shared_record(service, serving, caller(service))
     for one in told:
         prediction_id = mint(service.secret, now, workload=workload, track=service.track, release=serving.name)
         question = one.question

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 from inference.fields import Text
 from inference.here import body, kept
 from inference.history import Counts, Points
-from inference.identity import assigned_track, hidden_client, require
+from inference.identity import Caller, caller, require
 from inference.respond import as_json
 from inference.service import Service
 from inference.tell import Told, tell
@@ -55,12 +55,20 @@ def make(service: Service) -> Blueprint:
         question = questions(card.id_name, card.targets, card.horizon).model_validate_json(body())
         now = service.clock()
         told = tell(serving.opened, question, now)
-        prediction_id = mint(service.secret, now, workload=workload, track=service.track, release=serving.name)
-        service.log.append(_record(service, serving, question, told, prediction_id=prediction_id, at=now))
-        service.metrics.of(workload, service.track.value, serving.name).answered(question.target)
-        return as_json(answer(service, serving, question, told, prediction_id=prediction_id))
+        return as_json(settle(service, serving, question, told, caller(service), now=now))
 
     return bp
+
+
+def settle(
+    service: Service, serving: Serving, question: Question, told: Told, asker: Caller, *, now: datetime
+) -> dict[str, Any]:
+    """Sign a forecast, write it down and count it; only then is it an answer."""
+    workload = serving.release.workload
+    prediction_id = mint(service.secret, now, workload=workload, track=service.track, release=serving.name)
+    service.log.append(_record(service, serving, question, told, asker, prediction_id=prediction_id, at=now))
+    service.metrics.of(workload, service.track.value, serving.name).answered(question.target)
+    return answer(service, serving, question, told, prediction_id=prediction_id)
 
 
 @lru_cache(maxsize=64)
@@ -76,31 +84,38 @@ def questions(id_name: str, targets: tuple[str, ...], horizon: int) -> type[Ques
     )
 
 
-def _record(
-    service: Service, serving: Serving, question: Question, told: Told, *, prediction_id: str, at: datetime
+def _record(  # noqa: PLR0913  # a row is made of all of these
+    service: Service,
+    serving: Serving,
+    question: Question,
+    told: Told,
+    asker: Caller,
+    *,
+    prediction_id: str,
+    at: datetime,
 ) -> dict[str, Any]:
-    return shared_record(service, serving) | {
+    return shared_record(service, serving, asker) | {
         "prediction_id": prediction_id,
         "at": at,
         "unique_id": question.unique_id,
         "target": question.target,
         "horizon": question.horizon,
         "weeks": orjson.Fragment(told.weeks),
-        "latency_ms": round((time.perf_counter() - kept().started) * 1000, 3),
+        "latency_ms": round((time.perf_counter() - asker.started) * 1000, 3),
     }
 
 
-def shared_record(service: Service, serving: Serving) -> dict[str, Any]:
+def shared_record(service: Service, serving: Serving, asker: Caller) -> dict[str, Any]:
     """Return what the log says of every forecast of a request."""
     return {
         "record": "forecast",
         "workload": serving.release.workload,
         "track": service.track.value,
-        "assigned": assigned_track(),
+        "assigned": asker.assigned,
         "release": serving.name,
         "release_id": serving.release.release_id,
-        "client": hidden_client(service),
-        "request_id": kept().request_id,
+        "client": asker.client,
+        "request_id": asker.request_id,
         "data_hour": serving.opened.data_hour,
     }
 

@@ -4,7 +4,8 @@ import logging
 import random
 import re
 import time
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
 
 from flask import Flask, Request, Response
 
@@ -31,8 +32,7 @@ def register(app: Flask, service: Service) -> None:
     def begin() -> None:
         g = kept()
         g.started = time.perf_counter()
-        given = asked().environ.get("HTTP_X_REQUEST_ID")
-        g.request_id = given if given and SANE_ID.fullmatch(given) else f"{random.getrandbits(96):024x}"  # no secret
+        g.request_id = name_request(asked().environ)
 
     @app.after_request
     def end(response: Response) -> Response:
@@ -51,6 +51,12 @@ def register(app: Flask, service: Service) -> None:
         if endpoint not in ROUTINE or response.status_code >= 400:
             _log(request, response.status_code, release, seconds)
         return response
+
+
+def name_request(environ: Mapping[str, Any]) -> str:
+    """Return the id that a request came with, if it is sane, or a new one."""
+    given = environ.get("HTTP_X_REQUEST_ID")
+    return given if given and SANE_ID.fullmatch(given) else f"{random.getrandbits(96):024x}"  # no secret
 
 
 def _name_release(service: Service, request: Request, g: "_AppCtxGlobals") -> str | None:
