@@ -21,6 +21,7 @@ from ratchet.serve.swap import Serving
 
 USUAL_HORIZON: Final = 8
 SIDES: Final = ("lo", "hi")
+EVERYTHING_WANTED: Final[frozenset[str]] = frozenset()
 
 
 class Question(BaseModel):
@@ -37,6 +38,8 @@ class Question(BaseModel):
 
     def left_out(self) -> frozenset[str]:
         """Return the statistics that are not wanted in the answer."""
+        if self.statistic is None and self.levels is None:
+            return EVERYTHING_WANTED
         unwanted = {"median": ["mean"], "mean": ["median"]}.get(self.statistic or "", [])
         if self.levels is not None:
             unwanted = [*unwanted, *(f"{side}_{level}" for level in {80, 95}.difference(self.levels) for side in SIDES)]
@@ -94,14 +97,19 @@ def _record(  # noqa: PLR0913  # a row is made of all of these
     prediction_id: str,
     at: datetime,
 ) -> dict[str, Any]:
-    return shared_record(service, serving, asker) | {
+    spent = round((time.perf_counter() - asker.started) * 1000, 3)
+    of_one = own_record(question, told, prediction_id=prediction_id)
+    return {**shared_record(service, serving, asker), **of_one, "at": at, "latency_ms": spent}
+
+
+def own_record(question: Question, told: Told, *, prediction_id: str) -> dict[str, Any]:
+    """Return what the log says of one forecast alone."""
+    return {
         "prediction_id": prediction_id,
-        "at": at,
         "unique_id": question.unique_id,
         "target": question.target,
         "horizon": question.horizon,
         "weeks": orjson.Fragment(told.weeks),
-        "latency_ms": round((time.perf_counter() - asker.started) * 1000, 3),
     }
 
 

@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 SANE_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,64}")
-COUNTED: Final = "predict.predict"
+PREDICT: Final = "predict.predict"
+COUNTED: Final = frozenset({PREDICT, "batch.batch"})
 NOTHING_LOADED: Final = "none"
 # An answered forecast is in the forecast log with its request id; a second line for each would cost as much as the rest.
-ROUTINE: Final = frozenset({COUNTED, "health.health", "health.ready", "metrics.metrics", "release.release"})
+ROUTINE: Final = frozenset({*COUNTED, "health.health", "health.ready", "metrics.metrics", "release.release"})
 
 
 def register(app: Flask, service: Service) -> None:
@@ -44,9 +45,7 @@ def register(app: Flask, service: Service) -> None:
         if release:
             response.headers.add("X-Release", release)
         endpoint = request.endpoint
-        if (
-            endpoint == COUNTED and "X-Accel-Redirect" not in response.headers
-        ):  # handed to the other track, which counts it
+        if endpoint in COUNTED and "X-Accel-Redirect" not in response.headers:  # else the other track counts it
             _count(service, request, response.status_code, release, seconds)
         if endpoint not in ROUTINE or response.status_code >= 400:
             _log(request, response.status_code, release, seconds)
@@ -68,7 +67,8 @@ def _name_release(service: Service, request: Request, g: "_AppCtxGlobals") -> st
 def _count(service: Service, request: Request, status: int, release: str | None, seconds: float) -> None:
     workload = (request.view_args or {}).get("workload", "")
     if service.answerer.serves(workload):  # a name that somebody made up must not become a label
-        service.metrics.of(workload, service.track.value, release or NOTHING_LOADED).count(status, seconds)
+        meters = service.metrics.of(workload, service.track.value, release or NOTHING_LOADED)
+        meters.count(status, seconds if request.endpoint == PREDICT else None)
 
 
 def _log(request: Request, status: int, release: str | None, seconds: float) -> None:

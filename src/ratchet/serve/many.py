@@ -24,6 +24,16 @@ def find_rows(opened: OpenRelease, series: Sequence[tuple[str, str]]) -> list[in
     ]
 
 
+def rendered(opened: OpenRelease, asked: Sequence[tuple[int, int]]) -> list[bytes]:
+    """Return what `OpenRelease.rendered` returns for each (row, horizon)."""
+    found = {one: opened.remembered.get(one) for one in asked}
+    missing = [one for one, weeks in found.items() if weeks is None]
+    for one, weeks in zip(missing, render_rows(opened, *zip(*missing, strict=True)), strict=True) if missing else ():
+        found[one] = weeks
+        opened.remember(*one, weeks)
+    return [weeks for one in asked if (weeks := found[one])]
+
+
 def render_rows(opened: OpenRelease, rows: Sequence[int], horizons: Sequence[int]) -> Iterator[bytes]:
     """Say what `OpenRelease.forecast` says of each row, to the digit, as JSON."""
     wanted = np.asarray(rows, dtype=np.intp)
