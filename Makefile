@@ -4,7 +4,7 @@ SHELL := /bin/bash
 RATCHET := .venv/bin/ratchet
 PY := .venv/bin/python
 
-.PHONY: help up status logs restart down clean traffic test check bench-deciding format lock install sample bench-serving faults fuzz
+.PHONY: help up status logs restart down clean traffic test check bench-deciding format lock install sample bench-serving peers load faults fuzz
 
 help:  ## What can be made
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' Makefile | column -t -s "$$(printf '\t')"
@@ -38,8 +38,12 @@ test:  ## Install what is needed and run everything: checks, unit, contract, DAG
 	@$(MAKE) --no-print-directory check
 	@$(PY) -m pytest -q
 
-bench-serving:  ## What serving can do beside a bare Flask no-op: ratios, medians (about three minutes; PARTS="hot log router")
+bench-serving: peers  ## What serving can do beside others: ratios, medians; PARTS="hot peers log router open batch start soak"
 	@PYTHONPATH=src:.:tests:tests/bench/serving $(PY) tests/bench/serving/run.py $(PARTS)
+
+peers:  ## An environment of its own for what serving is compared with and for locust
+	@test -x .ratchet/peers/bin/bentoml || { uv venv -q --clear -p $(PY) .ratchet/peers && uv pip install -q -p .ratchet/peers \
+		"bentoml~=1.4.0" "locust~=2.47.0"; }
 
 faults:  ## Everything around serving fails for a minute, under load: no forecast fails, none is missing from the log
 	@FAULT_SECONDS=60 FAULT_KILLS=20 FAULT_SWAPS=50 FAULT_SWAP_EVERY=6 $(PY) -m pytest -q tests/faults --durations=0

@@ -1,7 +1,7 @@
 """Where a forecast is written down before it is answered: append-only segments on local disk, one writer each.
 
-One write(2) per record, or per batch of them: what it accepted survives the death of the process. Only a power cut needs `fsync`, and then records
-that wait at the same time share one: a record waits for at most two of them, however many come at once.
+One write(2) per record or batch of them: what it accepted survives the death of the process. Only a power cut needs `fsync`, and
+then records that wait at the same time share one: a record waits for at most two of them, however many come at once.
 """
 
 import logging

@@ -29,7 +29,7 @@ class ListLog:
         return not self.full
 
     def append_all(self, records):
-        return all([self.append(record) for record in records])
+        return all(self.append(record) for record in records)
 
 
 class KnownKeys:
