@@ -45,8 +45,13 @@ peers:  ## An environment of its own for what serving is compared with and for l
 	@test -x .ratchet/peers/bin/bentoml || { uv venv -q --clear -p $(PY) .ratchet/peers && uv pip install -q -p .ratchet/peers \
 		"bentoml~=1.4.0" "locust~=2.47.0"; }
 
-faults:  ## Everything around serving fails for a minute, under load: no forecast fails, none is missing from the log
-	@FAULT_SECONDS=60 FAULT_KILLS=20 FAULT_SWAPS=50 FAULT_SWAP_EVERY=6 $(PY) -m pytest -q tests/faults --durations=0
+load: peers  ## Realistic users against a running `make up`, bounded: make load USERS=50 SECONDS=60 (at most 200 and 600)
+	@.ratchet/peers/bin/locust -f tests/load/locustfile.py --headless --only-summary -H http://127.0.0.1:$(or $(ROUTER_PORT),7000) \
+		-u $$(( $(or $(USERS),50) > 200 ? 200 : $(or $(USERS),50) )) -r 10 -t $$(( $(or $(SECONDS),60) > 600 ? 600 : $(or $(SECONDS),60) ))s
+
+faults:  ## Everything around serving fails for a minute, under load: no forecast fails, none is missing from the log (15 minutes)
+	@FAULT_SECONDS=60 FAULT_KILLS=20 FAULT_SWAPS=50 FAULT_SWAP_EVERY=6 $(PY) -m pytest -q --timeout 1200 --durations=0 \
+		tests/faults tests/e2e/test_stack_faults.py
 
 fuzz:  ## Thousands of generated requests against what /openapi.json promises: make fuzz N=500 (examples per operation)
 	FUZZ_EXAMPLES=$(or $(N),500) $(PY) -m pytest -q --timeout 3600 tests/unit/inference/test_schema_holds.py
