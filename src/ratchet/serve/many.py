@@ -26,12 +26,13 @@ def find_rows(opened: OpenRelease, series: Sequence[tuple[str, str]]) -> list[in
 
 def rendered(opened: OpenRelease, asked: Sequence[tuple[int, int]]) -> list[bytes]:
     """Return what `OpenRelease.rendered` returns for each (row, horizon)."""
-    found = {one: opened.remembered.get(one) for one in asked}
-    missing = [one for one, weeks in found.items() if weeks is None]
-    for one, weeks in zip(missing, render_rows(opened, *zip(*missing, strict=True)), strict=True) if missing else ():
-        found[one] = weeks
+    known = {one: weeks for one in asked if (weeks := opened.remembered.get(one)) is not None}
+    missing = list(dict.fromkeys(one for one in asked if one not in known))
+    fresh = render_rows(opened, [row for row, _ in missing], [horizon for _, horizon in missing])
+    for one, weeks in zip(missing, fresh, strict=True):
+        known[one] = weeks
         opened.remember(*one, weeks)
-    return [weeks for one in asked if (weeks := found[one])]
+    return [known[one] for one in asked]
 
 
 def render_rows(opened: OpenRelease, rows: Sequence[int], horizons: Sequence[int]) -> Iterator[bytes]:

@@ -49,11 +49,12 @@ def peers(rig, options):
         rig.stop("inference-production")
         rig.start_track("production", WEB_WORKERS=str(workers))
         own = {"WEB_WORKERS": str(workers), "BENCH_ANSWERS": str(answers(rig))}
+        model = {"__pyfunc_model_path__": save_mlflow_model(rig)}
         with (
             application(rig, "prophet", module="prophet_flask", **own) as prophet,
             application(rig, "fastapi", command=uvicorn(rig, workers), **own) as fastapi,
             application(
-                rig, "mlflow", command=mlflow_serve(rig, workers), path="/invocations", body=closed.ROW
+                rig, "mlflow", command=mlflow_serve(workers), path="/invocations", body=closed.ROW, **model
             ) as flow,
             application(rig, "bento", command=bento_serve(), **own) as bento,
         ):
@@ -227,13 +228,26 @@ def answers(rig):
     return target
 
 
-def mlflow_serve(rig, workers):
-    model = rig.stack.home.folder / f"mlflow-model-{workers}"
-    subprocess.run(
-        [sys.executable, HERE / "peers" / "mlflow_model.py", answers(rig), model], check=True, capture_output=True
-    )
-    command = [tool("mlflow"), "models", "serve", "-m", str(model), "--env-manager", "local", "-p", "PORT"]
-    return [*command, "-w", str(workers)]
+def save_mlflow_model(rig):
+    target = rig.stack.home.folder / "mlflow-model"
+    if not target.exists():
+        command = [sys.executable, HERE / "peers" / "mlflow_model.py", answers(rig), target]
+        subprocess.run(command, check=True, capture_output=True)
+    return str(target)
+
+
+def mlflow_serve(workers):
+    """Return what `mlflow models serve --env-manager local` becomes, with uvloop and httptools."""
+    options = ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning"]
+    return [
+        tool("uvicorn"),
+        "mlflow.pyfunc.scoring_server.app:app",
+        "--port",
+        "PORT",
+        "--workers",
+        str(workers),
+        *options,
+    ]
 
 
 def bento_serve():
