@@ -6,7 +6,7 @@ PY := .venv/bin/python
 # Tests that break things under a constant load: beside other tests they would measure those.
 ALONE := tests/faults tests/router
 
-.PHONY: help up status logs restart down clean traffic test check bench-deciding format lock install sample bench-serving bench-landing faults fuzz kills
+.PHONY: help up status logs restart down clean traffic test check bench-deciding format lock install sample bench-serving bench-landing peers load faults fuzz kills
 
 help:  ## What can be made
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' Makefile | column -t -s "$$(printf '\t')"
@@ -41,14 +41,23 @@ test:  ## Install what is needed and run everything: checks, unit, contract, DAG
 	@$(PY) -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder $(addprefix --ignore=,$(ALONE))
 	@$(PY) -m pytest -q $(ALONE)
 
-bench-serving:  ## What serving can do beside a bare Flask no-op: ratios, medians (about three minutes; PARTS="hot log router")
+bench-serving: peers  ## What serving can do beside others: ratios, medians; PARTS="hot peers log router open batch start soak"
 	@PYTHONPATH=src:.:tests:tests/bench/serving $(PY) tests/bench/serving/run.py $(PARTS)
 
 bench-landing:  ## What landing an hour file costs, beside gzip -t of the same file (half a minute)
 	@$(PY) tests/bench/landing/bench_landing.py
 
-faults:  ## Everything around serving fails for a minute, under load: no forecast fails, none is missing from the log
-	@FAULT_SECONDS=60 FAULT_KILLS=20 FAULT_SWAPS=50 FAULT_SWAP_EVERY=6 $(PY) -m pytest -q tests/faults --durations=0
+peers:  ## An environment of its own for what serving is compared with and for locust
+	@test -x .ratchet/peers/bin/bentoml || { uv venv -q --clear -p $(PY) .ratchet/peers && uv pip install -q -p .ratchet/peers \
+		"bentoml~=1.4.0" "locust~=2.47.0"; }
+
+load: peers  ## Realistic users against a running `make up`, bounded: make load USERS=50 SECONDS=60 (at most 200 and 600)
+	@.ratchet/peers/bin/locust -f tests/load/locustfile.py --headless --only-summary -H http://127.0.0.1:$(or $(ROUTER_PORT),7000) \
+		-u $$(( $(or $(USERS),50) > 200 ? 200 : $(or $(USERS),50) )) -r 10 -t $$(( $(or $(SECONDS),60) > 600 ? 600 : $(or $(SECONDS),60) ))s
+
+faults:  ## Everything around serving fails for a minute, under load: no forecast fails, none is missing from the log (15 minutes)
+	@FAULT_SECONDS=60 FAULT_KILLS=20 FAULT_SWAPS=50 FAULT_SWAP_EVERY=6 $(PY) -m pytest -q --timeout 1200 --durations=0 \
+		tests/faults tests/e2e/test_stack_faults.py
 
 fuzz:  ## Thousands of generated requests against what /openapi.json promises: make fuzz N=500 (examples per operation)
 	FUZZ_EXAMPLES=$(or $(N),500) $(PY) -m pytest -q --timeout 3600 tests/unit/inference/test_schema_holds.py

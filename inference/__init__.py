@@ -18,6 +18,7 @@ from inference import (
 )
 from inference.lean import LeanFlask
 from inference.service import Service
+from inference.shortcut import Shortcut
 
 MAX_BODY_BYTES = 1 << 20
 
@@ -32,6 +33,7 @@ def create_app(service: Service) -> Flask:
     limits.register(app)
     for concern in (predict, batch, feedback, release, operate, health, metrics, docs):
         app.register_blueprint(concern.make(service))
+    app.wsgi_app = Shortcut(app.wsgi_app, service)  # type: ignore[method-assign]  # Flask's documented place for this
     return app
 
 

@@ -7,22 +7,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import orjson
 from flask import Blueprint, Response, g, request
 from pydantic import ValidationError
 
 from inference import tables
-from inference.identity import require
+from inference.identity import caller, require
 from inference.items import CSV, read
 from inference.limits import count_items
-from inference.predict import Question, answer, questions, shared_record
+from inference.predict import Question, answer, own_record, questions, shared_record, sign
 from inference.problems import INVALID, UNKNOWN_SERIES, ProblemError, describe, name_errors
 from inference.respond import as_json
 from inference.service import Service
 from inference.tell import Standing, Told, tell
 from ratchet.contracts.errors import UnknownSeriesError
-from ratchet.serve.many import find_rows, render_rows
-from ratchet.serve.prediction_ids import mint
+from ratchet.serve.many import find_rows, rendered
 from ratchet.serve.swap import Serving
 
 Result = dict[str, Any]
@@ -61,7 +59,7 @@ def _answer_all(service: Service, serving: Serving, asked: Sequence[Any]) -> tup
     valid = _validate(serving, asked, results)
     rows = find_rows(serving.opened, [(question.unique_id, question.target) for _, question in valid])
     known = [(place, question, row) for (place, question), row in zip(valid, rows, strict=True) if row is not None]
-    found = render_rows(serving.opened, [row for *_, row in known], [question.horizon for _, question, _ in known])
+    found = rendered(serving.opened, [(row, question.horizon) for _, question, row in known])
     standing = Standing(serving.opened)
     answered = [
         Placed(place=place, question=question, told=standing.tell(question, row, weeks))
@@ -102,25 +100,18 @@ def _validate(serving: Serving, asked: Sequence[Any], results: list[Result]) -> 
 
 
 def _write_down(service: Service, serving: Serving, told: Sequence[Placed], results: list[Result]) -> None:
-    """Log every forecast before any is answered, as single ones are."""
-    now, workload = service.clock(), serving.release.workload
-    of_all = shared_record(service, serving)
+    """Log every forecast before any is answered, as single ones are, and all of them at once."""
+    now, asker = service.clock(), caller(service)
+    of_all = shared_record(service, serving, asker)
+    of_all |= {"at": now, "latency_ms": round((time.perf_counter() - asker.started) * 1000 / max(len(told), 1), 3)}
+    records = []
     for one in told:
-        prediction_id = mint(service.secret, now, workload=workload, track=service.track, release=serving.name)
         question = one.question
-        spent = round((time.perf_counter() - g.started) * 1000 / len(told), 3)
-        asked = {"unique_id": question.unique_id, "target": question.target, "horizon": question.horizon}
-        asked["family"] = one.told.family
-        of_one = {
-            "prediction_id": prediction_id,
-            "at": now,
-            **asked,
-            "weeks": orjson.Fragment(one.told.weeks),
-            "latency_ms": spent,
-        }
-        service.log.append(of_all | of_one)
+        prediction_id = sign(service, serving, now)
+        records.append(of_all | own_record(question, one.told, prediction_id=prediction_id))
         results[one.place] = answer(service, serving, question, one.told, prediction_id=prediction_id)
-    meters = service.metrics.of(workload, service.track.value, serving.name)
+    service.log.append_all(records)
+    meters = service.metrics.of(serving.release.workload, service.track.value, serving.name)
     for target, count in Counter(one.question.target for one in told).items():
         meters.answered(target, count)
 

@@ -6,7 +6,7 @@ from flask import Blueprint, Response, request
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from inference.fields import Day, Text
-from inference.identity import hidden_client, require
+from inference.identity import caller, require
 from inference.problems import LOG_FULL, UNKNOWN_PREDICTION, ProblemError
 from inference.respond import as_json
 from inference.service import Service
@@ -84,7 +84,7 @@ def _record(service: Service, workload: str, said: Rating | Accurate | Actual | 
         "record": "feedback",
         "prediction_id": said.prediction_id,
         "kind": said.kind,
-        "client": hidden_client(service),
+        "client": caller(service).client,
         "workload": workload,
         "value": value,
         "at": service.clock(),

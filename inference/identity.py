@@ -1,5 +1,9 @@
 """Who asks: the holder of the key, and the client that the router's split and the log know."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
 from inference import limits
 from inference.here import asked, kept
 from inference.problems import NO_KEY, WRONG_SCOPE, ProblemError
@@ -8,6 +12,18 @@ from ratchet.contracts.ports import Track
 from ratchet.serve.replay import is_genuine_ticket
 
 TRACKS = frozenset(track.value for track in Track)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Who asks, as the log may know it: what is the same for every forecast of a request."""
+
+    request_id: str
+    client: str
+    assigned: str | None
+    """The track that the router chose; it may have fallen back to this one."""
+    started: float
+    """When the request came in, by `time.perf_counter`."""
 
 
 def require(service: Service, scope: str) -> None:
@@ -34,21 +50,27 @@ def is_replayed(service: Service) -> bool:
     return True
 
 
-def hidden_client(service: Service) -> str:
-    """Return who the client is, as the log may know it.
+def caller(service: Service) -> Caller:
+    """Return who makes the request at hand."""
+    g = kept()
+    return read_caller(service, asked().environ, request_id=g.request_id, key_id=g.key_id, started=g.started)
 
-    The router says what its split went by (`X-Client-Key`); without a router it is the user id, else the key, else the
-    address.
+
+def read_caller(
+    service: Service, environ: Mapping[str, Any], *, request_id: str, key_id: str, started: float
+) -> Caller:
+    """Return who makes a request.
+
+    The router says what its split went by (`X-Client-Key`); without a router it is the user id, else the key.
     """
-    environ = asked().environ
     client = environ.get("HTTP_X_CLIENT_KEY")
     if client is None:
-        user, key_id = environ.get("HTTP_X_USER_ID"), kept().get("key_id")
-        client = f"user:{user}" if user else f"key:{key_id}" if key_id else f"address:{environ.get('REMOTE_ADDR')}"
-    return service.hide(client)
-
-
-def assigned_track() -> str | None:
-    """Return the track that the router chose; it may have fallen back to this one."""
-    track = asked().environ.get("HTTP_X_ASSIGNED_TRACK")
-    return track if track in TRACKS else None
+        user = environ.get("HTTP_X_USER_ID")
+        client = f"user:{user}" if user else f"key:{key_id}"
+    assigned = environ.get("HTTP_X_ASSIGNED_TRACK")
+    return Caller(
+        request_id=request_id,
+        client=service.hide(client),
+        assigned=assigned if assigned in TRACKS else None,
+        started=started,
+    )

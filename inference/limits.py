@@ -4,12 +4,14 @@
 of the two counts, the key's and the address's, the one that is nearer to its end.
 """
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from flask import Flask, Response, g, request
 
 from inference.problems import TOO_MANY, ProblemError
 from inference.service import Service
+from ratchet.serve.limits import Allowance, Limits
 
 ITEMS_PER_REQUEST: Final = 20
 """So many items of a batch count as one request."""
@@ -22,25 +24,42 @@ def register(app: Flask) -> None:
     def say(response: Response) -> Response:
         allowance = g.get("allowance")
         if allowance is not None:
-            response.headers["RateLimit-Limit"] = allowance.limit
-            response.headers["RateLimit-Remaining"] = allowance.remaining
-            response.headers["RateLimit-Reset"] = allowance.reset_seconds
-            if not allowance.allowed:
-                response.headers["Retry-After"] = allowance.retry_seconds
+            response.headers.extend(tell(allowance))
         return response
+
+
+def tell(allowance: Allowance) -> list[tuple[str, str]]:
+    """Return what is left as headers."""
+    left = [
+        ("RateLimit-Limit", str(allowance.limit)),
+        ("RateLimit-Remaining", str(allowance.remaining)),
+        ("RateLimit-Reset", str(allowance.reset_seconds)),
+    ]
+    return left if allowance.allowed else [*left, ("Retry-After", str(allowance.retry_seconds))]
 
 
 def count_address(service: Service) -> None:
     """Count the request for the address it comes from: the router says which, and overwrites what others claim."""
     if service.limits is not None and service.limits.per_address:
-        address = request.headers.get("X-Forwarded-For", request.remote_addr or "").rpartition(",")[2].strip()
-        _take(service, f"address:{address}", service.limits.per_address)
+        _take(service, _address(request.environ), service.limits.per_address)
 
 
 def count_key(service: Service, key_id: str) -> None:
     """Count the request for its key."""
     if service.limits is not None and service.limits.per_key:
         _take(service, f"key:{key_id}", service.limits.per_key)
+
+
+def take_both(limits: Limits, environ: Mapping[str, Any], key_id: str) -> Allowance | None:
+    """Count a request for its address and its key at once, or for neither; None where there is no limit."""
+    wanted = [(_address(environ), limits.per_address), (f"key:{key_id}", limits.per_key)]
+    wanted = [(name, limit) for name, limit in wanted if limit]
+    return limits.counts.take_all(wanted) if wanted else None
+
+
+def _address(environ: Mapping[str, Any]) -> str:
+    address: str = environ.get("HTTP_X_FORWARDED_FOR", environ.get("REMOTE_ADDR", ""))
+    return f"address:{address.rpartition(',')[2].strip()}"
 
 
 def count_items(service: Service, items: int) -> None:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 from inference.fields import Text
 from inference.here import body, kept
 from inference.history import Counts, Points
-from inference.identity import assigned_track, hidden_client, require
+from inference.identity import Caller, caller, require
 from inference.respond import as_json
 from inference.service import Service
 from inference.tell import Told, tell
@@ -21,6 +21,7 @@ from ratchet.serve.swap import Serving
 
 USUAL_HORIZON: Final = 8
 SIDES: Final = ("lo", "hi")
+EVERYTHING_WANTED: Final[frozenset[str]] = frozenset()
 
 
 class Question(BaseModel):
@@ -37,6 +38,8 @@ class Question(BaseModel):
 
     def left_out(self) -> frozenset[str]:
         """Return the statistics that are not wanted in the answer."""
+        if self.statistic is None and self.levels is None:
+            return EVERYTHING_WANTED
         unwanted = {"median": ["mean"], "mean": ["median"]}.get(self.statistic or "", [])
         if self.levels is not None:
             unwanted = [*unwanted, *(f"{side}_{level}" for level in {80, 95}.difference(self.levels) for side in SIDES)]
@@ -55,13 +58,26 @@ def make(service: Service) -> Blueprint:
         question = questions(card.id_name, card.targets, card.horizon).model_validate_json(body())
         now = service.clock()
         told = tell(serving.opened, question, now)
-        prediction_id = mint(service.secret, now, workload=workload, track=service.track, release=serving.name)
-        if not kept().get("replayed"):
-            service.log.append(_record(service, serving, question, told, prediction_id=prediction_id, at=now))
-            service.metrics.of(workload, service.track.value, serving.name).answered(question.target)
-        return as_json(answer(service, serving, question, told, prediction_id=prediction_id))
+        if kept().get("replayed"):
+            return as_json(answer(service, serving, question, told, prediction_id=sign(service, serving, now)))
+        return as_json(settle(service, serving, question, told, caller(service), now=now))
 
     return bp
+
+
+def settle(
+    service: Service, serving: Serving, question: Question, told: Told, asker: Caller, *, now: datetime
+) -> dict[str, Any]:
+    """Sign a forecast, write it down and count it; only then is it an answer."""
+    prediction_id = sign(service, serving, now)
+    service.log.append(_record(service, serving, question, told, asker, prediction_id=prediction_id, at=now))
+    service.metrics.of(serving.release.workload, service.track.value, serving.name).answered(question.target)
+    return answer(service, serving, question, told, prediction_id=prediction_id)
+
+
+def sign(service: Service, serving: Serving, now: datetime) -> str:
+    """Return a new prediction id, which says who answers."""
+    return mint(service.secret, now, workload=serving.release.workload, track=service.track, release=serving.name)
 
 
 @lru_cache(maxsize=64)
@@ -77,32 +93,44 @@ def questions(id_name: str, targets: tuple[str, ...], horizon: int) -> type[Ques
     )
 
 
-def _record(
-    service: Service, serving: Serving, question: Question, told: Told, *, prediction_id: str, at: datetime
+def _record(  # noqa: PLR0913  # a row is made of all of these
+    service: Service,
+    serving: Serving,
+    question: Question,
+    told: Told,
+    asker: Caller,
+    *,
+    prediction_id: str,
+    at: datetime,
 ) -> dict[str, Any]:
-    return shared_record(service, serving) | {
+    spent = round((time.perf_counter() - asker.started) * 1000, 3)
+    of_one = own_record(question, told, prediction_id=prediction_id)
+    return {**shared_record(service, serving, asker), **of_one, "at": at, "latency_ms": spent}
+
+
+def own_record(question: Question, told: Told, *, prediction_id: str) -> dict[str, Any]:
+    """Return what the log says of one forecast alone."""
+    return {
         "prediction_id": prediction_id,
-        "at": at,
         "unique_id": question.unique_id,
         "target": question.target,
         "horizon": question.horizon,
         "family": told.family,
         "weeks": orjson.Fragment(told.weeks),
-        "latency_ms": round((time.perf_counter() - kept().started) * 1000, 3),
     }
 
 
-def shared_record(service: Service, serving: Serving) -> dict[str, Any]:
+def shared_record(service: Service, serving: Serving, asker: Caller) -> dict[str, Any]:
     """Return what the log says of every forecast of a request."""
     return {
         "record": "forecast",
         "workload": serving.release.workload,
         "track": service.track.value,
-        "assigned": assigned_track(),
+        "assigned": asker.assigned,
         "release": serving.name,
         "release_id": serving.release.release_id,
-        "client": hidden_client(service),
-        "request_id": kept().request_id,
+        "client": asker.client,
+        "request_id": asker.request_id,
         "data_hour": serving.opened.data_hour,
     }
 

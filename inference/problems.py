@@ -6,6 +6,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from flask import Flask, Response, g
+from gunicorn.http.errors import (  # type: ignore[import-untyped]
+    ChunkMissingTerminator,
+    InvalidChunkExtension,
+    InvalidChunkSize,
+    NoMoreData,
+)
 from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
@@ -35,6 +41,7 @@ UNKNOWN_PREDICTION: Final = Kind(slug="unknown-prediction", title="No such predi
 NOT_READY: Final = Kind(slug="not-ready", title="Nothing can be answered yet", status=503)
 LOG_FULL: Final = Kind(slug="log-full", title="Feedback cannot be kept right now", status=503)
 MALFORMED_JSON: Final = Kind(slug="malformed-json", title="The body is not JSON", status=400)
+BAD_BODY: Final = Kind(slug="bad-request", title="The body did not arrive as its headers say", status=400)
 INVALID: Final = Kind(slug="invalid-request", title="The request is not valid", status=422)
 NO_KEY: Final = Kind(slug="no-key", title="A valid API key is needed in X-API-Key", status=401)
 WRONG_SCOPE: Final = Kind(slug="wrong-scope", title="The API key may not do this", status=403)
@@ -88,6 +95,10 @@ def register(app: Flask) -> None:
     app.register_error_handler(NotReadyError, lambda error: problem(NOT_READY, str(error)))
     app.register_error_handler(ValidationError, _invalid)
     app.register_error_handler(HTTPException, _of_http)
+    for broken in (InvalidChunkSize, InvalidChunkExtension, ChunkMissingTerminator, NoMoreData):
+        app.register_error_handler(
+            broken, lambda _: problem(BAD_BODY, "The body ended early or was cut into odd chunks.")
+        )
     app.register_error_handler(Exception, _unforeseen)
 
 

@@ -1,7 +1,7 @@
 """What the views work with, wired in `wsgi.py` or by a test."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -19,6 +19,9 @@ class ForecastLog(Protocol):
 
     def append(self, record: dict[str, Any]) -> bool:
         """Keep a record; False if that is not possible now."""
+
+    def append_all(self, records: Sequence[dict[str, Any]]) -> bool:
+        """Keep records, all of them or none; False if that is not possible now."""
 
 
 class Keys(Protocol):

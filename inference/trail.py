@@ -4,7 +4,8 @@ import logging
 import random
 import re
 import time
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
 
 from flask import Flask, Request, Response
 
@@ -17,10 +18,11 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 SANE_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,64}")
-COUNTED: Final = "predict.predict"
+PREDICT: Final = "predict.predict"
+COUNTED: Final = frozenset({PREDICT, "batch.batch"})
 NOTHING_LOADED: Final = "none"
 # An answered forecast is in the forecast log with its request id; a second line for each would cost as much as the rest.
-ROUTINE: Final = frozenset({COUNTED, "health.health", "health.ready", "metrics.metrics", "release.release"})
+ROUTINE: Final = frozenset({*COUNTED, "health.health", "health.ready", "metrics.metrics", "release.release"})
 
 
 def register(app: Flask, service: Service) -> None:
@@ -31,8 +33,7 @@ def register(app: Flask, service: Service) -> None:
     def begin() -> None:
         g = kept()
         g.started = time.perf_counter()
-        given = asked().environ.get("HTTP_X_REQUEST_ID")
-        g.request_id = given if given and SANE_ID.fullmatch(given) else f"{random.getrandbits(96):024x}"  # no secret
+        g.request_id = name_request(asked().environ)
 
     @app.after_request
     def end(response: Response) -> Response:
@@ -44,13 +45,18 @@ def register(app: Flask, service: Service) -> None:
         if release:
             response.headers.add("X-Release", release)
         endpoint = request.endpoint
-        if (
-            endpoint == COUNTED and "X-Accel-Redirect" not in response.headers and not g.get("replayed")
-        ):  # handed to the other track, which counts it; a warm-up is nobody's request
+        # What is handed to the other track is counted there, and a warm-up is nobody's request.
+        if endpoint in COUNTED and "X-Accel-Redirect" not in response.headers and not g.get("replayed"):
             _count(service, request, response.status_code, release, seconds)
         if endpoint not in ROUTINE or response.status_code >= 400:
             _log(request, response.status_code, release, seconds)
         return response
+
+
+def name_request(environ: Mapping[str, Any]) -> str:
+    """Return the id that a request came with, if it is sane, or a new one."""
+    given = environ.get("HTTP_X_REQUEST_ID")
+    return given if given and SANE_ID.fullmatch(given) else f"{random.getrandbits(96):024x}"  # no secret
 
 
 def _name_release(service: Service, request: Request, g: "_AppCtxGlobals") -> str | None:
@@ -62,7 +68,8 @@ def _name_release(service: Service, request: Request, g: "_AppCtxGlobals") -> st
 def _count(service: Service, request: Request, status: int, release: str | None, seconds: float) -> None:
     workload = (request.view_args or {}).get("workload", "")
     if service.answerer.serves(workload):  # a name that somebody made up must not become a label
-        service.metrics.of(workload, service.track.value, release or NOTHING_LOADED).count(status, seconds)
+        meters = service.metrics.of(workload, service.track.value, release or NOTHING_LOADED)
+        meters.count(status, seconds if request.endpoint == PREDICT else None)
 
 
 def _log(request: Request, status: int, release: str | None, seconds: float) -> None:

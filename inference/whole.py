@@ -1,9 +1,13 @@
 """Answers that leave a worker in one piece: a worker that is killed has sent all of an answer or nothing of it.
 
 gunicorn writes the headers and the body apart. A kill between the two leaves the router with half an answer, which it has begun to
-pass on and can no longer ask the other track for.
+pass on and can no longer ask the other track for. What gunicorn itself refuses, because it is not HTTP, is told as a problem too.
 """
 
+import socket
+
+import orjson
+from gunicorn import util  # type: ignore[import-untyped]
 from gunicorn.http import wsgi  # type: ignore[import-untyped]
 
 
@@ -42,6 +46,15 @@ class WholeResponse(wsgi.Response):  # type: ignore[misc]  # gunicorn has no ann
         super()._emit_body(data)
 
 
+def write_problem(client: socket.socket, status: int, reason: str, _message: str) -> None:
+    """Refuse a request that is not HTTP: what was wrong with it is in the log, and is not repeated to whoever sent it."""
+    slug = reason.lower().replace(" ", "-")
+    body = orjson.dumps({"type": f"/problems/{slug}", "title": reason, "status": status})
+    head = f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\nContent-Type: application/problem+json\r\n"
+    util.write_nonblock(client, f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+
+
 def install() -> None:
     """Have this process answer that way: gunicorn's own place for it is closed to plain HTTP/1."""
     wsgi.Response = WholeResponse
+    util.write_error = write_problem

@@ -185,6 +185,16 @@ class Rig:
         finally:
             connection.close()
 
+    def hours_logged(self):
+        """How many different hours the forecasts of the log are from."""
+        connection = psycopg2.connect(self.database, connect_timeout=2)
+        try:
+            with connection, connection.cursor() as cursor:
+                cursor.execute("SELECT count(DISTINCT date_trunc('hour', at)) FROM forecasts")
+                return cursor.fetchone()[0]
+        finally:
+            connection.close()
+
     def close(self):
         """Stop everything, users first, the database last."""
         self.registry.stop()

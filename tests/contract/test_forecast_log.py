@@ -32,7 +32,7 @@ def workload():
 
 @pytest.fixture
 def spool(tmp_path):
-    spool = Spool(tmp_path / "spool", max_bytes=64 << 20, fsync=False, on_lost=lambda: None)
+    spool = Spool(tmp_path / "spool", max_bytes=64 << 20, fsync=False, on_lost=lambda _: None)
     yield spool
     spool.close()
 
@@ -278,7 +278,7 @@ from pathlib import Path
 sys.path[:0] = sys.argv[3:]
 from test_forecast_log import forecast
 from ratchet.serve.spool import Spool
-spool = Spool(Path(sys.argv[1]), max_bytes=64 << 20, fsync=False, on_lost=lambda: None)
+spool = Spool(Path(sys.argv[1]), max_bytes=64 << 20, fsync=False, on_lost=lambda _: None)
 pause = threading.Event()
 def ticks():
     while True:

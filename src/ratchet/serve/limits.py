@@ -2,8 +2,8 @@
 
 The window slides: the last minute's count is this minute's plus the share of the one before that is still within sixty
 seconds. Each count has a place found by its hash, eight places to a bucket; a full bucket forgets the one that was idle
-longest. A bucket is changed under a lock on its own byte of the file: two workers rarely want the same, and a worker
-that dies lets go.
+longest. Counts change under a lock on the file: a worker that dies lets go of it, and one that hangs with it is waited for
+a fifth of a second, once a second, for a request that is counted wrong is better than one that hangs too.
 """
 
 import fcntl
@@ -14,10 +14,11 @@ import os
 import struct
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 WINDOW_SECONDS: Final = 60
 BUCKETS: Final = 4096
@@ -26,6 +27,10 @@ NAMES: Final = struct.Struct(f"<{PLACES}Q")
 COUNT: Final = struct.Struct("<IId")  # window, count within it, count within the window before
 BUCKET_BYTES: Final = NAMES.size + PLACES * COUNT.size
 SIZE: Final = BUCKETS * BUCKET_BYTES
+PATIENCE: Final = (*[0.0] * 20, *[0.0002] * 50, *[0.002] * 100)
+"""Seconds between tries to get the lock, which is held for some microseconds."""
+IMPATIENT_SECONDS: Final = 1.0
+"""For so long nobody waits again for a process that did not let go of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +46,45 @@ class Allowance:
     """Until the same request would be let through."""
 
 
+class Count(NamedTuple):
+    """What is counted of one name, and where: a look at a moment `into` a window."""
+
+    place: int
+    window: int
+    into: float
+    limit: int
+    counted: int
+    before: float
+
+    def fits(self, cost: int) -> bool:
+        """Whether the limit leaves room. What costs more than the limit passes when nothing else did."""
+        return self._used() + min(cost, self.limit) <= self.limit
+
+    def tell(self, cost: int, *, taken: bool) -> Allowance:
+        """Say what is left, once the cost was taken or was not."""
+        cost = min(cost, self.limit)
+        return Allowance(
+            allowed=taken,
+            limit=self.limit,
+            remaining=max(0, int(self.left() - (cost if taken else 0))),
+            reset_seconds=math.ceil(WINDOW_SECONDS - self.into),
+            retry_seconds=0 if taken else self._wait(self.limit - cost),
+        )
+
+    def left(self) -> float:
+        """How much more may be counted now."""
+        return self.limit - self._used()
+
+    def _used(self) -> float:
+        return self.counted + self.before * (1 - self.into / WINDOW_SECONDS)
+
+    def _wait(self, room: int) -> int:
+        """Return the seconds until no more than `room` is counted, if nothing else is asked meanwhile."""
+        if self.counted <= room:  # the window before fades enough while this one lasts
+            return max(1, math.ceil(WINDOW_SECONDS * (1 - (room - self.counted) / self.before) - self.into))
+        return max(1, math.ceil(WINDOW_SECONDS - self.into + WINDOW_SECONDS * (1 - room / self.counted)))
+
+
 class RateLimits:
     """Counts in `path`, shared with whoever else opens it; one per process, for its locks are the process's own."""
 
@@ -51,17 +95,27 @@ class RateLimits:
         self._map = mmap.mmap(self._file, SIZE)
         self._clock = clock
         self._lock = threading.Lock()
+        self._impatient_until = 0.0
 
     def take(self, name: str, limit: int, cost: int = 1) -> Allowance:
         """Count a request of `name` if its limit per minute leaves room; a refused one costs nothing."""
-        digest = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "little") or 1
-        bucket = digest % BUCKETS
+        return self.take_all([(name, limit)], cost)
+
+    def take_all(self, wanted: Sequence[tuple[str, int]], cost: int = 1) -> Allowance:
+        """Count a request under each of its names, or under none if one limit leaves no room; of these, say the tightest."""
         with self._lock:
-            fcntl.lockf(self._file, fcntl.LOCK_EX, 1, bucket)
+            self._enter()
             try:
-                return self._take(bucket * BUCKET_BYTES, digest, limit, cost)
+                now = self._clock()
+                counts = [self._look(name, limit, now) for name, limit in wanted]
+                taken = all(count.fits(cost) for count in counts)
+                if taken:
+                    for found in counts:
+                        count = found.counted + min(cost, found.limit)
+                        COUNT.pack_into(self._map, found.place, found.window, count, found.before)
             finally:
-                fcntl.lockf(self._file, fcntl.LOCK_UN, 1, bucket)
+                fcntl.lockf(self._file, fcntl.LOCK_UN, 1, 0)
+        return min(reversed(counts), key=Count.left).tell(cost, taken=taken)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -78,46 +132,45 @@ class RateLimits:
         finally:
             fcntl.lockf(self._file, fcntl.LOCK_UN, 1, SIZE)
 
-    def _take(self, start: int, digest: int, limit: int, cost: int) -> Allowance:
-        now = self._clock()
-        window, into = int(now // WINDOW_SECONDS), now % WINDOW_SECONDS
-        place = start + NAMES.size + self._find(start, digest) * COUNT.size
+    def _enter(self) -> None:
+        """Keep other processes out, unless one of them has hung inside."""
+        for seconds in PATIENCE:
+            try:
+                fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, 0)
+            except OSError:
+                if time.monotonic() < self._impatient_until:
+                    return
+                time.sleep(seconds)
+            else:
+                return
+        self._impatient_until = time.monotonic() + IMPATIENT_SECONDS
+
+    def _look(self, name: str, limit: int, now: float) -> Count:
+        digest = _digest(name)
+        window = int(now // WINDOW_SECONDS)
+        place = self._find(digest % BUCKETS * BUCKET_BYTES, digest)
         known, count, before = COUNT.unpack_from(self._map, place)
         if known != window:
             # A clock that was set back finds windows of the future: they count as long gone.
             count, before = 0, float(count) if known == window - 1 else 0.0
-        cost = min(cost, limit)  # what is larger than the limit passes when nothing else did
-        used = count + before * (1 - into / WINDOW_SECONDS)
-        allowed = used + cost <= limit
-        if allowed:
-            count, used = count + cost, used + cost
-            COUNT.pack_into(self._map, place, window, count, before)
-        return Allowance(
-            allowed=allowed,
-            limit=limit,
-            remaining=max(0, int(limit - used)),
-            reset_seconds=math.ceil(WINDOW_SECONDS - into),
-            retry_seconds=0 if allowed else _wait(count, before, into, room=limit - cost),
-        )
+        return Count(place, window, now % WINDOW_SECONDS, limit, count, before)
 
     def _find(self, start: int, digest: int) -> int:
-        """Return the name's place in its bucket; a new name gets the one that was idle longest."""
+        """Return where the name's count is in its bucket; a new name takes the place of the one that was idle longest."""
         names = NAMES.unpack_from(self._map, start)
-        if digest in names:
-            return names.index(digest)
         places = range(start + NAMES.size, start + BUCKET_BYTES, COUNT.size)
+        if digest in names:
+            return places[names.index(digest)]
         windows = [COUNT.unpack_from(self._map, place)[0] for place in places]
         oldest = windows.index(min(windows))
         struct.pack_into("<Q", self._map, start + oldest * 8, digest)
         COUNT.pack_into(self._map, places[oldest], 0, 0, 0.0)
-        return oldest
+        return places[oldest]
 
 
-def _wait(count: int, before: float, into: float, *, room: int) -> int:
-    """Return the seconds until no more than `room` is counted, if nothing else is asked meanwhile."""
-    if count <= room:  # the window before fades enough while this one lasts
-        return max(1, math.ceil(WINDOW_SECONDS * (1 - (room - count) / before) - into))
-    return max(1, math.ceil(WINDOW_SECONDS - into + WINDOW_SECONDS * (1 - room / count)))
+@lru_cache(maxsize=PLACES * BUCKETS)
+def _digest(name: str) -> int:
+    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "little") or 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

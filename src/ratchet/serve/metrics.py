@@ -36,14 +36,14 @@ class ReleaseMeters:
         self.ratings = metrics.ratings.labels(*labels)
         self.rating_squares = metrics.rating_squares.labels(*labels)
 
-    def count(self, status: int, seconds: float) -> None:
-        """Count a predict request; only answered ones have a latency that says anything about forecasts."""
+    def count(self, status: int, seconds: float | None) -> None:
+        """Count a request; only answered ones for one forecast have a latency that says anything about forecasts."""
         name = str(status)
         child = self.by_status.get(name)
         if child is None:
             child = self.by_status.setdefault(name, self._requests.labels(*self._labels, name))
         child.inc()
-        if status < 400:
+        if status < 400 and seconds is not None:
             self.seconds.observe(seconds)
 
     def answered(self, target: str, count: int = 1) -> None:
@@ -67,7 +67,10 @@ class ServeMetrics:
         self._lock = threading.Lock()
         self._meters: dict[tuple[str, str, str], ReleaseMeters] = {}
         self.requests = Counter(
-            "ratchet_requests", "Forecasts asked for, by HTTP status", (*RELEASE, "status"), registry=registry
+            "ratchet_requests",
+            "Requests for one forecast or a batch of them, by HTTP status",
+            (*RELEASE, "status"),
+            registry=registry,
         )
         self.seconds = Histogram(
             "ratchet_request_seconds", "Time to answer a forecast", RELEASE, buckets=SECONDS, registry=registry
@@ -127,9 +130,9 @@ class ServeMetrics:
         """Count a release that could not go live."""
         self._refused.labels(release.workload, track).inc()
 
-    def lost(self) -> None:
-        """Count a record that is in no log."""
-        self._lost.inc()
+    def lost(self, records: int) -> None:
+        """Count records that are in no log."""
+        self._lost.inc(records)
 
     def rejected(self) -> None:
         """Count a record that was set aside."""

@@ -9,7 +9,7 @@ import os
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final
 
 from ratchet.contracts.ports import Track
@@ -37,11 +37,9 @@ class Minted:
 
 def mint(secret: bytes, now: datetime, *, workload: str, track: Track, release: str) -> str:
     """Make a new id: URL-safe, 64 + 88 bits nobody can guess, signed together with the workload, track and release."""
-    if not RELEASE_NAME.fullmatch(release):
-        raise ValueError(f"{release!r} cannot be a release's name in a prediction id")
+    suffix = _suffix(track, release)
     milliseconds = int(now.timestamp() * 1000)
     head = milliseconds.to_bytes(TIME_BYTES, "big") + _draw()
-    suffix = f"{LETTER_OF[track]}.{release}"
     token = base64.urlsafe_b64encode(head + _sign(secret, head, workload, suffix)).decode()
     return f"{token}.{suffix}"
 
@@ -58,6 +56,13 @@ def verify(secret: bytes, prediction_id: str, *, workload: str) -> Minted | None
         return None
     at = datetime.fromtimestamp(int.from_bytes(head[:TIME_BYTES], "big") / 1000, UTC)
     return Minted(at=at, track=TRACK_OF[letter], release=release)
+
+
+@lru_cache(maxsize=64)
+def _suffix(track: Track, release: str) -> str:
+    if not RELEASE_NAME.fullmatch(release):
+        raise ValueError(f"{release!r} cannot be a release's name in a prediction id")
+    return f"{LETTER_OF[track]}.{release}"
 
 
 def _draw() -> bytes:

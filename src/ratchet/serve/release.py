@@ -3,10 +3,9 @@
 import json
 import mmap
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -65,6 +64,8 @@ class OpenRelease:
     """How many weeks each series was trained on, if the release says so."""
     yardstick: Yardstick | None = field(default=None, repr=False)
     """What posted histories are answered with, if the release learnt it."""
+    remembered: dict[tuple[int, int], bytes] = field(default_factory=dict, repr=False)
+    """Rendered weeks by row and horizon."""
 
     def forecast(self, unique_id: str, target: str, horizon: int) -> list[dict[str, Any]]:
         """Return the next `horizon` weeks, each with mean, median and bounds, or an `UnknownSeriesError`."""
@@ -86,14 +87,19 @@ class OpenRelease:
             for week, mean, median, lo_80, hi_80, lo_95, hi_95 in zip(self.weeks, *columns, strict=False)
         ]
 
-    @cached_property
-    def rendered(self) -> Callable[[int, int], bytes]:
-        """The weeks of a row as JSON, for both the answer and the log; what has been asked for lately is not rendered again."""
+    def rendered(self, row: int, horizon: int) -> bytes:
+        """Return the weeks of a row as JSON, for both the answer and the log; what has been asked for is not rendered again."""
+        weeks = self.remembered.get((row, horizon))
+        if weeks is None:
+            weeks = orjson.dumps(self._weeks(row, horizon))
+            self.remember(row, horizon, weeks)
+        return weeks
 
-        def render(row: int, horizon: int) -> bytes:
-            return orjson.dumps(self._weeks(row, horizon))
-
-        return lru_cache(maxsize=REMEMBERED)(render)
+    def remember(self, row: int, horizon: int, weeks: bytes) -> None:
+        """Keep rendered weeks; when there is no room for more, begin anew."""
+        if len(self.remembered) >= REMEMBERED:
+            self.remembered.clear()
+        self.remembered[row, horizon] = weeks
 
     def series(self, *, search: str = "", limit: int = 100, offset: int = 0) -> Page:
         """Series in the order of their names; `search` is any part of a `unique_id`, in any case."""

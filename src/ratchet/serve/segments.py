@@ -64,14 +64,14 @@ class Segment:
         draft.rename(path)
         return cls(path, handle, opened_at)
 
-    def write(self, line: bytes) -> None:
-        """Append a whole line or, with an `OSError`, nothing."""
-        written = os.write(self._handle, line)
-        if written != len(line):
+    def write(self, lines: bytes, records: int = 1) -> None:
+        """Append whole lines or, with an `OSError`, nothing."""
+        written = os.write(self._handle, lines)
+        if written != len(lines):
             os.ftruncate(self._handle, self.size)
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         self.size += written
-        self._records += 1
+        self._records += records
 
     def duplicate(self) -> int:
         """A handle of the caller's own, to sync and close: the segment may be finished meanwhile."""

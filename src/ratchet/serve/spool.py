@@ -1,13 +1,13 @@
 """Where a forecast is written down before it is answered: append-only segments on local disk, one writer each.
 
-One write(2) per record: what it accepted survives the death of the process. Only a power cut needs `fsync`, and then records
-that wait at the same time share one: a record waits for at most two of them, however many come at once.
+One write(2) per record or batch of them: what it accepted survives the death of the process. Only a power cut needs `fsync`, and
+then records that wait at the same time share one: a record waits for at most two of them, however many come at once.
 """
 
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,7 +31,7 @@ class Spool:
         *,
         max_bytes: int,
         fsync: bool,
-        on_lost: Callable[[], None],
+        on_lost: Callable[[int], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -52,17 +52,24 @@ class Spool:
 
     def append(self, record: dict[str, Any]) -> bool:
         """Write a record down; False if that was not possible, which is then counted. Only `fsync` makes it wait."""
-        line = orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
+        return self._append(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE), 1)
+
+    def append_all(self, records: Sequence[dict[str, Any]]) -> bool:
+        """Write records down in one piece: all of them or none."""
+        lines = [orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE) for record in records]
+        return self._append(b"".join(lines), len(lines)) if lines else True
+
+    def _append(self, lines: bytes, records: int) -> bool:
         with self._lock:
-            kept = len(line) <= self._room and self._write(line)
+            kept = len(lines) <= self._room and self._write(lines, records)
             self._written += kept
             number = self._written
         if kept and self._fsync:
             kept = self._sync(number)
         if not kept:
             with self._lock:
-                self._lost += 1
-            self._on_lost()
+                self._lost += records
+            self._on_lost(records)
         return kept
 
     def tick(self) -> None:
@@ -83,17 +90,17 @@ class Spool:
         with self._lock:
             self._finish()
 
-    def _write(self, line: bytes) -> bool:
+    def _write(self, lines: bytes, records: int) -> bool:
         try:
             if self._segment is None:
                 self._segment = Segment.create(self.folder, opened_at=self._clock())
                 if self._fsync:
                     sync_folder(self.folder)
-            self._segment.write(line)
+            self._segment.write(lines, records)
         except OSError as error:
             self._trouble = error
             return False
-        self._room -= len(line)
+        self._room -= len(lines)
         if self._segment.size >= SEGMENT_BYTES:
             self._finish()
         return True

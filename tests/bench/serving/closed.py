@@ -13,9 +13,14 @@ request = function()
    count = count + 1
    headers["X-User-Id"] = "user-" .. (count %% 1000)
    local id = ids[count %% #ids + 1]
-   return wrk.format("POST", "%(path)s", headers, '{"depot":"' .. id .. '","target":"sent","horizon":12}')
+   return wrk.format("POST", "%(path)s", headers, %(body)s)
 end
 """
+ONE = """'{"depot":"' .. id .. '","target":"sent","horizon":12}'"""
+ROW = """'{"dataframe_records":[{"depot":"' .. id .. '","target":"sent","horizon":12}]}'"""
+MANY = """'{"items":[' .. string.rep('{"depot":"' .. id .. '","target":"sent","horizon":12},', 499) ..
+      string.rep('{"depot":"' .. ids[(count * 7) % #ids + 1] .. '","target":"sent","horizon":12},', 500) ..
+      '{"depot":"' .. id .. '","target":"lost","horizon":12}]}'"""
 
 
 @dataclass(frozen=True)
@@ -28,18 +33,19 @@ class Run:
     failed: int
 
 
-def script(folder, *, ids, key, path):
+def script(folder, name, *, ids, key, path, body=ONE):
     """Write the questions as a wrk script."""
-    target = folder / f"ask-{path.strip('/').replace('/', '-') or 'nothing'}.lua"
-    quoted = ", ".join(f'"{name}"' for name in ids)
-    target.write_text(ASK % {"ids": quoted, "key": key, "path": path})
+    target = folder / f"ask-{name}.lua"
+    quoted = ", ".join(f'"{one}"' for one in ids)
+    target.write_text(ASK % {"ids": quoted, "key": key, "path": path, "body": body})
     return target
 
 
-def run(address, lua, *, seconds, core):
+def run(address, lua, *, seconds, core, connections=CONNECTIONS):
     """Ask as fast as the answers come."""
-    command = ["taskset", "-c", str(core), "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--latency", "-s", lua]
-    said = subprocess.run([*map(str, command), address], check=True, capture_output=True, text=True).stdout
+    command = ["taskset", "-c", str(core), "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout=20s"]
+    command += ["--latency", "-s", lua, address]
+    said = subprocess.run([*map(str, command)], check=True, capture_output=True, text=True).stdout
     bad = re.search(r"Non-2xx or 3xx responses: (\d+)", said)
     errors = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", said)
     return Run(

@@ -2,7 +2,7 @@
 
 from ratchet.serve.spool import Spool
 
-Spool.append = lambda _spool, _record: True
+Spool.append = Spool.append_all = lambda _spool, _records: True
 
 from inference.wsgi import application  # noqa: E402  # built on import, with the spool above
 

@@ -28,6 +28,9 @@ class ListLog:
             self.records.append({**record, **as_kept})
         return not self.full
 
+    def append_all(self, records):
+        return all(self.append(record) for record in records)
+
 
 class KnownKeys:
     """Keys by their text; None while nobody can say."""

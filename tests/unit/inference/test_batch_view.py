@@ -149,3 +149,22 @@ def test_any_text_survives_csv(pairs):
     refused = [{"type": "/problems/x", "detail": "y"}] * len(pairs)
     back = list(csv.DictReader(io.StringIO(tables.write(refused, found, id_name="depot"), newline="")))
     assert [(row["depot"], row["target"]) for row in back] == pairs
+
+
+def test_a_batch_counts_as_one_request_and_leaves_the_latency_of_single_forecasts_alone(house):
+    ask(house, [{"depot": "north/a", "target": "sent"}] * 30)
+    ask(house, [])
+    assert (house.requests("200"), house.requests("422")) == (1, 1)
+    labels = {"workload": "parcels", "track": "production", "release": "BO1"}
+    assert house.registry.get_sample_value("ratchet_request_seconds_count", labels) == 0
+
+
+def test_what_was_rendered_for_one_is_what_a_batch_says(house):
+    opened = house.slot.current.opened
+    single = house.predict({"depot": "north/a", "target": "sent", "horizon": 3}).get_json()["weeks"]
+    assert len(opened.remembered) == 1
+    items = [{"depot": depot, "target": "sent", "horizon": 3} for depot in ("north/a", "north/b", "north/a")]
+    first, other, last = (result["weeks"] for result in ask(house, items).get_json()["results"])
+    assert (first, last) == (single, single)
+    assert other != single
+    assert len(opened.remembered) == 2

@@ -27,7 +27,7 @@ class Office(House):
     def __init__(self, home, database):
         super().__init__(home)
         self.database, self.now = database, DATA_HOUR
-        self.spool = Spool(home / "spool", max_bytes=1 << 20, fsync=False, on_lost=lambda: None)
+        self.spool = Spool(home / "spool", max_bytes=1 << 20, fsync=False, on_lost=lambda _: None)
         self.service = replace(self.service, log=self.spool, reports=PostgresReports(database), clock=lambda: self.now)
         self.app = create_app(self.service)
         self.client = self.app.test_client()

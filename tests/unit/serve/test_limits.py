@@ -1,5 +1,6 @@
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -88,15 +89,46 @@ def test_more_names_than_places_forget_the_idle_and_fail_nobody(limits, clock):
 
 def test_several_processes_share_one_count(tmp_path):
     code = f"""
-import sys; sys.path.insert(0, "src")
+import sys, hashlib; sys.path.insert(0, "src")
 from pathlib import Path
 from ratchet.serve.limits import RateLimits
 limits = RateLimits(Path({str(tmp_path / "limits.bin")!r}), clock=lambda: {MINUTE})
-print(sum(limits.take("key:a", 10**6).allowed for _ in range(50_000)))
+def ask():
+    hashlib.pbkdf2_hmac("sha256", b"a request does", b"more than count", 40)
+    return limits.take("key:a", 10**6).allowed
+print(sum(ask() for _ in range(20_000)))
 """
     running = [subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE) for _ in range(3)]
     counts = [int(process.communicate(timeout=30)[0]) for process in running]
-    assert sum(counts) == 150_000
+    assert sum(counts) == 60_000
     shared = RateLimits(tmp_path / "limits.bin", clock=lambda: MINUTE)
-    assert shared.take("key:a", 10**6).remaining == 10**6 - 150_001
+    assert shared.take("key:a", 10**6).remaining == 10**6 - 60_001
     shared.close()
+
+
+def test_a_process_that_hangs_inside_holds_nobody_up_for_long(tmp_path, limits):
+    code = f"""
+import fcntl, sys
+file = open({str(tmp_path / "limits.bin")!r}, "r+b")
+fcntl.lockf(file, fcntl.LOCK_EX, 1, 0)
+print("inside", flush=True)
+sys.stdin.read()
+"""
+    hung = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert hung.stdout.readline() == b"inside\n"
+    started = time.monotonic()
+    assert [limits.take("a", 2).allowed for _ in range(3)] == [True, True, False]
+    assert time.monotonic() - started < 1
+    hung.communicate(timeout=10)
+
+
+def test_a_request_counts_under_all_its_names_or_under_none(limits):
+    both = [("key:a", 5), ("address:a", 2)]
+    told = [limits.take_all(both) for _ in range(4)]
+    assert [(one.allowed, one.limit, one.remaining) for one in told] == [
+        (True, 2, 1),
+        (True, 2, 0),
+        (False, 2, 0),
+        (False, 2, 0),
+    ]
+    assert limits.take("key:a", 5).remaining == 2

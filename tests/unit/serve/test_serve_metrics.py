@@ -73,7 +73,7 @@ def test_meters_made_by_feedback_count_forecasts_later(registry, metrics, servin
 
 def test_the_state_is_looked_up_when_it_is_asked_for(tmp_path, serving):
     slot = ReleaseSlot("parcels", Track.PRODUCTION)
-    spool = Spool(tmp_path / "spool", max_bytes=1 << 20, fsync=False, on_lost=lambda: None)
+    spool = Spool(tmp_path / "spool", max_bytes=1 << 20, fsync=False, on_lost=lambda _: None)
     registry = CollectorRegistry()
     registry.register(
         StateCollector(

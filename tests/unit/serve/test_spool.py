@@ -32,7 +32,7 @@ def lost():
 
 @pytest.fixture
 def spool(tmp_path, clock, lost):
-    spool = Spool(tmp_path / "spool", max_bytes=3 << 20, fsync=False, on_lost=lambda: lost.append(1), clock=clock)
+    spool = Spool(tmp_path / "spool", max_bytes=3 << 20, fsync=False, on_lost=lost.append, clock=clock)
     yield spool
     spool.close()
 
@@ -89,7 +89,7 @@ def test_threads_lose_and_mix_nothing(spool):
 
 
 def test_what_the_spool_cannot_take_is_counted_and_said_aloud(tmp_path, lost, caplog):
-    spool = Spool(tmp_path, max_bytes=1000, fsync=False, on_lost=lambda: lost.append(1))
+    spool = Spool(tmp_path, max_bytes=1000, fsync=False, on_lost=lost.append)
     kept = [spool.append({"text": "x" * 190}) for _ in range(10)]
     spool.tick()
     assert kept == [True] * 4 + [False] * 6
@@ -104,9 +104,9 @@ def test_what_the_spool_cannot_take_is_counted_and_said_aloud(tmp_path, lost, ca
 
 
 def test_what_other_workers_and_earlier_runs_left_takes_room_too(tmp_path, lost):
-    first = Spool(tmp_path, max_bytes=1000, fsync=False, on_lost=lambda: None)
+    first = Spool(tmp_path, max_bytes=1000, fsync=False, on_lost=lambda _: None)
     first.append({"text": "x" * 900})
-    second = Spool(tmp_path, max_bytes=1000, fsync=False, on_lost=lambda: lost.append(1))
+    second = Spool(tmp_path, max_bytes=1000, fsync=False, on_lost=lost.append)
     assert not second.append({"text": "x" * 190})
     assert lost == [1]
     first.close()
@@ -129,7 +129,7 @@ def test_a_full_disk_costs_the_record_and_nothing_else(spool, lost, monkeypatch,
 def test_a_living_writers_segment_is_left_alone_and_a_dead_ones_is_adopted(tmp_path):
     code = (
         "import sys, time; from pathlib import Path; from ratchet.serve.spool import Spool\n"
-        "spool = Spool(Path(sys.argv[1]), max_bytes=1 << 20, fsync=True, on_lost=lambda: None)\n"
+        "spool = Spool(Path(sys.argv[1]), max_bytes=1 << 20, fsync=True, on_lost=lambda _: None)\n"
         "spool.append({'n': 1}); print('ready', flush=True); time.sleep(60)"
     )
     process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE)
@@ -140,3 +140,15 @@ def test_a_living_writers_segment_is_left_alone_and_a_dead_ones_is_adopted(tmp_p
     process.stdout.close()
     assert read(tmp_path) == [{"n": 1}]
     assert not list(tmp_path.glob("*.open"))
+
+
+def test_records_that_come_together_are_kept_together_or_not_at_all(tmp_path):
+    lost = []
+    spool = Spool(tmp_path, max_bytes=1000, fsync=False, on_lost=lost.append)
+    assert spool.append_all([{"n": n} for n in range(10)])
+    assert not spool.append_all([{"n": n, "text": "x" * 90} for n in range(10)])
+    assert spool.append_all([])
+    spool.close()
+    [segment] = segments.finished(tmp_path)
+    assert [orjson.loads(line)["n"] for line in segment.read_bytes().splitlines()] == list(range(10))
+    assert (segments.count_records(tmp_path), lost) == (10, [10])

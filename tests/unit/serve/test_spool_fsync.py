@@ -38,7 +38,7 @@ def write(spool, threads):
 
 
 def test_records_that_wait_together_share_one_sync(tmp_path, disk):
-    spool = Spool(tmp_path, max_bytes=1 << 20, fsync=True, on_lost=lambda: None)
+    spool = Spool(tmp_path, max_bytes=1 << 20, fsync=True, on_lost=lambda _: None)
     write(spool, THREADS)
     spool.close()
     assert segments.count_records(tmp_path) == THREADS * EACH
@@ -46,7 +46,7 @@ def test_records_that_wait_together_share_one_sync(tmp_path, disk):
 
 
 def test_a_record_is_synced_before_it_is_said_to_be_kept(tmp_path, disk):
-    spool = Spool(tmp_path, max_bytes=1 << 20, fsync=True, on_lost=lambda: None)
+    spool = Spool(tmp_path, max_bytes=1 << 20, fsync=True, on_lost=lambda _: None)
     spool.append({})
     before = len(disk)
     assert spool.append({})
@@ -54,7 +54,7 @@ def test_a_record_is_synced_before_it_is_said_to_be_kept(tmp_path, disk):
 
 
 def test_without_the_setting_nothing_is_synced(tmp_path, disk):
-    spool = Spool(tmp_path, max_bytes=1 << 20, fsync=False, on_lost=lambda: None)
+    spool = Spool(tmp_path, max_bytes=1 << 20, fsync=False, on_lost=lambda _: None)
     write(spool, 2)
     spool.close()
     assert disk == []
@@ -62,7 +62,7 @@ def test_without_the_setting_nothing_is_synced(tmp_path, disk):
 
 def test_a_disk_that_cannot_sync_is_a_record_lost_and_counted(tmp_path, monkeypatch):
     lost = []
-    spool = Spool(tmp_path, max_bytes=1 << 20, fsync=True, on_lost=lambda: lost.append(1))
+    spool = Spool(tmp_path, max_bytes=1 << 20, fsync=True, on_lost=lost.append)
     spool.append({})
 
     def broken(_handle):

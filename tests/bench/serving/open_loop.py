@@ -1,0 +1,106 @@
+"""An open loop: requests arrive when they arrive (Poisson), whether or not earlier ones have been answered.
+
+`python open_loop.py ADDRESS PATH KEY RATE SECONDS SEED` prints what it saw as JSON. A latency begins when the request is due, so
+waiting for a free connection counts.
+"""
+
+import asyncio
+import json
+import random
+import sys
+import time
+from collections import deque
+
+CONNECTIONS = 64
+IDS = [f"north/{number:05d}" for number in range(500)]
+
+
+class Line(asyncio.Protocol):
+    """One keep-alive connection, one request at a time."""
+
+    def __init__(self, crowd):
+        self.crowd, self.buffer, self.due = crowd, b"", None
+
+    def connection_made(self, transport):
+        self.transport = transport
+        self.crowd.free(self)
+
+    def ask(self, due):
+        self.due = due
+        self.transport.write(self.crowd.request())
+
+    def data_received(self, data):
+        self.buffer += data
+        head, end, body = self.buffer.partition(b"\r\n\r\n")
+        if not end:
+            return
+        length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0])
+        if len(body) >= length:
+            self.buffer = b""
+            self.crowd.done(self, ok=head.startswith(b"HTTP/1.1 200"))
+
+    def connection_lost(self, _):
+        if self.due is not None:
+            self.crowd.failed += 1
+
+
+class Crowd:
+    def __init__(self, host, path, key, seed):
+        self.random = random.Random(seed)
+        self.head = f"POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nX-API-Key: {key}\r\n"
+        self.lines, self.waiting, self.seconds, self.failed = [], deque(), [], 0
+
+    def request(self):
+        body = json.dumps({"depot": self.random.choice(IDS), "target": "sent", "horizon": 12})
+        user = f"user-{self.random.randrange(1000)}"
+        return f"{self.head}X-User-Id: {user}\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
+
+    def free(self, line):
+        if self.waiting:
+            line.ask(self.waiting.popleft())
+        else:
+            self.lines.append(line)
+
+    def done(self, line, *, ok):
+        self.seconds.append(time.perf_counter() - line.due)
+        self.failed += not ok
+        line.due = None
+        self.free(line)
+
+    def arrive(self):
+        now = time.perf_counter()
+        if self.lines:
+            self.lines.pop().ask(now)
+        else:
+            self.waiting.append(now)
+
+
+async def run(address, path, key, rate, seconds, seed):
+    host, _, port = address.removeprefix("http://").partition(":")
+    crowd, loop = Crowd(host, path, key, seed), asyncio.get_running_loop()
+    for _ in range(CONNECTIONS):
+        await loop.create_connection(lambda: Line(crowd), host, int(port))
+    begin = due = time.perf_counter()
+    sent = 0
+    while due < begin + seconds:
+        due += crowd.random.expovariate(rate)
+        if (wait := due - time.perf_counter()) > 0:
+            await asyncio.sleep(wait)
+        crowd.arrive()
+        sent += 1
+        if sent % 50 == 0:
+            await asyncio.sleep(0)
+    while len(crowd.seconds) + crowd.failed < sent and time.perf_counter() < begin + seconds + 20:  # noqa: ASYNC110  # simpler than an event
+        await asyncio.sleep(0.05)
+    took = sorted(crowd.seconds)
+    return {
+        "sent": sent,
+        "failed": crowd.failed + sent - len(took) if len(took) < sent else crowd.failed,
+        "p50_ms": 1000 * took[len(took) // 2],
+        "p99_ms": 1000 * took[len(took) * 99 // 100],
+    }
+
+
+if __name__ == "__main__":
+    address, path, key, rate, seconds, seed = sys.argv[1:]
+    print(json.dumps(asyncio.run(run(address, path, key, float(rate), float(seconds), int(seed)))))

@@ -1,0 +1,320 @@
+"""One function per question that the bench answers; `run.py` says which there are."""
+
+import json
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import closed
+import psutil
+
+from ratchet.serve.segments import measure as measure_spool
+from ratchet.stack.ports import free_port
+from ratchet.stack.services import tool
+from rig import PREDICT, WORKLOAD
+
+HERE = Path(__file__).resolve().parent
+SERVER, CLIENT, BOTH = 0, 1, "0,1"
+IDS = tuple(f"north/{number:05d}" for number in range(500))
+PEERS = Path(os.environ.get("PEERS", ".ratchet/peers")) / "bin"
+BATCH = 1000
+
+
+@dataclass(frozen=True)
+class Target:
+    """Something that answers, and the script that asks it."""
+
+    address: str
+    lua: Path
+    connections: int = closed.CONNECTIONS
+
+
+def hot(rig, options):
+    with application(rig, "noop") as noop, application(rig, "fastapi", command=uvicorn(rig)) as fastapi:
+        found = measure(options, {"Flask no-op": noop, "FastAPI look-up": fastapi, "predict": ask(rig)})
+    print(f"predict / no-op: {found['predict'] / found['Flask no-op']:.2f}")
+    print(f"predict / FastAPI with the same layers: {found['predict'] / found['FastAPI look-up']:.2f}")
+
+
+def peers(rig, options):
+    for workers, core in ((1, SERVER), (2, BOTH)):
+        rig.cores["inference-production"] = core
+        rig.stop("inference-production")
+        rig.start_track("production", WEB_WORKERS=str(workers))
+        own = {"WEB_WORKERS": str(workers), "BENCH_ANSWERS": str(answers(rig))}
+        model = {"__pyfunc_model_path__": save_mlflow_model(rig)}
+        with (
+            application(rig, "prophet", module="prophet_flask", **own) as prophet,
+            application(rig, "fastapi", command=uvicorn(rig, workers), **own) as fastapi,
+            application(
+                rig, "mlflow", command=mlflow_serve(workers), path="/invocations", body=closed.ROW, **model
+            ) as flow,
+            application(rig, "bento", command=bento_serve(), **own) as bento,
+        ):
+            found = measure(
+                options, {"predict": ask(rig), "FastAPI": fastapi, "mlflow": flow, "BentoML": bento, "Prophet": prophet}
+            )
+        for name in ("FastAPI", "mlflow", "BentoML", "Prophet"):
+            print(f"{workers} worker(s): predict / {name}: {found['predict'] / found[name]:.2f}", flush=True)
+
+
+def log(rig, options):
+    with application(rig, "silent", module="silent", path=PREDICT) as silent:
+        rig.wait_track(int(silent.address.rpartition(":")[2]))
+        found = measure(options, {"not logged": silent, "logged": ask(rig)})
+    print(f"logging costs {100 * (1 - found['logged'] / found['not logged']):.0f} % of throughput")
+
+
+def router(rig, options):
+    for core, where in ((SERVER, "on the same core"), (CLIENT, "on another core")):
+        rig.cores["router"] = core
+        rig.start_router()
+        found = measure(options, {"direct": ask(rig), "router": ask(rig, rig.stack.settings.router_port)})
+        rig.stop("router", signal.SIGQUIT)
+        print(f"through the router, {where}: {found['router'] / found['direct']:.2f} x direct")
+
+
+def open_loop(rig, options):
+    rig.start_router()
+    other = rig.add_release(ids=IDS)
+    port = rig.stack.settings.router_port
+    saturation = measure(options, {"saturation": ask(rig, port)})["saturation"]
+    steady, swapped = [], []
+    for turn in range(options.rounds):
+        low, high = (arrivals(rig, port, share * saturation, seed=turn) for share in (0.3, 0.6))
+        with swaps(rig, other):
+            swapped.append(arrivals(rig, port, 0.6 * saturation, seed=turn))
+        steady.append((low, high))
+    for name, found in (
+        ("30 %", [low for low, _ in steady]),
+        ("60 %", [high for _, high in steady]),
+        ("60 %, swaps", swapped),
+    ):
+        p50, p99 = (statistics.median(one[which] for one in found) for which in ("p50_ms", "p99_ms"))
+        failed, spread = sum(one["failed"] for one in found), "/".join(f"{one['p99_ms']:.1f}" for one in found)
+        print(
+            f"  {name:12} p50 {p50:.1f} ms, p99 {p99:.1f} ms ({spread}), failed {failed} of {sum(o['sent'] for o in found)}"
+        )
+
+
+def batch(rig, options):
+    many = closed.script(rig.stack.home.folder, "many", ids=IDS, key=rig.key, path=f"{PREDICT}/batch", body=closed.MANY)
+    batches = Target(ask(rig).address, many, connections=2)
+    found = measure(options, {"single": ask(rig), "batches of 1,000": batches})
+    print(f"forecasts a second in batches: {BATCH * found['batches of 1,000'] / found['single']:.1f} x single calls")
+
+
+def start(rig, options):
+    rig.registry.aliases["production"] = rig.add_release(ids=tuple(f"many/{number:06d}" for number in range(50_000)))
+    rig.stop("inference-production")
+    rig.start_track("production")
+    seconds = []
+    for _ in range(options.rounds):
+        rig.stop("inference-production")
+        begun = time.monotonic()
+        rig.start_track("production")
+        seconds.append(time.monotonic() - begun)
+    lua = closed.script(
+        rig.stack.home.folder,
+        "wide",
+        ids=tuple(f"many/{n:06d}" for n in range(0, 50_000, 50)),
+        key=rig.key,
+        path=PREDICT,
+    )
+    closed.run(ask(rig).address, lua, seconds=options.seconds, core=CLIENT)
+    private = [
+        (memory.uss / 2**20)
+        for worker in psutil.Process(rig.processes["inference-production"].pid).children()
+        for memory in [worker.memory_full_info()]
+    ]
+    print(
+        f"first answer {statistics.median(seconds):.2f} s after process start ({min(seconds):.2f}-{max(seconds):.2f})"
+    )
+    print(f"private memory per worker, 100,000 series loaded, 1,000 of them asked for: {max(private):.0f} MB")
+
+
+def soak(rig, options):
+    spool, deepest, end = rig.stack.home.folder / "spool" / "production", [], time.monotonic() + options.soak
+
+    def watch():
+        while time.monotonic() < end:
+            time.sleep(options.soak / 20)
+            deepest.append(measure_spool(spool).size / 2**20)
+            print(f"  {len(deepest) * 5} %: {deepest[-1]:.1f} MB in the spool, {rig.logged()[0]:,} rows", flush=True)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    found = closed.run(ask(rig).address, ask(rig).lua, seconds=options.soak, core=CLIENT)
+    watcher.join()
+    rows = settled(rig)
+    asked = figure(rig, "ratchet_forecasts_total")
+    print(f"{found.per_second:,.0f}/s for {options.soak} s, failed {found.failed}, spool at most {max(deepest):.1f} MB")
+    print(f"answered {asked:,.0f}, logged {rows[0]:,}, different ids {rows[1]:,}")
+
+
+def measure(options, targets):
+    """Ask the targets in turn, as often as wanted; the median rate of each."""
+    runs = {name: [] for name in targets}
+    for target in targets.values():
+        closed.run(target.address, target.lua, seconds=1, core=CLIENT, connections=target.connections)
+    for _ in range(options.rounds):
+        for name, target in targets.items():
+            how = {"seconds": options.seconds, "core": CLIENT, "connections": target.connections}
+            runs[name].append(closed.run(target.address, target.lua, **how))
+    for name, found in runs.items():
+        rates = [each.per_second for each in found]
+        p99 = statistics.median(each.p99_ms for each in found)
+        spread = f"{min(rates):,.0f}-{max(rates):,.0f}"
+        failed = sum(each.failed for each in found)
+        print(
+            f"  {name:18} {statistics.median(rates):8,.1f}/s  ({spread})  p99 {p99:.1f} ms  failed {failed}", flush=True
+        )
+    return {name: statistics.median(each.per_second for each in found) for name, found in runs.items()}
+
+
+def ask(rig, port=None):
+    lua = closed.script(rig.stack.home.folder, "predict", ids=IDS, key=rig.key, path=PREDICT)
+    return Target(f"http://127.0.0.1:{port or rig.stack.settings.production_port}", lua)
+
+
+@contextmanager
+def application(rig, name, *, module=None, command=None, path="/", body=closed.ONE, **environment):
+    """Another application beside the real one, under the same gunicorn configuration unless it brings a server of its own."""
+    port, service = free_port(), f"inference-production+{name}"
+    given = command or [tool("gunicorn"), "-c", "inference/gunicorn_conf.py", f"{module or name}:application"]
+    given = [part.replace("PORT", str(port)) if part == "PORT" else part for part in given]
+    own = {"PYTHONPATH": os.pathsep.join([str(HERE), str(HERE / "peers"), "src", "."]), **environment}
+    own["BENCH_RELEASE"] = str(rig.stack.home.folder / "artifacts" / "r1")
+    (rig.stack.home.run / f"counts-{service}").mkdir(exist_ok=True)
+    rig.start(service, command=given, port=port, **own)
+    try:
+        rig.wait_port(port, timeout=60)
+        lua = closed.script(rig.stack.home.folder, name, ids=IDS, key=rig.key, path=path, body=body)
+        wait_for_answer(port, path, body, rig.key)
+        yield Target(f"http://127.0.0.1:{port}", lua)
+    except (TimeoutError, subprocess.CalledProcessError):
+        print((rig.stack.home.logs / f"{service}.log").read_text()[-3000:])
+        raise
+    finally:
+        rig.stop(service, timeout=30)
+
+
+def wait_for_answer(port, path, body, key):
+    """Return once one question of the script is answered; wrk would only count what went wrong."""
+    text = body.strip("'").replace("' .. id .. '", IDS[0])
+    command = ["curl", "-fsS", "--retry", "60", "--retry-delay", "1", "--retry-all-errors", "-o", os.devnull]
+    command += ["-H", f"X-API-Key: {key}", "-H", "Content-Type: application/json", "-d", text]
+    subprocess.run([*command, f"http://127.0.0.1:{port}{path}"], check=True, capture_output=True)
+
+
+def uvicorn(_rig, workers=1):
+    options = ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning"]
+    return [tool("uvicorn"), "fastapi_lookup:application", "--port", "PORT", "--workers", str(workers), *options]
+
+
+def answers(rig):
+    """The look-up's answers as JSON, for peers that cannot open a release."""
+    target = rig.stack.home.folder / "answers.json"
+    week = {"mean": 10.5, "median": 10.0, "lo_80": 9.0, "hi_80": 11.0, "lo_95": 8.0, "hi_95": 12.25}
+    weeks = [{"week": f"2026-11-{day:02d}", **week} for day in range(8, 20)]
+    target.write_text(json.dumps({name: {"sent": weeks, "lost": weeks} for name in IDS}))
+    return target
+
+
+def save_mlflow_model(rig):
+    target = rig.stack.home.folder / "mlflow-model"
+    if not target.exists():
+        command = [sys.executable, HERE / "peers" / "mlflow_model.py", answers(rig), target]
+        subprocess.run(command, check=True, capture_output=True)
+    return str(target)
+
+
+def mlflow_serve(workers):
+    """Return what `mlflow models serve --env-manager local` becomes, with uvloop and httptools."""
+    options = ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning"]
+    return [
+        tool("uvicorn"),
+        "mlflow.pyfunc.scoring_server.app:app",
+        "--port",
+        "PORT",
+        "--workers",
+        str(workers),
+        *options,
+    ]
+
+
+def bento_serve():
+    if not (PEERS / "bentoml").exists():
+        raise SystemExit(f"{PEERS} has no bentoml: `make peers` installs it")
+    return [
+        str(PEERS / "bentoml"),
+        "serve",
+        "bento_service:Lookup",
+        "--port",
+        "PORT",
+        "--working-dir",
+        str(HERE / "peers"),
+    ]
+
+
+def arrivals(rig, port, rate, *, seed, seconds=8):
+    """Let requests arrive at a rate; what the open loop saw."""
+    where = [f"http://127.0.0.1:{port}", PREDICT, rig.key, str(rate), str(seconds), str(seed)]
+    command = ["taskset", "-c", str(CLIENT), sys.executable, str(HERE / "open_loop.py"), *where]
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+@contextmanager
+def swaps(rig, other, *, every=2.0):
+    """While it lasts the production alias moves to and fro."""
+    stop, both = threading.Event(), [rig.registry.aliases["production"], other]
+
+    def swap():
+        while not stop.wait(every):
+            both.reverse()
+            rig.registry.aliases["production"] = both[0]
+
+    thread = threading.Thread(target=swap)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def settled(rig):
+    """Rows of the log, once no more come."""
+    before = None
+    while (now := rig.logged()) != before:
+        before = now
+        time.sleep(3)
+    return now
+
+
+def figure(rig, name):
+    """One of the track's own figures, over all its labels."""
+    address = f"http://127.0.0.1:{rig.stack.settings.production_port}/metrics"
+    said = subprocess.run(["curl", "-fsS", address], check=True, capture_output=True, text=True).stdout
+    return sum(float(line.rpartition(" ")[2]) for line in said.splitlines() if line.startswith(f"{name}{{"))
+
+
+PARTS = {
+    "hot": hot,
+    "peers": peers,
+    "log": log,
+    "router": router,
+    "open": open_loop,
+    "batch": batch,
+    "start": start,
+    "soak": soak,
+}
+
+__all__ = ["CLIENT", "IDS", "PARTS", "SERVER", "WORKLOAD"]

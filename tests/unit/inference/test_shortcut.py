@@ -1,0 +1,180 @@
+"""The short way and Flask's way say, log and count the same, whatever is asked."""
+
+import io
+import re
+from dataclasses import replace
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry, generate_latest
+from werkzeug.test import EnvironBuilder, run_wsgi_app
+
+from inference import create_app
+from inference.shortcut import Shortcut
+from ratchet.serve.limits import Limits, RateLimits
+from ratchet.serve.metrics import ServeMetrics
+
+PATH = "/api/parcels/predict"
+KEY = {"X-API-Key": "rk_p"}
+PLAIN = {"depot": "north/a", "target": "sent", "horizon": 4}
+SHORT = {
+    "plain": ({"json": PLAIN}, KEY),
+    "usual horizon": ({"json": {"depot": "south/ä", "target": "lost"}}, KEY),
+    "one statistic": ({"json": {**PLAIN, "statistic": "mean"}}, KEY),
+    "levels": ({"json": {**PLAIN, "levels": [80]}}, KEY),
+    "null history": ({"json": {**PLAIN, "history": None}}, KEY),
+    "its own request id": ({"json": PLAIN}, {**KEY, "X-Request-ID": "mine-1"}),
+    "a user": ({"json": PLAIN}, {**KEY, "X-User-Id": "me"}),
+    "through the router": (
+        {"json": PLAIN},
+        {**KEY, "X-Client-Key": "user:ü", "X-Assigned-Track": "candidate", "X-Forwarded-For": "1.1.1.1, 10.0.0.9"},
+    ),
+    "an invented track": ({"json": PLAIN}, {**KEY, "X-Assigned-Track": "nowhere"}),
+    "another content type": ({"data": b'{"depot": "north/b", "target": "sent"}', "content_type": "text/x"}, KEY),
+    "a query": ({"json": PLAIN, "query_string": "a=b"}, KEY),
+}
+LONG = {
+    "no key": ({"json": PLAIN}, {}),
+    "an empty key": ({"json": PLAIN}, {"X-API-Key": ""}),
+    "an unknown key": ({"json": PLAIN}, {"X-API-Key": "rk_x"}),
+    "another scope": ({"json": PLAIN}, {"X-API-Key": "rk_o"}),
+    "an unknown series": ({"json": {**PLAIN, "depot": "nowhere"}}, KEY),
+    "a history": ({"json": {**PLAIN, "depot": "nowhere", "history": [1, 2, 3]}}, KEY),
+    "a history of a known series": ({"json": {**PLAIN, "history": [1, 2, 3]}}, KEY),
+    "too far ahead": ({"json": {**PLAIN, "horizon": 99}}, KEY),
+    "an unknown field": ({"json": {**PLAIN, "colour": "red"}}, KEY),
+    "no JSON": ({"data": b"{"}, KEY),
+    "nothing": ({"data": b""}, KEY),
+    "too large": ({"data": b" " * (1 << 20) + b"{}"}, KEY),
+    "not UTF-8": ({"data": b'{"depot": "\xff"}'}, KEY),
+    "a NUL": ({"json": {**PLAIN, "depot": "a\x00"}}, KEY),
+    "a track": ({"json": PLAIN}, {**KEY, "X-Track": "candidate", "X-Assigned-Track": "production"}),
+    "an insane request id": ({"json": {**PLAIN, "horizon": 0}}, {**KEY, "X-Request-ID": "a b"}),
+    "GET": ({"method": "GET"}, KEY),
+    "PUT": ({"method": "PUT", "json": PLAIN}, KEY),
+    "another workload": ({"json": PLAIN, "path": "/api/letters/predict"}, KEY),
+    "no workload": ({"json": PLAIN, "path": "/api/x/predict"}, KEY),
+    "two slashes": ({"json": PLAIN, "path": f"/{PATH}"}, KEY),
+    "a slash after": ({"json": PLAIN, "path": f"{PATH}/"}, KEY),
+}
+
+
+class Way:
+    """One way through the application, with a log and figures of its own."""
+
+    def __init__(self, house, folder, *, short, per_key=10**9, per_address=10**9):
+        self.registry = CollectorRegistry()
+        metrics = ServeMetrics(self.registry, track=house.service.track)
+        metrics.loaded(house.slot.current, house.service.track)
+        self.log = type(house.log)()
+        self.counts = RateLimits(folder / f"limits-{short}.bin", clock=lambda: 60_000_015.0)
+        limits = Limits(counts=self.counts, per_key=per_key, per_address=per_address)
+        app = create_app(replace(house.service, metrics=metrics, log=self.log, limits=limits))
+        self.flask_asked = 0
+        wrapped = app.wsgi_app._app
+
+        def counted(environ, start_response):
+            self.flask_asked += 1
+            return wrapped(environ, start_response)
+
+        app.wsgi_app._app = counted
+        self.wsgi = app.wsgi_app if short else counted
+
+    def ask(self, how, headers):
+        environ = EnvironBuilder(**{"path": PATH, "method": "POST", **how}, headers=headers).get_environ()
+        content, status, answered = run_wsgi_app(self.wsgi, environ)
+        return status, _same_ids(list(answered)), _same_ids(b"".join(content))
+
+    def rows(self):
+        return _same_ids(self.log.records)
+
+    def figures(self):
+        lines = generate_latest(self.registry).decode().splitlines()
+        return [line for line in lines if not re.search("_sum|_bucket|_created", line)]
+
+
+def _same_ids(said):
+    """What differs from one request to the next by its nature: ids and times."""
+    text = re.sub(r"[\w-]{44}\.[pc]\.", "ID.", said.decode() if isinstance(said, bytes) else repr(said))
+    return re.sub(r"\b[0-9a-f]{24}\b", "ID", re.sub(r"'latency_ms': [\d.e-]+", "", text))
+
+
+@pytest.fixture
+def ways(house, tmp_path):
+    both = []
+
+    def make(**limits):
+        both.extend(Way(house, tmp_path, short=short, **limits) for short in (True, False))
+        return both
+
+    yield make
+    for way in both:
+        way.counts.close()
+
+
+@pytest.mark.parametrize("case", [*SHORT, *LONG])
+def test_both_ways_say_log_and_count_the_same(house, ways, case):
+    house.load(synthetic=True, coverage={"80": 0.5})
+    short, long = ways()
+    for _ in range(2):
+        assert short.ask(*(SHORT | LONG)[case]) == long.ask(*(SHORT | LONG)[case])
+    assert (short.rows(), short.figures()) == (long.rows(), long.figures())
+    assert (short.flask_asked, long.flask_asked) == (0 if case in SHORT else 2, 2)
+
+
+@pytest.mark.parametrize(
+    "limits", [{"per_key": 2}, {"per_address": 2}, {"per_key": 2, "per_address": 3}, {"per_key": 0, "per_address": 0}]
+)
+def test_both_ways_refuse_the_same(ways, limits):
+    short, long = ways(**limits)
+    for _ in range(5):
+        assert short.ask(*SHORT["plain"]) == long.ask(*SHORT["plain"])
+    assert short.rows() == long.rows()
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "depot": st.sampled_from(["north/a", "south/ä", "nowhere", ""]) | st.text(),
+            "target": st.sampled_from(["sent", "lost", "found"]),
+            "horizon": st.integers(-1, 14) | st.floats() | st.booleans(),
+            "statistic": st.sampled_from(["mean", "median", "mode", None]),
+            "levels": st.lists(st.sampled_from([80, 95, 99]), max_size=3),
+            "history": st.none() | st.lists(st.integers(-1, 9), max_size=3),
+            "other": st.none(),
+        },
+    )
+)
+def test_both_ways_say_the_same_of_any_question(ways_for_all, question):
+    short, long = ways_for_all
+    assert short.ask({"json": question}, KEY) == long.ask({"json": question}, KEY)
+    assert short.rows() == long.rows()
+    short.log.records.clear()
+    long.log.records.clear()
+
+
+@pytest.fixture
+def ways_for_all(ways):
+    return ways()
+
+
+def test_a_new_release_answers_the_next_question(house, ways):
+    short, long = ways()
+    assert short.ask(*SHORT["plain"]) == long.ask(*SHORT["plain"])
+    house.load(2)
+    status, headers, _ = short.ask(*SHORT["plain"])
+    assert (status, "BO2" in headers) == ("200 OK", True)
+
+
+def test_a_body_that_the_short_way_has_read_reaches_flask(house):
+    def flask(environ, start_response):
+        start_response("200 OK", [])
+        return [environ["wsgi.input"].read()]
+
+    environ = EnvironBuilder(path=PATH, method="POST", data=b"{oh no", headers=KEY).get_environ()
+    environ["wsgi.input"] = io.BytesIO(b"{oh no")
+    content, *_ = run_wsgi_app(Shortcut(flask, house.service), environ)
+    assert b"".join(content) == b"{oh no"
