@@ -1,4 +1,7 @@
-"""How long one look takes over an experiment with a million logged forecasts, young and old: `python tests/bench/deciding/bench_look.py`."""
+"""How long a look takes over an experiment with a million logged forecasts, young and old.
+
+python tests/bench/deciding/bench_look.py [--rows N] [--hours N]
+"""
 
 import argparse
 import statistics
@@ -94,13 +97,10 @@ def measure(uri, rows, hours):
     total = PostgresHours(uri).counts(comparison, since=BEGAN, until=BEGAN + hours * HOUR)
     assert sum(total[track].counts.requests for track in Track) == rows
     quarter = max(hours // 4, 1)
-    first, last = seconds[:quarter], seconds[-quarter:]
-    print(
-        f"{rows:,} forecasts over {hours} h: a look takes {statistics.median(seconds) * 1000:.0f} ms (median), {max(seconds) * 1000:.0f} ms (worst)"
-    )
-    print(
-        f"median of the first quarter {statistics.median(first) * 1000:.0f} ms, of the last {statistics.median(last) * 1000:.0f} ms"
-    )
+    young, old = (statistics.median(part) * 1000 for part in (seconds[:quarter], seconds[-quarter:]))
+    median, worst = statistics.median(seconds) * 1000, max(seconds) * 1000
+    print(f"{rows:,} forecasts over {hours} h: a look takes {median:.0f} ms (median), {worst:.0f} ms (worst)")
+    print(f"median of the first quarter {young:.0f} ms, of the last {old:.0f} ms")
     execute(uri, "TRUNCATE experiment_spans, experiment_clients, experiment_raters")
     spent, _ = look(uri, comparison, BEGAN, BEGAN + hours * HOUR)
     print(f"all of it in one look, nothing counted before: {spent:.1f} s")

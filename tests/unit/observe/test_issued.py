@@ -89,5 +89,5 @@ def test_very_many_series_are_compared_by_a_fixed_thousand_of_them(release):
 
 @pytest.mark.parametrize("location", ["s3://bucket/release", "file:///nowhere"])
 def test_what_cannot_be_read_is_said(location):
-    with pytest.raises(MetricsError, match="folder|cannot be read|no issue"):
+    with pytest.raises(MetricsError, match=r"folder|cannot be read|no issue"):
         read_issued(location)
