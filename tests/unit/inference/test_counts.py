@@ -67,3 +67,10 @@ def test_a_new_service_counts_from_zero(folder):
     work(folder, 3)
     counts.start_afresh(folder)
     assert render(folder) == {}
+
+
+def test_what_a_dead_worker_served_is_not_counted(tmp_path):
+    (tmp_path / "gauge_liveall_77.db").touch()
+    (tmp_path / "gauge_liveall_78.db").touch()
+    counts.bury(tmp_path, 77)
+    assert [path.name for path in tmp_path.glob("gauge*")] == ["gauge_liveall_78.db"]

@@ -88,3 +88,11 @@ def test_the_state_is_looked_up_when_it_is_asked_for(tmp_path, serving):
     assert registry.get_sample_value("ratchet_log_spool_records", {"track": "production"}) == 1
     assert registry.get_sample_value("ratchet_log_spool_bytes", {"track": "production"}) == 8
     spool.close()
+
+
+def test_a_worker_says_which_release_it_serves_and_when_it_serves_none(registry, metrics, serving):
+    labels = {"workload": "parcels", "track": "production", "release_id": serving.release.release_id}
+    metrics.loaded(serving, Track.PRODUCTION)
+    assert registry.get_sample_value("ratchet_worker_release", labels) == 1
+    metrics.emptied("parcels", Track.PRODUCTION)
+    assert registry.get_sample_value("ratchet_worker_release", labels) == 0

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ratchet.contracts.policy import CompositePolicy
+from ratchet.contracts.policy import EvidencePolicy
 from ratchet.contracts.workload import Workload
 from ratchet.train.panel import Panel
 
@@ -26,7 +26,7 @@ def workload():
         families=("seasonal_naive", "ets", "theta"),
         sources=lambda _: (),
         sql=Path(),
-        policy=CompositePolicy(),
+        policy=EvidencePolicy(),
         first_recipe=("seasonal_naive",),
         sample_actuals=Path(),
     )
