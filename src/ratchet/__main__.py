@@ -123,6 +123,7 @@ def _add_rehearse(commands: Commands) -> None:
     rehearse.add_argument("--from", dest="first", help="a day of the first week (default: a year before the last)")
     rehearse.add_argument("--to", dest="last", help="a day of the last week (default: the last one there is)")
     rehearse.add_argument("--gold", help="a folder or file of gold instead of this installation's")
+    rehearse.add_argument("--targets", default="", help="only these, separated by commas (default: all)")
     rehearse.add_argument(
         "--policy", default="", help="spec, spec_guarded, evidence, or JSON of EvidencePolicy's fields"
     )

@@ -15,6 +15,7 @@ from ratchet.contracts.errors import DataError
 from ratchet.contracts.policy import EvidencePolicy, Mode
 from ratchet.loop import code_version
 from ratchet.rehearsal import History, Plan, Plant, publish, read_folder, read_gold, rehearse, show_progress, to_text
+from ratchet.rehearsal.history import only
 from ratchet.settings import Settings
 
 YEAR = 52
@@ -23,6 +24,8 @@ YEAR = 52
 def run(options: argparse.Namespace, settings: Settings, *, workload: str) -> str:
     """Rehearse and write the report; its text."""
     history = read_folder(Path(options.gold)) if options.gold else read_gold(settings.home, workload)
+    if options.targets:
+        history = only(history, tuple(options.targets.split(",")))
     plan = read_plan(options, history, workload=workload)
     begin = time.monotonic()
     sys.stderr.write(f"rehearsing {plan.last - plan.first + 1} weeks of {len(history.names)} series\n")

@@ -75,6 +75,14 @@ def read_folder(path: Path) -> History:
     return arrange(frame, synthetic=False, source=path.name)
 
 
+def only(history: History, targets: tuple[str, ...]) -> History:
+    """The history of some targets; a `DataError` names those that it does not have."""
+    if unknown := sorted(set(targets) - set(history.targets)):
+        raise DataError(f"no such target: {', '.join(unknown)}; there are: {', '.join(history.targets)}")
+    frame = history.frame[history.frame["target"].isin(targets)]
+    return arrange(frame, synthetic=history.synthetic, source=history.source)
+
+
 def arrange(frame: pd.DataFrame, *, synthetic: bool, source: str) -> History:
     """Check and order; a `DataError` says what is wrong."""
     if frame.empty or frame.duplicated(["unique_id", "target", "ds"]).any():

@@ -125,7 +125,8 @@ def _trial(trial: Trial, history: History, plan: Plan, outcome: Outcome) -> dict
         "hours_exposed": float(trial.hours_exposed),
         "requests": requests,
         "weeks_worse": [history.weeks[week].isoformat() for week in sorted(worse)],
-        "requests_hurt": sum(trial.served[week][1] for week in worse) + failing,
+        # A bad answer in a week of worse forecasts is hurt once.
+        "requests_hurt": min(requests[1], sum(trial.served[week][1] for week in worse) + failing),
         "was_bad": bad,
         "hindsight_percent": None if later is None else _round(100 * later),
     }

@@ -50,6 +50,7 @@ def test_a_report_in_three_forms_from_one_command(tmp_path, gold, monkeypatch, c
         (("--plant", "odd@2"), "--plant is one of biased"),
         (("--recipe", "crystal_ball"), "no family crystal_ball"),
         (("--policy", '{"alpha": 1}'), "EvidencePolicy has no alpha"),
+        (("--targets", "wishes"), "no such target: wishes; there are: commits"),
         (("--policy", "often"), "--policy is one of"),
         (("--to", "tomorrow"), "not a day"),
         (("--to", "2031-01-01"), "not within the history"),
