@@ -15,7 +15,7 @@ from mlflow import MlflowClient
 from ratchet import reference
 from ratchet.contracts.drift import DriftPolicy
 from ratchet.contracts.errors import DataError, JournalError, MetricsError, ReleaseError
-from ratchet.contracts.policy import CompositePolicy
+from ratchet.contracts.policy import EvidencePolicy
 from ratchet.contracts.release import CARD, REFERENCE, Card
 from ratchet.contracts.workload import Workload
 from ratchet.drifting import Gold, Look
@@ -53,7 +53,7 @@ def parcels():
         families=("seasonal_naive",),
         sources=lambda _: (),
         sql=None,
-        policy=CompositePolicy(),
+        policy=EvidencePolicy(),
         first_recipe=("seasonal_naive",),
         sample_actuals=None,
     )
