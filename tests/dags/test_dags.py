@@ -94,10 +94,7 @@ def test_the_dags_turn_the_loop_on_a_real_metadata_database(run_dag, mlflow_addr
 
     strange = {"recent": {"input.commits": {f"2026-0{month}-01": [50.0] * 24 for month in range(1, 9)}}}
     drifting = run_dag("monitor_drift", json.dumps(strange), **with_mlflow)
-    assert drifting["run"] == {
-        "state": "success",
-        "tasks": {"look": "success", "asks": "success", "ask_for_another": "skipped"},
-    }
+    assert drifting["run"]["tasks"] == {"look": "success", "asks": "success", "ask_for_another": "skipped"}
     assert "drift: input.commits: DRIFT" in drifting["log"]
     assert "drift page: http" in drifting["log"]
 
