@@ -11,6 +11,7 @@ import pytest
 
 from ratchet.contracts.errors import DataError
 from ratchet.ingest import quality
+from ratchet.ingest.quality_page import Intake, Report
 from ratchet.observe import gold_reports
 
 NOW = datetime(2026, 11, 16, 3, tzinfo=UTC)
@@ -21,12 +22,12 @@ GOOD = """
 """
 
 
-def intake(**changed: object) -> quality.Intake:
+def intake(**changed: object) -> Intake:
     values = {"records": 1000, "events": 900, "duplicates": 60, "rejected": 40, "new_records": 500, "new_rejected": 2}
-    return quality.Intake(**{**values, "reasons": {"not JSON": 30, 'a "quoted" one': 10}, **changed})
+    return Intake(**{**values, "reasons": {"not JSON": 30, 'a "quoted" one': 10}, **changed})
 
 
-def examine(folder, sql: str = GOOD, *, synthetic: bool = False, **changed: object) -> quality.Report:
+def examine(folder, sql: str = GOOD, *, synthetic: bool = False, **changed: object) -> Report:
     folder.mkdir(parents=True, exist_ok=True)
     duckdb.sql(sql).write_parquet(str(folder / "series.parquet"))
     return quality.examine(
@@ -41,7 +42,7 @@ def examine(folder, sql: str = GOOD, *, synthetic: bool = False, **changed: obje
     )
 
 
-def failed(report: quality.Report) -> set[str]:
+def failed(report: Report) -> set[str]:
     return {check.name for check in report.checks if not check.passed}
 
 
