@@ -6,7 +6,7 @@ PY := .venv/bin/python
 # Tests that break things under a constant load: beside other tests they would measure those.
 ALONE := tests/faults tests/router
 
-.PHONY: help up status logs restart down clean traffic test check bench-deciding format lock install sample bench-serving bench-landing peers load faults fuzz kills
+.PHONY: help up status logs restart down clean traffic test check bench-deciding format lock install sample bench-serving bench-landing bench-ingest peers load faults fuzz kills warehouse-test docs
 
 help:  ## What can be made
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' Makefile | column -t -s "$$(printf '\t')"
@@ -61,6 +61,16 @@ faults:  ## Everything around serving fails for a minute, under load: no forecas
 
 fuzz:  ## Thousands of generated requests against what /openapi.json promises: make fuzz N=500 (examples per operation)
 	FUZZ_EXAMPLES=$(or $(N),500) $(PY) -m pytest -q --timeout 3600 tests/unit/inference/test_schema_holds.py
+
+bench-ingest:  ## Bronze to gold beside the decompression limit and beside pandas, memory, one more hour: PARTS="throughput linear one_more"
+	PYTHONPATH=src $(PY) tests/bench/ingest/bench_ingest.py $(PARTS)
+
+warehouse-test:  ## The same dbt models on Snowflake's dialect (fakesnow's server, dbt-snowflake, an environment of their own): the same rows
+	@test -x .ratchet-snowflake/bin/dbt || (uv venv -q --python $(PY) .ratchet-snowflake && uv pip install -q --python .ratchet-snowflake/bin/python 		"fakesnow[server]~=0.12.0" "dbt-snowflake~=1.11.0" "dbt-core~=1.11.0")
+	@PYTHONPATH=src:. PYTHONUNBUFFERED=1 $(PY) tests/warehouse/run.py --python .ratchet-snowflake/bin/python
+
+docs:  ## dbt's documentation of silver and gold, with lineage, as one page (after an ingest)
+	@$(RATCHET) docs
 
 kills:  ## Kill a build of gold at each of its steps and run it again: the same bytes (about five minutes)
 	@KILLS=all $(PY) -m pytest -q tests/unit/ingest/test_killed_builds.py

@@ -76,6 +76,7 @@ def _add_loop(commands: Commands) -> None:
     _add(commands, "migrate", "bring database `ratchet` to this version's tables", _migrate)
     add_ingest(commands)
     _add(commands, "reports", "serve ingest's metrics and quality reports on REPORTS_PORT", _reports)
+    _add(commands, "docs", "write dbt's documentation of silver and gold, with lineage", _docs, ("workload",))
     train = _add(commands, "train", "train on the newest gold and register the release", _train, ("workload",))
     train.add_argument("--recipe", default="", help="families, separated by commas (default: the workload's own)")
     train.add_argument("--reason", default="by hand")
@@ -209,6 +210,13 @@ def _migrate(_: argparse.Namespace) -> None:
     from ratchet.loop import migrate
 
     migrate()
+
+
+def _docs(options: argparse.Namespace) -> str:
+    from ratchet.loop import Loop
+
+    loop = Loop()
+    return str(loop.write_docs(_workload(options, loop.settings)))
 
 
 def _reports(_: argparse.Namespace) -> None:

@@ -97,6 +97,12 @@ class Loop:
         log.info("quality report: %s", report)
         return {"data_hour": gold.data_hour.isoformat(), "digest": gold.digest, "report": report}
 
+    def write_docs(self, workload: str) -> Path:
+        """Write dbt's page about the workload's silver and gold, with lineage: where it is."""
+        from ratchet.ingest.warehouse.docs import write_docs
+
+        return write_docs(workload, home=self.settings.home)
+
     def log_clusters(self, workload: str) -> dict[str, float]:
         """Show in MLflow which series of the newest gold are alike: k, silhouettes and a plot. Once per gold."""
         from ratchet.ingest import newest, read_table

@@ -3,13 +3,11 @@
 A failed hard check keeps the old gold. The others are reported and counted: they say that something changed, which may be the world.
 """
 
-import html
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from string import Template
 from typing import Any, Final
 
 import duckdb
@@ -18,6 +16,7 @@ from numpy.typing import NDArray
 
 from ratchet.contracts.errors import DataError
 from ratchet.ingest.durable import replace_text
+from ratchet.ingest.quality_page import Check, Intake, Report, render
 
 FOLDER: Final = "quality"
 FAILURES: Final = "failures.json"
@@ -59,48 +58,6 @@ _ODD: Final = """
     FROM read_parquet($series) AS series JOIN usual USING (unique_id, target)
     WHERE ds = $last_week
 """
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Intake:
-    """What a build took in, as the warehouse counts it: in all, and in the files of this run."""
-
-    records: int
-    events: int
-    duplicates: int
-    rejected: int
-    new_records: int
-    new_rejected: int
-    reasons: Mapping[str, int]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
-    """One thing that was looked at."""
-
-    name: str
-    hard: bool
-    passed: bool
-    found: str
-    wanted: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
-    """Everything that was looked at before a partition."""
-
-    workload: str
-    partition: str
-    data_hour: str
-    checked_at: str
-    synthetic: bool
-    checks: tuple[Check, ...]
-    intake: Intake
-
-    @property
-    def moves(self) -> bool:
-        """Whether gold may move."""
-        return all(check.passed for check in self.checks if check.hard)
 
 
 def examine(  # noqa: PLR0913  # what a report is about, by name
@@ -276,43 +233,3 @@ def _hard(name: str, passed: bool, found: str, wanted: str) -> Check:  # noqa: F
 
 def _soft(name: str, passed: bool, found: str, wanted: str) -> Check:  # noqa: FBT001
     return Check(name=name, hard=False, passed=bool(passed), found=found, wanted=wanted)
-
-
-_PAGE: Final = Template("""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>$workload: quality of $partition</title>
-<style>body{font:15px/1.5 system-ui;max-width:60rem;margin:2rem auto;padding:0 1rem}table{border-collapse:collapse;width:100%}
-td,th{border-bottom:1px solid #ccc;padding:.3rem .6rem;text-align:left}.failed{background:#fdd}.odd{background:#ffc}</style></head>
-<body><h1>$workload: gold $verdict</h1>
-<p>Partition $partition, data up to $data_hour, looked at $checked_at.$synthetic</p>
-<table><tr><th>check</th><th>found</th><th>wanted</th><th>if it fails</th><th></th></tr>$checks</table>
-<h2>Records</h2><table>$intake</table><h2>Rejected, by reason</h2><table>$reasons</table></body></html>
-""")
-
-
-def render(report: Report) -> str:
-    """The report as a page of its own."""
-    rows = "".join(
-        _row(
-            *(check.name, check.found, check.wanted, "gold stays" if check.hard else "is reported"),
-            "passed" if check.passed else "failed",
-            mark="" if check.passed else "failed" if check.hard else "odd",
-        )
-        for check in report.checks
-    )
-    intake = asdict(report.intake)
-    reasons = sorted(intake.pop("reasons").items())
-    return _PAGE.substitute(
-        workload=html.escape(report.workload),
-        partition=html.escape(report.partition),
-        data_hour=report.data_hour,
-        checked_at=report.checked_at,
-        synthetic=" The data is synthetic." if report.synthetic else "",
-        verdict="moved" if report.moves else "stayed as it was",
-        checks=rows,
-        intake="".join(_row(name.replace("_", " "), str(count)) for name, count in intake.items()),
-        reasons="".join(_row(reason, str(count)) for reason, count in reasons) or _row("none"),
-    )
-
-
-def _row(*cells: str, mark: str = "") -> str:
-    return f'<tr class="{mark}">' + "".join(f"<td>{html.escape(cell)}</td>" for cell in cells) + "</tr>"

@@ -15,7 +15,7 @@ import pytest
 
 from ratchet import workloads
 from ratchet.ingest.bronze import FolderBronze
-from ratchet.ingest.manifest import Landed, append
+from ratchet.ingest.manifest import Landed, Manifest
 from ratchet.ingest.warehouse.build import build, project_of
 from ratchet.ingest.warehouse.read import read
 from ratchet.ingest.warehouse.state import ARRIVING, State
@@ -40,14 +40,10 @@ def put(home: Path, source: str, file: str, content: bytes, hour: datetime, part
     path = home / "bronze" / source / file
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
-    fields = {"source": source, "hour": hour, "file": file, "bytes": len(content), "seconds": 0.1}
-    entry = Landed(**fields, sha256=hashlib.sha256(content).hexdigest())
-    if part:
-        line = json.dumps({**fields, "hour": hour.isoformat(), "sha256": entry.sha256, "part": part})
-        with (home / "bronze" / source / "manifest.jsonl").open("a") as stream:
-            stream.write(line + "\n")
-    else:
-        append(home / "bronze" / source, entry)
+    digest = hashlib.sha256(content).hexdigest()
+    Manifest(home / "bronze" / source).append(
+        Landed(source=source, hour=hour, file=file, bytes=len(content), sha256=digest, seconds=0.1, part=part)
+    )
 
 
 def ask(home: Path, sql: str) -> list[tuple]:

@@ -16,7 +16,7 @@ from ratchet.contracts.workload import Workload
 from ratchet.ingest import manifest
 from ratchet.ingest.bronze import Bronze
 from ratchet.ingest.manifest import Landed
-from ratchet.ingest.quality import Intake
+from ratchet.ingest.quality_page import Intake
 from ratchet.ingest.warehouse.dbt import Project
 from ratchet.ingest.warehouse.read import Task, read
 from ratchet.ingest.warehouse.state import ARRIVING, State, fingerprints

@@ -17,7 +17,7 @@ import pyarrow as pa
 from ratchet.contracts.workload import Workload
 from ratchet.ingest.durable import replace_text
 from ratchet.ingest.manifest import Landed
-from ratchet.ingest.quality import Intake
+from ratchet.ingest.quality_page import Intake
 from ratchet.ingest.warehouse import read as reading
 from ratchet.ingest.warehouse import unpack
 from ratchet.ingest.warehouse.dbt import SHELL
@@ -199,7 +199,8 @@ def _known_until(workload: Workload, task: Task, count: Count) -> datetime | Non
 
 def fingerprints(workload: Workload) -> tuple[str, str]:
     """What shapes silver, and what shapes silver and gold: when the first changes everything is made again from bronze."""
-    code = [Path(inspect.getfile(found)) for found in (workload.records.parse, reading, unpack)]
+    own = Path(inspect.getfile(workload.records.parse)).parent
+    code = [*(Path(inspect.getfile(found)) for found in (reading, unpack)), *own.glob("*.py")]
     silver = [
         *code,
         *SHELL.rglob("*.sql"),

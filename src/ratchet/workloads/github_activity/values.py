@@ -1,0 +1,78 @@
+"""Values as they stand in a record, read without trust: what is not of the expected kind is None, never an error."""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+LARGEST_ID: Final = 2**63 - 1
+_LARGEST: Final = 2**31 - 1
+_NAME: Final = re.compile(r"[^/\s\x00]+/[^/\s\x00]+")
+_HASHED: Final = re.compile(r"[0-9a-f]{40}")
+_ADDRESS: Final = re.compile(r"([^\s@\"'<>\\]+)@([^\s@\"'<>\\]+)")
+_MISSING: Final[Mapping[str, Any]] = {}
+
+
+def mask(text: str) -> str:
+    """E-mail addresses as GH Archive's crawler masks them: SHA-1 of the part before `@`, domain kept."""
+    return _ADDRESS.sub(lambda found: f"{_hash(found[1])}@{found[2]}", text) if "@" in text else text
+
+
+def as_moment(value: object) -> datetime | None:
+    """ISO 8601 with any offset, or the timeline's `2012/03/24 00:00:04 -0700`; without an offset it is UTC."""
+    if not isinstance(value, str):
+        return None
+    try:
+        if value[4:5] == "/":
+            return as_naive(datetime.strptime(value, "%Y/%m/%d %H:%M:%S %z"))
+        return as_naive(datetime.fromisoformat(value))
+    except (ValueError, OverflowError):
+        return None
+
+
+def as_naive(moment: datetime) -> datetime:
+    """UTC without an offset, as the warehouse keeps it."""
+    return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
+
+
+def as_object(value: object) -> Mapping[str, Any]:
+    """A JSON object, empty if it is something else."""
+    return value if isinstance(value, dict) else _MISSING
+
+
+def as_text(value: object) -> str | None:
+    """A text that is not empty."""
+    return value if isinstance(value, str) and value else None
+
+
+def as_identifier(value: object) -> str | None:
+    """A number or text that names something."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else as_text(value)
+
+
+def as_number(value: object, largest: int = _LARGEST) -> int | None:
+    """A whole number from 0 to `largest`."""
+    if isinstance(value, str) and value.isdecimal() and len(value) < 20:
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= largest:
+        return None
+    return value
+
+
+def as_name(value: object) -> str | None:
+    """A name of the form owner/name."""
+    return value if isinstance(value, str) and _NAME.fullmatch(value) else None
+
+
+def masked(email: str | None) -> str | None:
+    """An e-mail address masked, with or without its domain."""
+    if email is None:
+        return None
+    return mask(email) if "@" in email else _hash(email)
+
+
+def _hash(text: str) -> str:
+    if _HASHED.fullmatch(text):
+        return text
+    return hashlib.sha1(text.encode("utf-8", "replace"), usedforsecurity=False).hexdigest()
