@@ -59,10 +59,9 @@ def predict(family: Forecaster, panel: Panel, *, horizon: int) -> Floats:
     rows = np.flatnonzero(panel.ages() >= MIN_WEEKS)
     if not len(rows):
         return answer
-    frame = family.fit(panel.only(rows).long()).forecast(horizon=horizon)
-    wide = frame.pivot_table(index="unique_id", columns="ds", values="yhat", aggfunc="first", sort=True)
-    ordered = wide.reindex([panel.names[row] for row in rows]).to_numpy(dtype=float)
-    if ordered.shape != (len(rows), horizon) or not np.isfinite(ordered).all():
+    known = panel.only(rows).known()
+    forecast = family.learn(known).forecast(known, horizon=horizon)
+    if forecast.shape != (len(rows), horizon) or not np.isfinite(forecast).all():
         raise DataError(f"family {family.name!r} did not forecast every series for every week")
-    answer[rows] = ordered
+    answer[rows] = forecast
     return answer

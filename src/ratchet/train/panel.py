@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ratchet.contracts.errors import DataError
+from ratchet.contracts.forecaster import Known
 from ratchet.contracts.frames import SERIES_COLUMNS
 from ratchet.contracts.release import series_name, split_name
 
@@ -43,11 +44,9 @@ class Panel:
         """Count the weeks of each series."""
         return np.asarray(np.isfinite(self.values).sum(axis=1))
 
-    def long(self) -> pd.DataFrame:
-        """Say the same as `unique_id, ds, y`, one id per series name."""
-        series, week = np.nonzero(np.isfinite(self.values))
-        ids = np.array(self.names, dtype=object)[series]
-        return pd.DataFrame({"unique_id": ids, "ds": self.weeks[week], "y": self.values[series, week]})
+    def known(self) -> Known:
+        """Say the same as families take it."""
+        return Known(names=self.names, weeks=self.weeks.to_numpy(dtype="datetime64[ns]"), counts=self.values)
 
     def digest(self) -> str:
         """Hash every name, week and value: equal panels have equal digests on every machine."""
