@@ -32,7 +32,7 @@ class Learned(Protocol):
     """What a family has learnt. It forecasts from what it is shown, which may be newer than what it learnt from."""
 
     def forecast(self, known: Known, *, horizon: int) -> Floats:
-        """Forecast a typical week (the median), [series, step], finite and never below 0."""
+        """Forecast [series, step], finite and never below 0."""
 
     def explain(self, known: Known) -> Mapping[str, Floats]:
         """Return figures by name, one per series, such as FARIMA's d; empty where the family has none."""
@@ -51,6 +51,10 @@ class Forecaster(Protocol):
     @property
     def pooled(self) -> bool:
         """Whether one model serves all series, so that what is learnt once answers for newer weeks and other series."""
+
+    @property
+    def expects(self) -> bool:
+        """Whether it forecasts the expected week (the mean) rather than a typical one (the median)."""
 
     def learn(self, known: Known) -> Learned:
         """Learn from everything in `known`, and from nothing else."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ratchet.contracts.errors import DataError
-from ratchet.contracts.forecaster import Forecaster
+from ratchet.contracts.forecaster import Forecaster, Learned
 
 
 def names() -> tuple[str, ...]:
@@ -21,6 +21,12 @@ def find(name: str, *, season_length: int = 52, **options: Any) -> Forecaster:  
     except TypeError as error:
         raise DataError(f"family {name!r}: {error}") from error
     return forecaster
+
+
+def read(name: str, files: Mapping[str, bytes]) -> Learned:
+    """Make again what a pooled family's `files` gave."""
+    learned: Learned = _module(name).read(files)
+    return learned
 
 
 def space(name: str) -> Mapping[str, tuple[Any, ...]]:

@@ -46,8 +46,10 @@ class Local:
 class Family:
     """A family as `contracts.forecaster` has it. Frames may hold series that end in different weeks; rows come in any order."""
 
-    def __init__(self, *, name: str, learn: Callable[[Known], Learned], pooled: bool = False) -> None:
-        self._name, self._learn, self._pooled = name, learn, pooled
+    def __init__(
+        self, *, name: str, learn: Callable[[Known], Learned], pooled: bool = False, expects: bool = False
+    ) -> None:
+        self._name, self._learn, self._pooled, self._expects = name, learn, pooled, expects
         self._groups: list[tuple[Known, Learned, Bounds]] = []
 
     @property
@@ -59,6 +61,11 @@ class Family:
     def pooled(self) -> bool:
         """Whether one model serves all series."""
         return self._pooled
+
+    @property
+    def expects(self) -> bool:
+        """Whether it forecasts the expected week rather than a typical one."""
+        return self._expects
 
     def learn(self, known: Known) -> Learned:
         """Learn from everything in `known`."""

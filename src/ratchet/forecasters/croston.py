@@ -10,7 +10,7 @@ from ratchet.forecasters._guard import WINDOW, quiet, tame
 
 def make(*, season_length: int) -> Forecaster:  # noqa: ARG001 - families share one signature
     """Make a new Croston forecaster."""
-    return Family(name="croston", learn=lambda _: Local(arithmetic=_forecast))
+    return Family(name="croston", learn=lambda _: Local(arithmetic=_forecast), expects=True)
 
 
 def _forecast(values: Floats, horizon: int) -> Floats:

@@ -18,7 +18,7 @@ def make(*, season_length: int, size_rate: float = 0.1, chance_rate: float = 0.1
         expected = _smooth(values, size_rate=size_rate, chance_rate=chance_rate)
         return np.repeat(expected[:, None], horizon, axis=1)
 
-    return Family(name="tsb", learn=lambda _: Local(arithmetic=forecast))
+    return Family(name="tsb", learn=lambda _: Local(arithmetic=forecast), expects=True)
 
 
 def _smooth(values: Floats, *, size_rate: float, chance_rate: float) -> Floats:

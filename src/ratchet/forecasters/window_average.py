@@ -14,4 +14,4 @@ def make(*, season_length: int, weeks: int = 13) -> Forecaster:  # noqa: ARG001 
     def forecast(values: Floats, horizon: int) -> Floats:
         return np.repeat(np.nanmean(values[:, -weeks:], axis=1)[:, None], horizon, axis=1)
 
-    return Family(name="window_average", learn=lambda _: Local(arithmetic=forecast))
+    return Family(name="window_average", learn=lambda _: Local(arithmetic=forecast), expects=True)

@@ -3,7 +3,8 @@
 import json
 import shutil
 import tempfile
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,8 @@ class Content:
     """How many weeks of history each series has."""
     posted: dict[str, Any] | None = None
     """What `train.unseen` learnt."""
+    kept: Mapping[str, bytes] = field(default_factory=dict)
+    """What the model keeps to forecast again, by file name."""
 
 
 def find(folder: Path) -> Card | None:
@@ -71,6 +74,9 @@ def write(content: Content, folder: Path) -> Card:
         _write_series(content, draft, keys=keys, order=order)
         _write_issue(content, draft / issue_folder(1), order=order)
         (draft / SCORES).write_text(json.dumps(content.series, indent=1, sort_keys=True) + "\n")
+        for name, kept in content.kept.items():
+            (draft / name).parent.mkdir(parents=True, exist_ok=True)
+            (draft / name).write_bytes(kept)
         card = replace(content.card, checksums=_checksums(draft))
         (draft / CARD).write_text(card.to_json())
         return _publish(draft, folder, card)
