@@ -39,6 +39,7 @@ class Workload:
     season_length: int
     horizon: int
     families: tuple[str, ...]
+    """What a training tries unless it is told otherwise: cheap enough to repeat at will."""
     sources: Callable[[str], tuple[Source, ...]]
     """Makes the sources from the setting `EVENTS`; `sample` names the sample that ships with the workload."""
     sql: Path
@@ -49,6 +50,8 @@ class Workload:
     sample_actuals: Path
     """What came after the sample's last week (`unique_id, target, ds, y` as CSV): nothing trains on it; simulated users rate by it."""
     retrain_after_weeks: int = 1
+    more_families: tuple[str, ...] = ()
+    """What may be asked for as well: ten to a thousand times the cost for no gain that was measured, but known to people."""
     dag_ids: Mapping[str, str] = field(default_factory=dict)
     """Names of DAGs that differ from `<kind>_<workload>`."""
 

@@ -20,7 +20,7 @@ from ratchet.train.fit import Validation, validate
 from ratchet.train.model import finish
 from ratchet.train.panel import WEEK, Panel, accept
 
-__all__ = ["train"]
+__all__ = ["hold_out", "train"]
 
 Say = Callable[[str], None]
 
@@ -83,7 +83,7 @@ def _learn(panel: Panel, families: Sequence[Forecaster], card: Card, *, season_l
     validation = validate(panel, families, _folds(panel, horizon=card.horizon), say=say)
     choice = choose.choose(validation.older(), families)
     newer = validation.newer()
-    held = _held_out(panel, newer, choice)
+    held = hold_out(panel, newer, choice)
     say("calibrating the bounds")
     calibration = calibrate.learn(held)
     say(f"learning from everything: {', '.join(families[index].name for index in sorted(choice.needed()))}")
@@ -116,7 +116,8 @@ def _folds(panel: Panel, *, horizon: int) -> tuple[folds.Fold, ...]:
     return folds.plan(len(panel.weeks), horizon=horizon, spare=spare)
 
 
-def _held_out(panel: Panel, validation: Validation, choice: choose.Choice) -> calibrate.HeldOut:
+def hold_out(panel: Panel, validation: Validation, choice: choose.Choice) -> calibrate.HeldOut:
+    """Bring together what a choice forecast on folds, what happened, and what the series were like at each cutoff."""
     natures = [calibrate.describe(fold.known(panel).values) for fold in validation.folds]
     shape = (len(natures), len(panel.names))
     nature = calibrate.Nature(

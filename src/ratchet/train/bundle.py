@@ -108,17 +108,27 @@ def _write_series(content: Content, draft: Path, *, keys: NDArray[np.uint64], or
 
 
 def _write_issue(content: Content, folder: Path, *, order: NDArray[np.intp]) -> None:
-    folder.mkdir(parents=True)
     issue = {
         "data_hour": content.card.data_hour.isoformat(),
         "first_week": content.first_week.isoformat(),
         "horizon": content.card.horizon,
     }
-    (folder / ISSUE).write_text(json.dumps(issue, indent=1, sort_keys=True) + "\n")
-    for statistic in STATISTICS:
-        np.save(
-            folder / f"{statistic}.npy", np.ascontiguousarray(content.forecasts[statistic][order], dtype=np.float32)
-        )
+    write_issue(folder, issue, {statistic: content.forecasts[statistic][order] for statistic in STATISTICS})
+
+
+def write_issue(folder: Path, issue: dict[str, Any], forecasts: Mapping[str, NDArray[np.float64]]) -> None:
+    """Write one issue whole or not at all; what lay there, cut short, is replaced."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    try:
+        draft.chmod(0o755)
+        for statistic in STATISTICS:
+            np.save(draft / f"{statistic}.npy", np.ascontiguousarray(forecasts[statistic], dtype=np.float32))
+        (draft / ISSUE).write_text(json.dumps(issue, indent=1, sort_keys=True) + "\n")
+        shutil.rmtree(folder, ignore_errors=True)
+        draft.rename(folder)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
 
 
 def _checksums(draft: Path) -> dict[str, str]:

@@ -18,6 +18,9 @@ Floats = NDArray[np.float64]
 NAME: Final = "ensemble"
 MOST: Final = 5
 AMONG: Final = 7
+ENOUGH: Final = 3
+CLOSE: Final = 0.015
+"""Sets this close cannot be told apart on a handful of folds; of those, one of three or more is the safer bet."""
 SAMPLE: Final = 400
 """Series that sets are compared on: their order does not change with more."""
 
@@ -35,7 +38,8 @@ def deserving(validation: Validation, *, candidates: tuple[int, ...], naive: int
     sets = [some for size in range(1, min(MOST, len(best)) + 1) for some in combinations(best, size)]
     paths = validation.forecasts[:, :, ::every]
     trials = np.array([_relative(validation, median(paths, some)[None], every)[0] for some in sets])
-    return sets[int(np.nanargmin(trials))]
+    close = np.flatnonzero(trials <= np.nanmin(trials) * (1 + CLOSE)).tolist()
+    return tuple(sorted(sets[min(close, key=lambda at: (-min(len(sets[at]), ENOUGH), trials[at]))]))
 
 
 def median(forecasts: Floats, members: tuple[int, ...]) -> Floats:

@@ -44,6 +44,13 @@ def test_a_family_that_does_not_beat_naive_answers_for_no_series():
     assert 1 not in choice.members
 
 
+def test_sets_that_cannot_be_told_apart_are_taken_large():
+    """Three families that are wrong in the same way: their median is no better, and no worse, than the first of them."""
+    alike = simulate([3.0, 1.0, 1.0, 1.0], seed=5, shared=0.999)
+    found = combine.deserving(alike, candidates=(0, 1, 2, 3), naive=0)
+    assert found == (1, 2, 3)
+
+
 def test_naive_answers_where_nothing_beats_it():
     choice = choose(simulate([0.5, 1.5, 2.0], seed=2), families(3))
     assert {choice.families[index] for index in choice.family} <= {"naive", combine.NAME}
