@@ -106,7 +106,7 @@ def _learn(panel: Panel, families: Sequence[Forecaster], card: Card, *, season_l
         series=report.describe_series(panel, newer, choice=choice, size=calibrate.describe(panel.values).size),
         weeks=panel.ages(),
         posted=unseen.learn(panel, newer, held.nature),
-        kept=model.files(season_length=season_length),
+        kept=model.files(panel, season_length=season_length),
     )
 
 

@@ -8,14 +8,13 @@ only see one week ahead, at `horizon` times the cost; on activity it is no bette
 from typing import Final, Literal
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from ratchet import scores
 from ratchet.contracts.forecaster import Forecaster
 from ratchet.train.fit import predict
 from ratchet.train.folds import Fold
-from ratchet.train.panel import WEEK, Panel
+from ratchet.train.panel import Panel
 
 Floats = NDArray[np.float64]
 Procedure = Literal["direct", "blind"]
@@ -32,13 +31,8 @@ def blind(family: Forecaster, panel: Panel, *, horizon: int) -> Floats:
     """Forecast week by week, each forecast appended as if it had come true before the next is learnt."""
     shown = panel
     for _ in range(horizon):
-        ahead = predict(family, shown, horizon=1)
-        shown = Panel(
-            names=shown.names,
-            weeks=pd.DatetimeIndex(shown.weeks.append(shown.weeks[-1:] + WEEK)),
-            values=np.concatenate([shown.values, ahead], axis=1),
-        )
-    return shown.values[:, -horizon:]
+        shown = shown.and_then(predict(family, shown, horizon=1))
+    return shown.newest(horizon)
 
 
 def score(panel: Panel, folds: tuple[Fold, ...], forecasts: Floats) -> dict[str, float]:

@@ -26,6 +26,8 @@ class Choice:
     members: tuple[int, ...]
     expects: int | None
     """The family whose expected week is averaged with the median's own mean; None if the recipe has none."""
+    whole: NDArray[np.bool_] | None = None
+    """Which series are whole numbers: so is their typical week then."""
 
     def point(self, forecasts: Floats) -> Floats:
         """Take each series' typical week from its choice: [family, …, series, step] of the recipe to […, series, step]."""
@@ -33,7 +35,8 @@ class Choice:
         if combine.NAME in self.families:
             every = np.concatenate([forecasts, combine.median(forecasts, self.members)[None]])
         rows = self.family.reshape((1,) * (every.ndim - 2) + (-1, 1))
-        return np.asarray(np.take_along_axis(every, rows, axis=0)[0])
+        point = np.take_along_axis(every, rows, axis=0)[0]
+        return np.asarray(point if self.whole is None else np.where(self.whole[:, None], np.floor(point + 0.5), point))
 
     def mean(self, forecasts: Floats, calibrated: Floats) -> Floats:
         """Average the median's own mean with the expected week of the family that expects best."""
@@ -62,7 +65,8 @@ def choose(validation: Validation, families: Sequence[Forecaster]) -> Choice:
     allowed = np.array([*_beating(mase, typical, naive), *range(len(families), len(names))])
     return Choice(
         families=names,
-        family=allowed[select.pick(mase[allowed])],
+        family=allowed[select.pick(mase[allowed], prior_folds=select.weigh(mase[allowed]))],
+        whole=_whole(validation.actual),
         members=members,
         expects=_expects(validation, families, typical),
     )
@@ -85,3 +89,8 @@ def _expects(validation: Validation, families: Sequence[Forecaster], typical: tu
     )[..., None]
     rmsse = scores.mean(np.sqrt(scores.mean(error**2)).reshape(len(expecting), -1))
     return expecting[int(np.nanargmin(np.nan_to_num(rmsse, nan=np.inf)))]
+
+
+def _whole(actual: Floats) -> NDArray[np.bool_]:
+    known = np.isfinite(actual)
+    return np.asarray((known.any(axis=(0, 2))) & (np.where(known, actual, 0.0) % 1 == 0).all(axis=(0, 2)))

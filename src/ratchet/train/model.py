@@ -41,7 +41,7 @@ class Model:
         answer = calibrate.apply(self.calibration, point=self.choice.point(forecasts), nature=nature)
         return answer | {"mean": self.choice.mean(forecasts, answer["mean"])}
 
-    def files(self, *, season_length: int) -> dict[str, bytes]:
+    def files(self, panel: Panel, *, season_length: int) -> dict[str, bytes]:
         """Return what a release keeps, by file name: JSON, and each pooled family's own form. No pickles."""
         known = {
             "recipe": [family.name for family in self.families],
@@ -49,6 +49,9 @@ class Model:
             "needed": sorted(self.learned),
             "members": list(self.choice.members),
             "expects": self.choice.expects,
+            "fractions": [panel.names[row] for row in np.flatnonzero(~self.choice.whole)]
+            if self.choice.whole is not None
+            else [],
             "families": list(self.choice.families),
             "calibration": calibrate.to_json(self.calibration),
         }
@@ -72,7 +75,13 @@ def read(folder: Path, family: NDArray[np.intp], panel: Panel) -> Model:
         recipe = [forecasters.find(name, season_length=known["season_length"]) for name in known["recipe"]]
         names = tuple(known["families"])
         place = np.array([names.index(name) for name in sorted(names)])
-        choice = Choice(families=names, family=place[family], members=tuple(known["members"]), expects=known["expects"])
+        choice = Choice(
+            families=names,
+            family=place[family],
+            members=tuple(known["members"]),
+            expects=known["expects"],
+            whole=_whole(known, panel),
+        )
         learned = {index: _read(folder, recipe[index], panel) for index in known["needed"]}
         calibration = calibrate.from_json(known["calibration"])
     except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
@@ -86,3 +95,8 @@ def _read(folder: Path, family: Forecaster, panel: Panel) -> Learned | None:
     kept = folder / FOLDER / family.name
     files = {path.name: path.read_bytes() for path in sorted(kept.glob("*"))} if kept.is_dir() else {}
     return forecasters.read(family.name, files)
+
+
+def _whole(known: dict[str, Any], panel: Panel) -> NDArray[np.bool_]:
+    fractions = set(known["fractions"])
+    return np.array([name not in fractions for name in panel.names], dtype=bool)

@@ -35,6 +35,16 @@ class Panel:
         """Go back to the panel as it was after its first `weeks` weeks: nothing later is in it."""
         return type(self)(names=self.names, weeks=self.weeks[:weeks], values=self.values[:, :weeks])
 
+    def and_then(self, values: Floats) -> Self:
+        """Take the weeks that follow, [series, week], as if they had come true."""
+        more = self.weeks[-1] + WEEK * np.arange(1, values.shape[1] + 1)
+        weeks = pd.DatetimeIndex([*self.weeks, *more])
+        return type(self)(names=self.names, weeks=weeks, values=np.concatenate([self.values, values], axis=1))
+
+    def newest(self, weeks: int) -> Floats:
+        """Return the last weeks, [series, week]."""
+        return self.values[:, -weeks:]
+
     def only(self, rows: NDArray[np.intp]) -> Self:
         """Keep some of its series."""
         names = tuple(self.names[row] for row in rows)
