@@ -4,7 +4,7 @@ SHELL := /bin/bash
 RATCHET := .venv/bin/ratchet
 PY := .venv/bin/python
 
-.PHONY: help up status logs restart down clean traffic test check bench-deciding format lock install sample bench-serving faults fuzz
+.PHONY: help up status logs restart down clean traffic test check bench-deciding bench-forecasting format lock install sample bench-serving faults fuzz
 
 help:  ## What can be made
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' Makefile | column -t -s "$$(printf '\t')"
@@ -58,6 +58,10 @@ check:  ## What hooks and CI run before any test: style, types, import rules, co
 
 bench-deciding:  ## The numbers the policy has to reach, 1,000 experiments a cell (at most 45 minutes, continues where it was stopped)
 	timeout 2700 $(PY) tests/bench/deciding/bench_deciding.py --keep .ratchet/bench-deciding
+
+bench-forecasting:  ## A release beside every family it could have been, on real activity, and what training costs (CSV=… TARGET=…)
+	@$(PY) -W ignore tests/bench/forecasting/accuracy.py --keep .ratchet/bench-forecasting $(if $(CSV),--csv "$(CSV)") $(if $(TARGET),--target "$(TARGET)")
+	@$(PY) -W ignore tests/bench/forecasting/cost.py --prophet
 
 format:  ## Let ruff put the code in order
 	.venv/bin/ruff check --fix-only
