@@ -3,8 +3,10 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 RATCHET := .venv/bin/ratchet
 PY := .venv/bin/python
+# Tests that break things under a constant load: beside other tests they would measure those.
+ALONE := tests/faults tests/router
 
-.PHONY: help up status logs restart down clean traffic test check bench-deciding bench-forecasting format lock install sample bench-serving faults fuzz
+.PHONY: help up status logs restart down clean traffic test check bench-deciding bench-forecasting format lock install sample bench-serving bench-landing faults fuzz kills
 
 help:  ## What can be made
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' Makefile | column -t -s "$$(printf '\t')"
@@ -36,16 +38,23 @@ traffic:  ## Realistic users for two and a half minutes, then a verdict
 test:  ## Install what is needed and run everything: checks, unit, contract, DAG and end-to-end tests
 	@tools/install test
 	@$(MAKE) --no-print-directory check
-	@$(PY) -m pytest -q
+	@$(PY) -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder $(addprefix --ignore=,$(ALONE))
+	@$(PY) -m pytest -q $(ALONE)
 
 bench-serving:  ## What serving can do beside a bare Flask no-op: ratios, medians (about three minutes; PARTS="hot log router")
 	@PYTHONPATH=src:.:tests:tests/bench/serving $(PY) tests/bench/serving/run.py $(PARTS)
+
+bench-landing:  ## What landing an hour file costs, beside gzip -t of the same file (half a minute)
+	@$(PY) tests/bench/landing/bench_landing.py
 
 faults:  ## Everything around serving fails for a minute, under load: no forecast fails, none is missing from the log
 	@FAULT_SECONDS=60 FAULT_KILLS=20 FAULT_SWAPS=50 FAULT_SWAP_EVERY=6 $(PY) -m pytest -q tests/faults --durations=0
 
 fuzz:  ## Thousands of generated requests against what /openapi.json promises: make fuzz N=500 (examples per operation)
 	FUZZ_EXAMPLES=$(or $(N),500) $(PY) -m pytest -q --timeout 3600 tests/unit/inference/test_schema_holds.py
+
+kills:  ## Kill a build of gold at each of its steps and run it again: the same bytes (about five minutes)
+	@KILLS=all $(PY) -m pytest -q tests/unit/ingest/test_killed_builds.py
 
 check:  ## What hooks and CI run before any test: style, types, import rules, configuration
 	.venv/bin/ruff check

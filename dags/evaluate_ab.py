@@ -1,22 +1,24 @@
 """### Evaluate: evidence in, a verdict out, carried out.
 
-Every hour: `observe` keeps the evidence of the open experiment up to this run's hour, `decide` judges it by the workload's policy
-and writes the verdict down with its reason, `act` carries it out. A promotion moves the alias `production`; a rollback takes the
-candidate off and asks `train_candidate` for another one.
+Every hour: `look` measures the open experiment up to this run's hour, judges it by the workload's policy and writes the look down
+with its reason; `act` carries it out: aliases, share, names. A promotion moves the alias `production`; after a rollback or a revert,
+also one of the guard's or of a person's, `train_candidate` is asked for another candidate, once, with the reason.
 
-**By hand:** trigger it to look now. **On failure:** clear the failed task; what was decided but not carried out is carried out then, once.
-A hole in the metrics is never read as zero: the verdict is `hold`, with the reason.
+**Form:** `mode` judges this one look by another rule (`spec` is the plain one); empty: the workload's own. **By hand:** trigger it to look
+now. **On failure:** clear the failed task; what was decided but not carried out is carried out then, once.
+What nobody could measure is never read as zero: the verdict says what is missing, and nothing is promoted on it.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
+from typing import Any
 
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
-from airflow.sdk import CronTriggerTimetable, dag, get_current_context, task
+from airflow.sdk import CronTriggerTimetable, Param, dag, get_current_context, task
 
 from ratchet import workloads
 
 
-def make(workload: str, dag_id: str, train_dag_id: str) -> None:
+def make(workload: str, dag_id: str, train_dag_id: str, approve_dag_id: str) -> None:
     """One evaluation DAG for one workload."""
 
     @dag(
@@ -26,44 +28,68 @@ def make(workload: str, dag_id: str, train_dag_id: str) -> None:
         max_active_runs=1,  # looks come one after the other
         default_args={"retries": 2, "retry_delay": timedelta(minutes=1)},
         doc_md=__doc__,
+        params={
+            "mode": Param(
+                "",
+                type="string",
+                enum=["", "spec", "spec_guarded", "evidence"],
+                title="Rule for this one look",
+                description="empty: the workload's own",
+            )
+        },
         tags=["ratchet", "evaluate", workload],
     )
     def evaluate_ab() -> None:
         @task
-        def observe() -> str:
+        def look(params: dict[str, Any] | None = None) -> dict[str, str]:
             from ratchet.loop import Loop
 
             dag_run = get_current_context()["dag_run"]
             at = (dag_run.logical_date or dag_run.run_after).astimezone(UTC)
-            Loop().observe(workload, at=at)
-            return at.isoformat()
+            return Loop().look(workload, at=at, actor=dag_id, mode=str((params or {}).get("mode", "")))
 
         @task
-        def decide(at: str) -> dict[str, str]:
-            from ratchet.loop import Loop
-
-            return Loop().decide(workload, at=datetime.fromisoformat(at))
-
-        @task
-        def act(verdict: dict[str, str]) -> str:
+        def act(_: dict[str, str]) -> None:
             from ratchet.loop import Loop
 
             Loop().act(workload)
-            return verdict["verdict"]
 
         @task.short_circuit
-        def rolled_back(verdict: str) -> bool:
-            return verdict == "rollback"
+        def waits_for_approval() -> str:
+            from ratchet.loop import Loop
 
+            return Loop().waiting_since(workload)
+
+        @task.short_circuit
+        def called_off() -> dict[str, Any] | None:
+            from ratchet.loop import Loop
+
+            return Loop().unanswered(workload)
+
+        @task
+        def note(found: dict[str, Any]) -> None:
+            from ratchet.loop import Loop
+
+            Loop().answered(int(found["look_id"]))
+
+        ask = TriggerDagRunOperator(
+            task_id="ask_a_person",
+            trigger_dag_id=approve_dag_id,
+            trigger_run_id="{{ ti.xcom_pull(task_ids='waits_for_approval') }}",
+            skip_when_already_exists=True,  # asked once, however many looks find it waiting
+        )
         retrain = TriggerDagRunOperator(
             task_id="ask_for_another",
             trigger_dag_id=train_dag_id,
-            conf={"reason": "the last candidate was rolled back"},
+            conf={"reason": "{{ ti.xcom_pull(task_ids='called_off')['reason'][:200] }}"},
         )
-        rolled_back(act(decide(observe()))) >> retrain
+        acted, found = act(look()), called_off()
+        acted >> waits_for_approval() >> ask
+        acted >> found >> retrain >> note(found)
 
     evaluate_ab()
 
 
 for name in workloads.names():
-    make(name, workloads.find(name).dag_id("evaluate_ab"), workloads.find(name).dag_id("train_candidate"))
+    found = workloads.find(name)
+    make(name, *(found.dag_id(kind) for kind in ("evaluate_ab", "train_candidate", "approve_promotion")))

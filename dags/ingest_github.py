@@ -1,20 +1,30 @@
 """### Ingest: events in, weekly gold out.
 
-Every hour: land each hour file that the source offers and bronze has not, then rebuild silver and gold with dbt. Gold moves only
-if every dbt test passes; otherwise this run fails and the old gold stays.
+Every hour: land what the sources of the setting `EVENTS` offer and bronze has not, then bring silver and gold up to date with dbt. Gold
+moves only if every dbt test and every hard quality check passes; otherwise this run fails and the old gold stays. The quality
+report's address is in the log of `build_gold` and in what it returns.
 
 When gold is at least one complete week ahead of the newest release, the asset `gold` is updated, which starts `train_candidate`.
 
-**By hand:** trigger it at any time; hours that have landed are never read again. **On failure:** the failed task's log names the
-hour or the dbt test; mend the source and clear the task.
+**By hand:** trigger it at any time; what has landed is never read again. **Backfill:** trigger it with *from* (and *to*): the hours
+between are landed by up to 48 mapped tasks, four at a time, each with equally many hours; then gold is built once. **On failure:** the
+failed task's log names the hour or the dbt test; mend the source and clear the task, it goes on where it was. Hours that are missing or
+damaged at the source stop nothing: the log of `land` names them, `ratchet ingest status` lists them, and they are tried again.
 """
 
 from datetime import timedelta
+from typing import Any
 
-from airflow.sdk import Asset, CronTriggerTimetable, dag, task
+from airflow.sdk import Asset, CronTriggerTimetable, Param, dag, task
 from airflow.sdk.exceptions import AirflowSkipException
 
 from ratchet import workloads
+
+HOUR = {
+    "type": ["null", "string"],
+    "pattern": r"^\d{4}-\d{2}-\d{2}([T -]\d{1,2})?$",
+    "examples": ["2026-01-31", "2026-01-31T05"],
+}
 
 
 def make(workload: str, dag_id: str) -> None:
@@ -28,17 +38,33 @@ def make(workload: str, dag_id: str) -> None:
         max_active_runs=1,  # one writer of silver and gold
         default_args={"retries": 2, "retry_delay": timedelta(minutes=2)},
         doc_md=__doc__,
+        params={
+            "from": Param(
+                None, title="From", description="first hour to land (UTC); empty: whatever is missing", **HOUR
+            ),
+            "to": Param(None, title="To", description="last hour; a day counts whole; empty: up to now", **HOUR),
+        },
         tags=["ratchet", "ingest", workload],
     )
     def ingest() -> None:
         @task
-        def land() -> dict[str, int]:
+        def land(params: dict[str, Any] | None = None) -> list[dict[str, str]]:
             from ratchet.loop import Loop
 
-            return Loop().land(workload)
+            form = params or {}
+            if form.get("from") or form.get("to"):
+                return Loop().plan_hours(form.get("from") or "", form.get("to") or "")
+            Loop().land(workload)
+            return []
 
-        @task
-        def build_gold(_landed: dict[str, int]) -> dict[str, str]:
+        @task(max_active_tis_per_dagrun=4)
+        def backfill(hours: dict[str, str]) -> dict[str, int]:
+            from ratchet.loop import Loop
+
+            return Loop().land(workload, **hours)
+
+        @task(trigger_rule="none_failed")  # nothing to backfill is the usual case
+        def build_gold() -> dict[str, str]:
             from ratchet.loop import Loop
 
             return Loop().build_gold(workload)
@@ -53,7 +79,9 @@ def make(workload: str, dag_id: str) -> None:
                 )
             return built
 
-        announce(build_gold(land()))
+        built = build_gold()
+        backfill.expand(hours=land()) >> built
+        announce(built)
 
     ingest()
 

@@ -110,6 +110,7 @@ def _write_down(service: Service, serving: Serving, told: Sequence[Placed], resu
         question = one.question
         spent = round((time.perf_counter() - g.started) * 1000 / len(told), 3)
         asked = {"unique_id": question.unique_id, "target": question.target, "horizon": question.horizon}
+        asked["family"] = one.told.family
         of_one = {
             "prediction_id": prediction_id,
             "at": now,

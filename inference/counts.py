@@ -35,6 +35,8 @@ def bury(folder: Path, pid: int) -> None:
             if path.exists():
                 _add(path, folder / f"{kind}_{OF_THE_DEAD}.db")
                 path.unlink()
+        for path in folder.glob(f"gauge_live*_{pid}.db"):  # what a dead worker serves is nothing
+            path.unlink()
 
 
 def render(folder: Path, state: Collector) -> bytes:

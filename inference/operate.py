@@ -53,8 +53,13 @@ def make(service: Service) -> Blueprint:
 
     @bp.get("/api/<workload>/drift_report")
     def drift_report(workload: str) -> Response:
-        with _reports(service, workload, turn):
+        with _reports(service, workload, turn) as reports:
+            report = reports.drift(workload)
+        if report is None:
             raise ProblemError(NO_DRIFT, f"Nobody has looked for drift in {workload} yet: there is no report.")
+        answer = as_json(report.public())
+        answer.last_modified = report.at
+        return answer
 
     return bp
 

@@ -77,6 +77,6 @@ def of_workload(root: str, card: Card | None) -> tuple[Operation, ...]:
         ),
         Operation(
             method="get", path=f"{root}/drift_report", does="The newest drift report", scope="operate",
-            fails=GUARDED, answer=dict[str, Any],
+            fails=GUARDED, answer=operator_shapes.DriftReport,
         ),
     )  # fmt: skip

@@ -89,6 +89,11 @@ class Verdict(Shape):
     at: AwareDatetime
     verdict: str
     reason: str
+    stage: str | None
+    """Of the experiment after the look."""
+    actor: str
+    policy: str | None
+    """The digest of the policy that judged."""
     scores: dict[str, Any]
     decided_at: AwareDatetime
     acted_at: AwareDatetime | None
@@ -103,6 +108,12 @@ class Experiment(Shape):
     started_at: AwareDatetime
     ended_at: AwareDatetime | None
     verdict: str | None
+    stage: str | None
+    stage_since: AwareDatetime | None
+    share: float | None
+    """The candidate's part of the clients that was in force at the newest look."""
+    waits_for: str | None
+    """What the newest look said; null once it is over."""
     evidence: dict[str, Any] | None
     verdicts: list[Verdict]
 
@@ -113,3 +124,20 @@ class Experiments(Shape):
     workload: str
     experiments: list[Experiment]
     next: int | None
+
+
+class DriftIndicator(Shape):
+    """How one feature differs from what the release learnt from."""
+
+    drift_percentage: float
+    significant_drift: bool
+    test: str
+    p_value: float
+    psi: float
+
+
+class DriftReport(Shape):
+    """The newest look at drift; `Last-Modified` says when."""
+
+    overall_drift_detected: bool
+    drift_indicators: dict[str, DriftIndicator]

@@ -56,8 +56,9 @@ def make(service: Service) -> Blueprint:
         now = service.clock()
         told = tell(serving.opened, question, now)
         prediction_id = mint(service.secret, now, workload=workload, track=service.track, release=serving.name)
-        service.log.append(_record(service, serving, question, told, prediction_id=prediction_id, at=now))
-        service.metrics.of(workload, service.track.value, serving.name).answered(question.target)
+        if not kept().get("replayed"):
+            service.log.append(_record(service, serving, question, told, prediction_id=prediction_id, at=now))
+            service.metrics.of(workload, service.track.value, serving.name).answered(question.target)
         return as_json(answer(service, serving, question, told, prediction_id=prediction_id))
 
     return bp
@@ -85,6 +86,7 @@ def _record(
         "unique_id": question.unique_id,
         "target": question.target,
         "horizon": question.horizon,
+        "family": told.family,
         "weeks": orjson.Fragment(told.weeks),
         "latency_ms": round((time.perf_counter() - kept().started) * 1000, 3),
     }

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from ratchet.contracts.drift import DriftReport
 from ratchet.contracts.ports import Track
 from ratchet.serve.answer import Answerer
 from ratchet.serve.keys import Holder
@@ -38,6 +39,9 @@ class Reports(Protocol):
 
     def experiments(self, workload: str, *, before: int | None, limit: int) -> list[dict[str, Any]]:
         """Experiments with their newest evidence and their verdicts, newest first."""
+
+    def drift(self, workload: str) -> DriftReport | None:
+        """The newest drift report, if anybody has looked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -45,8 +45,8 @@ def register(app: Flask, service: Service) -> None:
             response.headers.add("X-Release", release)
         endpoint = request.endpoint
         if (
-            endpoint == COUNTED and "X-Accel-Redirect" not in response.headers
-        ):  # handed to the other track, which counts it
+            endpoint == COUNTED and "X-Accel-Redirect" not in response.headers and not g.get("replayed")
+        ):  # handed to the other track, which counts it; a warm-up is nobody's request
             _count(service, request, response.status_code, release, seconds)
         if endpoint not in ROUTINE or response.status_code >= 400:
             _log(request, response.status_code, release, seconds)

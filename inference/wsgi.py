@@ -19,10 +19,12 @@ from ratchet.observe.reports import PostgresReports
 from ratchet.register.live import MlflowLive
 from ratchet.serve.answer import Answerer
 from ratchet.serve.cache import ReleaseCache
+from ratchet.serve.drift_score import DriftScores
 from ratchet.serve.forward import Forwarder
 from ratchet.serve.keys import KeyStore
 from ratchet.serve.limits import Limits, RateLimits
 from ratchet.serve.metrics import ServeMetrics, StateCollector
+from ratchet.serve.notified import Notified
 from ratchet.serve.spool import Spool
 from ratchet.serve.swap import Refresher, ReleaseSlot
 from ratchet.settings import Settings
@@ -55,6 +57,7 @@ def build(settings: Settings) -> Flask:
         cache=ReleaseCache(settings.home / "cache"),
         on_load=metrics.loaded,
         on_refuse=metrics.refused,
+        on_empty=metrics.emptied,
     )
     refresher.restore()
     forwarder = Forwarder(spool.folder, settings.database, on_rejected=metrics.rejected)
@@ -62,7 +65,10 @@ def build(settings: Settings) -> Flask:
     _start("releases", lambda: refresher.run(stop, poll_seconds=settings.poll_seconds))
     _start("keys", lambda: keys.run(stop, poll_seconds=settings.poll_seconds))
     _say_farewell(stop, _start("forecast log", lambda: forwarder.run(stop, spool)))
-    state = StateCollector(answerer=answerer, spool=spool, track=track, clock=now)
+    state = CollectorRegistry()
+    state.register(StateCollector(answerer=answerer, spool=spool, track=track, clock=now))
+    state.register(Notified(home=settings.home))
+    state.register(DriftScores(home=settings.home, workloads=tuple(slot.workload for slot in slots)))
     return create_app(
         Service(
             answerer=answerer,
@@ -114,7 +120,7 @@ def _say_farewell(stop: threading.Event, forwarding: threading.Thread) -> None:
     atexit.register(end)
 
 
-def _exposition(registry: CollectorRegistry, state: StateCollector) -> Callable[[], bytes]:
+def _exposition(registry: CollectorRegistry, state: CollectorRegistry) -> Callable[[], bytes]:
     folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
     if folder:
         return lambda: counts.render(Path(folder), state)

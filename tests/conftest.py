@@ -1,17 +1,23 @@
 """Fixtures that any test may ask for. What a test needs running is in the fixture's name."""
 
+import os
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
+from urllib import request
 
+import boto3
 import pytest
 
 from ratchet.migrations import migrate
 from ratchet.settings import Settings
 from ratchet.stack import postgres as embedded
 from ratchet.stack import secrets
+from ratchet.stack.health import answers, wait_for
 from ratchet.stack.paths import Home
 from ratchet.stack.ports import free_port
 from ratchet.stack.services import Stack
@@ -67,3 +73,36 @@ def make_stack(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Stack]
         return Stack(settings=Settings(_env_file=None, **values), secrets=known, home=home)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def object_store_address() -> Iterator[str]:
+    """The address of a real S3 endpoint on this machine (moto's server)."""
+    port = free_port()
+    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    address = f"http://127.0.0.1:{port}"
+    wait_for("moto", lambda: answers(f"{address}/moto-api/"), timeout=60, look="the test's output")
+    yield address
+    server.terminate()
+    server.wait(timeout=20)
+
+
+@pytest.fixture
+def object_store(object_store_address: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """An S3 client with an empty bucket `events`; boto3's usual chain leads there for the time of the test."""
+    for name, value in {
+        "AWS_ENDPOINT_URL": object_store_address,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    }.items():
+        monkeypatch.setenv(name, value)
+    reset = request.Request(f"{object_store_address}/moto-api/reset", method="POST")
+    request.urlopen(reset, timeout=10).close()
+    client = boto3.client("s3")
+    client.create_bucket(Bucket="events")
+    yield client
+    client.close()

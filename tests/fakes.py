@@ -5,14 +5,15 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from ratchet.contracts.errors import JournalError, MetricsError, RegistryError
-from ratchet.contracts.policy import Decision, Evidence
-from ratchet.contracts.ports import DecisionRow, Experiment, Ratings, Release, Track
+from ratchet.contracts.policy import Verdict
+from ratchet.contracts.ports import ANSWERED, CARRIED_OUT, Experiment, LookRow, NewLook, Ratings, Release, Track
 from ratchet.contracts.release import (
     CARD,
     FAMILY,
@@ -28,6 +29,7 @@ from ratchet.contracts.release import (
     series_key,
     series_name,
 )
+from ratchet.contracts.source import Arrival, Landings, Piece
 from ratchet.register.folder import check_folder
 
 
@@ -157,6 +159,7 @@ class FakeLiveMetrics:
 
     def __init__(self, answers: Iterable[FakeAnswer] = ()) -> None:
         self.answers = list(answers)
+        self.workers: dict[tuple[str, Track], dict[str, int]] = {}
         self.away = False
 
     def requests(self, workload: str, track: Track, release: str, *, since: datetime, until: datetime) -> int | None:
@@ -174,6 +177,22 @@ class FakeLiveMetrics:
         seconds = [answer.seconds for answer in seen if answer.at >= since]
         return 1000 * sum(seconds) / len(seconds) if seconds else None
 
+    def failures(self, workload: str, track: Track, *, since: datetime, until: datetime) -> int | None:
+        names = {answer.release for answer in self.answers if (answer.workload, answer.track) == (workload, track)}
+        found = [self.errors(workload, track, name, since=since, until=until) for name in sorted(names)]
+        known = [count for count in found if count is not None]
+        return sum(known) if known else None
+
+    def gaps(self, workload: str, track: Track, *, since: datetime, until: datetime) -> list[str]:
+        self._seen(workload, track, "", max(since, until))
+        return []
+
+    def serving(self, workload: str, track: Track) -> dict[str, int]:
+        return dict(self.workers.get((workload, track), {}))
+
+    def clock(self) -> datetime:
+        return datetime.now(UTC)
+
     def _seen(self, workload: str, track: Track, release: str, until: datetime) -> list[FakeAnswer]:
         if self.away:
             raise MetricsError("the live metrics are away")
@@ -190,6 +209,7 @@ class FakeRating:
     value: float
     forecast_at: datetime
     at: datetime
+    client: str = "c"
 
 
 class FakeFeedback:
@@ -202,13 +222,15 @@ class FakeFeedback:
     def ratings(self, workload: str, release_id: str, *, since: datetime, until: datetime) -> Ratings:
         if self.away:
             raise MetricsError("feedback is away")
-        values = [
-            rating.value
-            for rating in self.given
-            if (rating.workload, rating.release_id) == (workload, release_id)
-            and since <= rating.at < until
-            and since <= rating.forecast_at < until
-        ]
+        votes: dict[tuple[str, date], float] = {}
+        for rating in sorted(self.given, key=lambda rating: rating.at):
+            if (
+                (rating.workload, rating.release_id) == (workload, release_id)
+                and since <= rating.at < until
+                and since <= rating.forecast_at < until
+            ):
+                votes.setdefault((rating.client, rating.at.date()), rating.value)
+        values = list(votes.values())
         return Ratings(count=len(values), mean=sum(values) / len(values) if values else None)
 
 
@@ -217,8 +239,10 @@ class FakeJournal:
 
     def __init__(self) -> None:
         self._experiments: dict[int, Experiment] = {}
-        self._evidence: dict[tuple[int, datetime], Evidence] = {}
-        self._decisions: dict[tuple[int, datetime], DecisionRow] = {}
+        self._shadowed: set[int] = set()
+        self._looks: dict[tuple[int, datetime], LookRow] = {}
+        self._acts: dict[tuple[int, str], datetime] = {}
+        self._policies: dict[str, str] = {}
         self._locks: dict[str, threading.Lock] = {}
 
     def open_experiment(self, workload: str, *, production: str, candidate: str, at: datetime) -> Experiment:
@@ -236,91 +260,161 @@ class FakeJournal:
         return self._experiments[number]
 
     def current(self, workload: str) -> Experiment | None:
-        running = (e for e in self._experiments.values() if e.workload == workload and e.ended_at is None)
+        running = (one for one in self._open(workload) if one.experiment_id not in self._shadowed)
         return next(running, None)
+
+    def shadows(self, workload: str) -> list[Experiment]:
+        return [one for one in self._open(workload) if one.experiment_id in self._shadowed]
+
+    def shadow(self, experiment_id: int) -> None:
+        self._shadowed.add(self.experiment(experiment_id).experiment_id)
+
+    def past(self, workload: str, *, limit: int) -> list[Experiment]:
+        ended = [one for one in self._experiments.values() if one.workload == workload and one.ended_at]
+        return sorted(ended, key=lambda one: (one.ended_at, one.experiment_id), reverse=True)[:limit]
 
     def close_experiment(self, experiment_id: int, *, verdict: str, at: datetime) -> None:
         known = self.experiment(experiment_id)
-        if known.ended_at is None:
-            self._experiments[experiment_id] = replace(known, ended_at=at, verdict=verdict)
-
-    def record_evidence(self, evidence: Evidence) -> Evidence:
-        self.experiment(evidence.experiment_id)
-        return self._evidence.setdefault((evidence.experiment_id, evidence.at), evidence)
-
-    def evidence(self, experiment_id: int, *, at: datetime) -> Evidence | None:
-        return self._evidence.get((experiment_id, at))
+        said = "revert" if verdict == "revert" else known.verdict or verdict
+        self._experiments[experiment_id] = replace(known, ended_at=known.ended_at or at, verdict=said)
 
     @contextmanager
     def alone(self, workload: str) -> Iterator[None]:
         with self._locks.setdefault(workload, threading.Lock()):
             yield
 
-    def record_decision(self, evidence: Evidence, decision: Decision, *, at: datetime) -> DecisionRow:
-        self.experiment(evidence.experiment_id)
-        row = DecisionRow(
-            decision_id=len(self._decisions) + 1,
-            experiment_id=evidence.experiment_id,
-            at=evidence.at,
-            decision=decision,
+    def record(self, experiment_id: int, look: NewLook, *, at: datetime) -> LookRow:
+        self.experiment(experiment_id)
+        self._policies.setdefault(look.policy, look.policy_body)
+        row = LookRow(
+            look_id=len(self._looks) + 1,
+            experiment_id=experiment_id,
+            at=look.at,
             decided_at=at,
+            actor=look.actor,
+            policy=look.policy,
+            stage=look.stage,
+            decision=look.decision,
+            body=look.body,
             acted_at=None,
         )
-        return self._decisions.setdefault((evidence.experiment_id, evidence.at), row)
+        return self._read(self._looks.setdefault((experiment_id, look.at), row))
 
-    def pending(self, workload: str) -> list[DecisionRow]:
-        return [row for row in reversed(self._of(workload)) if row.acted_at is None]
+    def newest(self, experiment_id: int) -> LookRow | None:
+        return next(iter(reversed(self.history(experiment_id))), None)
 
-    def acted(self, decision_id: int, *, at: datetime) -> None:
-        for key, row in self._decisions.items():
-            if row.decision_id == decision_id:
-                self._decisions[key] = replace(row, acted_at=row.acted_at or at)
-                return
-        raise JournalError(f"the journal holds no decision {decision_id}")
+    def look(self, experiment_id: int, *, at: datetime) -> LookRow | None:
+        found = self._looks.get((experiment_id, at))
+        return self._read(found) if found else None
 
-    def decisions(self, workload: str, *, limit: int) -> list[DecisionRow]:
-        return self._of(workload)[:limit]
+    def looks(self, workload: str, *, limit: int) -> list[LookRow]:
+        return [replace(row, body=None) for row in self._of(workload)[:limit]]
 
-    def _of(self, workload: str) -> list[DecisionRow]:
-        rows = [row for row in self._decisions.values() if self._experiments[row.experiment_id].workload == workload]
-        return sorted(rows, key=lambda row: (row.at, row.decision_id), reverse=True)
+    def history(self, experiment_id: int) -> list[LookRow]:
+        rows = (row for row in self._looks.values() if row.experiment_id == experiment_id)
+        return sorted(map(self._read, rows), key=lambda row: row.at)
+
+    def policies(self) -> dict[str, str]:
+        return dict(self._policies)
+
+    def pending(self, workload: str) -> list[LookRow]:
+        return [replace(row, body=None) for row in reversed(self._of(workload)) if row.acted_at is None]
+
+    def acted(self, look_id: int, *, at: datetime, what: str = CARRIED_OUT) -> None:
+        if look_id not in {row.look_id for row in self._looks.values()}:
+            raise JournalError(f"the journal holds no look {look_id}")
+        self._acts.setdefault((look_id, what), at)
+
+    def unanswered(self, workload: str) -> LookRow | None:
+        called_off = (
+            row
+            for row in self._of(workload)
+            if row.decision.verdict in (Verdict.ROLLBACK, Verdict.REVERT) and row.stage == "rolled_back"
+        )
+        found = next((row for row in called_off if (row.look_id, ANSWERED) not in self._acts), None)
+        return replace(found, body=None) if found else None
+
+    def stage(self, workload: str) -> str:
+        current = self.current(workload)
+        newest = self.newest(current.experiment_id) if current else None
+        return (newest.stage or "queued") if newest else "queued" if current else ""
 
     def experiment(self, experiment_id: int) -> Experiment:
         if experiment_id not in self._experiments:
             raise JournalError(f"the journal holds no experiment {experiment_id}")
         return self._experiments[experiment_id]
 
+    def _open(self, workload: str) -> list[Experiment]:
+        return [one for one in self._experiments.values() if one.workload == workload and one.ended_at is None]
+
+    def _read(self, row: LookRow) -> LookRow:
+        return replace(row, acted_at=self._acts.get((row.look_id, CARRIED_OUT)))
+
+    def _of(self, workload: str) -> list[LookRow]:
+        rows = [row for row in self._looks.values() if self._experiments[row.experiment_id].workload == workload]
+        return sorted(map(self._read, rows), key=lambda row: (row.at, row.look_id), reverse=True)
+
 
 class FakeSource:
-    """`Source` in memory: `chunks` by hour; an exception among them is raised when the reader comes to it."""
+    """`Source` in memory: `chunks` by hour; an exception among them is raised when the reader comes to it.
+
+    With a version it can be resumed at any byte, and each exception is raised once.
+    """
 
     def __init__(
-        self, chunks: Mapping[datetime, Iterable[bytes | Exception]], *, name: str = "memory", suffix: str = "json.gz"
+        self,
+        chunks: Mapping[datetime, Iterable[bytes | Exception]],
+        *,
+        name: str = "memory",
+        suffix: str = "json.gz",
+        version: str = "",
+        by_hour: bool = True,
     ) -> None:
         self.name = name
         self.suffix = suffix
+        self.version = version
+        self.by_hour = by_hour
         self.chunks = dict(chunks)
         self.reads: list[datetime] = []
+        self.starts: list[int] = []
+        self._raised: set[int] = set()
 
-    def hours(self) -> list[datetime]:
-        return sorted(self.chunks)
+    def offers(self, landed: Landings) -> Iterator[Piece]:
+        for hour in sorted(self.chunks):
+            if self.by_hour or hour not in landed.hours():
+                file = f"{hour:%Y-%m-%d}/{hour.hour}.{self.suffix}"
+                yield Piece(hour=hour, file=file, open=partial(self._open, hour))
 
-    def read(self, hour: datetime) -> Iterator[bytes]:
+    def _open(self, hour: datetime, start: int, version: str) -> Arrival:
         self.reads.append(hour)
+        start = start if version and version == self.version else 0
+        self.starts.append(start)
+        return Arrival(chunks=self._read(hour, start), start=start, version=self.version)
+
+    def _read(self, hour: datetime, start: int) -> Iterator[bytes]:
+        at = 0
         for chunk in self.chunks[hour]:
             if isinstance(chunk, Exception):
-                raise chunk
-            yield chunk
+                if not self.version or id(chunk) not in self._raised:
+                    self._raised.add(id(chunk))
+                    raise chunk
+                continue
+            if at + len(chunk) > start:
+                yield chunk[max(start - at, 0) :]
+            at += len(chunk)
 
 
 class FakeSplit:
     """`TrafficSplit` in memory."""
 
     def __init__(self) -> None:
-        self._percent = 0
+        self._percent, self._salt = 0, 0
+
+    def salt(self) -> int:
+        return self._salt
 
     def share(self) -> int:
         return self._percent
 
-    def set_share(self, percent: int) -> None:
-        self._percent = percent
+    def set_share(self, percent: int, *, salt: int | None = None) -> None:
+        self._percent, self._salt = percent, self._salt if salt is None else salt

@@ -1,22 +1,35 @@
 """The loop and its stack from a shell: `ratchet --help`."""
 
 import argparse
+import getpass
 import logging
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 from ratchet.contracts.errors import RatchetError
+from ratchet.ingest_command import add_ingest
 from ratchet.settings import Settings
 
 Command = Callable[[argparse.Namespace], Any]
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001  # argparse has no public name for it
+
+ORDERS = {
+    "promote": "have the candidate take over now",
+    "rollback": "take the candidate off, or a promotion back while it is watched",
+    "revert": "bring back the release that the last promotion beat",
+    "hold": "let nothing be promoted until `clear`",
+    "clear": "end a hold, also one that the split's health caused",
+    "approve": "let a promotion that waits for approval go on",
+    "deny": "refuse it: production stays",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; 0 if it worked, 1 with one clear line if it did not."""
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s", stream=sys.stderr)
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # a line per request is no news
     try:
         result = options.command(options)
     except RatchetError as problem:
@@ -40,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_stack(commands)
     _add_loop(commands)
     _add_policy(commands)
+    _add_rehearse(commands)
     _add_keys(commands)
     return parser
 
@@ -60,19 +74,29 @@ def _add_stack(commands: Commands) -> None:
 
 def _add_loop(commands: Commands) -> None:
     _add(commands, "migrate", "bring database `ratchet` to this version's tables", _migrate)
-    _add(commands, "ingest", "land new hours and rebuild gold", _ingest, ("workload",))
+    add_ingest(commands)
+    _add(commands, "reports", "serve ingest's metrics and quality reports on REPORTS_PORT", _reports)
     train = _add(commands, "train", "train on the newest gold and register the release", _train, ("workload",))
     train.add_argument("--recipe", default="", help="families, separated by commas (default: the workload's own)")
     train.add_argument("--reason", default="by hand")
-    _add(commands, "evaluate", "look at the open experiment now: observe, decide, act", _evaluate, ("workload",))
+    evaluate = _add(
+        commands, "evaluate", "look at the open experiment now: observe, decide, act", _evaluate, ("workload",)
+    )
+    evaluate.add_argument(
+        "--mode", default="", help="judge this one look by another rule: spec, spec_guarded, evidence"
+    )
+    guard = _add(commands, "guard", "judge the guardrails of every workload each minute, until stopped", _guard)
+    guard.add_argument("--once", action="store_true", help="one round, then stop")
+    drift = _add(commands, "drift", "look for drift now, beside what production learnt from", _drift, ("workload",))
+    drift.add_argument("--fresh", action="store_true", help="pass over recent data that the tracking server has kept")
     _add(commands, "tidy", "make the forecast log's next days and drop those past LOG_RETENTION_DAYS", _tidy)
-    for verdict in ("promote", "rollback"):
-        by_hand = _add(commands, verdict, f"{verdict} the candidate by hand", _by_hand(verdict), ("workload",))
-        by_hand.add_argument("--why", required=True, help="kept with the decision")
+    for kind, what in ORDERS.items():
+        by_hand = _add(commands, kind, what, _by_hand(kind), ("workload",))
+        by_hand.add_argument("--why", required=True, help="kept with the verdict")
 
 
 def _add_policy(commands: Commands) -> None:
-    policy = commands.add_parser("policy", help="rules that decide: compare").add_subparsers(
+    policy = commands.add_parser("policy", help="rules that decide: show, compare, replay").add_subparsers(
         required=True, metavar="ACTION"
     )
     compare = _add(
@@ -82,6 +106,33 @@ def _add_policy(commands: Commands) -> None:
         "--runs", type=int, default=100, help="experiments per scenario (default: 100, about a minute)"
     )
     compare.add_argument("--seed", type=int, default=1)
+    _add(policy, "show", "every parameter as it is in force here", _policy_show, ("workload",))
+    replay = _add(
+        policy,
+        "replay",
+        "judge every recorded look again and name each byte that differs",
+        _policy_replay,
+        ("workload",),
+    )
+    replay.add_argument("--experiment", type=int, help="only this one")
+
+
+def _add_rehearse(commands: Commands) -> None:
+    rehearse = _add(commands, "rehearse", "live through your own history with the loop, and say what it did", _rehearse)
+    rehearse.add_argument("workload", nargs="?", help="default: the first of the setting WORKLOADS")
+    rehearse.add_argument("--from", dest="first", help="a day of the first week (default: a year before the last)")
+    rehearse.add_argument("--to", dest="last", help="a day of the last week (default: the last one there is)")
+    rehearse.add_argument("--gold", help="a folder or file of gold instead of this installation's")
+    rehearse.add_argument(
+        "--policy", default="", help="spec, spec_guarded, evidence, or JSON of EvidencePolicy's fields"
+    )
+    rehearse.add_argument("--recipe", default="", help="families, separated by commas (default: the workload's own)")
+    rehearse.add_argument(
+        "--plant", action="append", default=[], help="biased|slow|erroring|drifting@week: a bad candidate"
+    )
+    rehearse.add_argument("--seed", type=int, default=1)
+    rehearse.add_argument("--processes", type=int, help="default: one a core")
+    rehearse.add_argument("--out", help="folder of the report (default: DATA_HOME/rehearsals/<workload>)")
 
 
 def _add_keys(commands: Commands) -> None:
@@ -159,12 +210,11 @@ def _migrate(_: argparse.Namespace) -> None:
     migrate()
 
 
-def _ingest(options: argparse.Namespace) -> dict[str, Any]:
-    from ratchet.loop import Loop
+def _reports(_: argparse.Namespace) -> None:
+    from ratchet.observe.gold_reports import serve
 
-    loop = Loop()
-    workload = _workload(options, loop.settings)
-    return {"landed": loop.land(workload), **loop.build_gold(workload)}
+    settings = Settings.load()
+    serve(settings.home, host=settings.bind, port=settings.reports_port)
 
 
 def _train(options: argparse.Namespace) -> dict[str, str]:
@@ -180,7 +230,20 @@ def _evaluate(options: argparse.Namespace) -> dict[str, Any]:
     from ratchet.loop import Loop
 
     loop = Loop()
-    return loop.evaluate(_workload(options, loop.settings))
+    return loop.evaluate(_workload(options, loop.settings), actor=getpass.getuser(), mode=options.mode)
+
+
+def _guard(options: argparse.Namespace) -> int:
+    from ratchet.guard import guard
+
+    return guard(Settings.load(), once=options.once)
+
+
+def _drift(options: argparse.Namespace) -> dict[str, Any]:
+    from ratchet.loop import Loop
+
+    loop = Loop()
+    return loop.look_for_drift(_workload(options, loop.settings), fresh=options.fresh)
 
 
 def _tidy(_: argparse.Namespace) -> dict[str, int]:
@@ -189,21 +252,54 @@ def _tidy(_: argparse.Namespace) -> dict[str, int]:
     return Loop().tidy()
 
 
-def _by_hand(verdict: str) -> Command:
+def _by_hand(kind: str) -> Command:
     def command(options: argparse.Namespace) -> dict[str, Any]:
-        from ratchet.contracts.policy import Verdict
+        from ratchet.contracts.look import OrderKind
         from ratchet.loop import Loop
 
         loop = Loop()
-        return loop.decide_by_hand(_workload(options, loop.settings), Verdict(verdict), why=options.why)
+        return loop.order(_workload(options, loop.settings), OrderKind(kind), who=getpass.getuser(), why=options.why)
 
     return command
+
+
+def _policy_show(options: argparse.Namespace) -> str:
+    from ratchet.decide import digest
+    from ratchet.decide.records import to_json
+    from ratchet.loop import Loop
+
+    loop = Loop()
+    policy = loop.policy(_workload(options, loop.settings))
+    return f"{digest(policy)} {to_json(policy).decode()}"
+
+
+def _policy_replay(options: argparse.Namespace) -> int:
+    from ratchet.loop import Loop
+
+    loop = Loop()
+    found = loop.replay(_workload(options, loop.settings), experiment=options.experiment)
+    for one in found:
+        old = f", {one.without_body} from before looks were kept whole" if one.without_body else ""
+        said = "differ:" if one.differences else "every byte is reproduced"
+        print(f"experiment {one.experiment_id}: {one.looks} looks{old}; {said}")
+        for difference in one.differences:
+            print(f"  {difference}")
+    if not found:
+        raise RatchetError("there is no experiment to replay")
+    return int(any(one.differences for one in found))
 
 
 def _policy_compare(options: argparse.Namespace) -> str:
     from ratchet.decide.simulation import RULES, SCENARIOS, compare, table
 
     return table(list(compare(SCENARIOS, RULES, runs=options.runs, seed=options.seed)))
+
+
+def _rehearse(options: argparse.Namespace) -> str:
+    from ratchet.rehearsal.command import run
+
+    settings = Settings.load()
+    return run(options, settings, workload=_workload(options, settings))
 
 
 def _keys_add(options: argparse.Namespace) -> str:

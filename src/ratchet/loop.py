@@ -5,19 +5,31 @@ Stages meet in data at rest, so each function takes names and times and returns 
 
 import hashlib
 import logging
-from datetime import UTC, datetime
-from functools import cached_property
+from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime
+from functools import cached_property, partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ratchet import workloads
 from ratchet.contracts.errors import DataError, RatchetError, ReleaseError
-from ratchet.contracts.policy import Decision, Evidence, Verdict
-from ratchet.contracts.ports import Track
+from ratchet.contracts.look import Order, OrderKind
+from ratchet.contracts.policy import EvidencePolicy
+from ratchet.contracts.ports import ANSWERED, Journal, LookRow, Release, Track
 from ratchet.contracts.release import CARD, Card
+from ratchet.contracts.source import Span, utc_now
+from ratchet.decide.overrides import override, with_mode
+from ratchet.notify import News, announce
 from ratchet.settings import Settings
-from ratchet.trials import Trials
+from ratchet.trials import Looker, Trials, Turns
+from ratchet.trials.looking import Asked
+from ratchet.trials.replaying import Replayed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ratchet.ingest import LandReport, Progress
 
 log = logging.getLogger("ratchet.loop")
 
@@ -30,25 +42,74 @@ class Loop:
 
     # ------------------------------------------------------------------ ingest
 
-    def land(self, workload: str) -> dict[str, int]:
-        """Land every hour that a source offers and bronze has not: how many, per source."""
-        from ratchet.ingest import land
+    def land(self, workload: str, *, first: str = "", last: str = "") -> dict[str, int]:
+        """Land every piece that the sources offer and bronze has not: how many, per source. With hours: those hours only, now."""
+        span = self._span(first, last)
+        reports = self.land_from(workload, self.settings.events, span=span, hours_only=bool(first or last))
+        return {report.source: report.landed for report in reports}
 
-        found = workloads.find(workload)
-        landed = {}
-        for source in found.sources(self.settings.events):
-            report = land(source, bronze=self.settings.home / "bronze")
-            landed[source.name] = report.landed
-        log.info("landed %s", landed)
-        return landed
+    def land_from(
+        self,
+        workload: str,
+        events: str,
+        *,
+        span: Span,
+        hours_only: bool = False,
+        progress: "Callable[[str, Progress], None] | None" = None,
+    ) -> "list[LandReport]":
+        """Land what these sources offer; by hour only if so asked, and then missing hours are asked for whatever their turn."""
+        from ratchet.ingest import Pace, land, open_bronze
 
-    def build_gold(self, workload: str) -> dict[str, str]:
+        bronze = open_bronze(self.settings.bronze_root, home=self.settings.home)
+        pace = Pace(at_once=self.settings.land_at_once, again=hours_only)
+        reports = []
+        for source in workloads.find(workload).sources(events, span=span):
+            if hours_only and not source.by_hour:
+                continue
+            hear = partial(progress, source.name) if progress else None
+            reports.append(report := land(source, bronze=bronze, progress=hear, pace=pace))
+            log.info("landed %d from %s, %d bytes", report.landed, report.source, report.bytes)
+            for trouble in report.troubles:
+                log.warning("%s: %s %s: %s", report.source, trouble.name, trouble.what, trouble.reason)
+        return reports
+
+    def plan_hours(self, first: str, last: str, *, at_most: int = 48) -> list[dict[str, str]]:
+        """Cut the hours from `first` to `last` into parts of equal size, as few hours each as `at_most` parts allow."""
+        hours = list(self._span(first, last or utc_now().isoformat(timespec="hours")[:13]).hours())
+        size = -(-len(hours) // at_most)
+        parts = [hours[at : at + size] for at in range(0, len(hours), size)]
+        return [{"first": part[0].isoformat()[:13], "last": part[-1].isoformat()[:13]} for part in parts]
+
+    def build_gold(self, workload: str, *, events: str = "") -> dict[str, str]:
         """Bronze to silver to gold: the newest partition's data hour and digest."""
-        from ratchet.ingest import build_gold
+        from ratchet.ingest import build_gold, open_bronze, prune
+        from ratchet.observe.gold_reports import address
 
-        gold = build_gold(workloads.find(workload), home=self.settings.home, location=self.settings.events)
+        gold = build_gold(
+            workloads.find(workload),
+            home=self.settings.home,
+            location=events or self.settings.events,
+            bronze=open_bronze(self.settings.bronze_root, home=self.settings.home),
+        )
         log.info("gold of %s as of %s: %d series, digest %s", workload, gold.data_hour, gold.series, gold.digest)
-        return {"data_hour": gold.data_hour.isoformat(), "digest": gold.digest}
+        prune(self.settings.home, workload, keep=self.settings.gold_keep, needed=self._trained_on(workload))
+        report = address(self.settings.bind, self.settings.reports_port, workload, gold.path.name)
+        log.info("quality report: %s", report)
+        return {"data_hour": gold.data_hour.isoformat(), "digest": gold.digest, "report": report}
+
+    def log_clusters(self, workload: str) -> dict[str, float]:
+        """Show in MLflow which series of the newest gold are alike: k, silhouettes and a plot. Once per gold."""
+        from ratchet.ingest import newest, read_table
+        from ratchet.register.clusters import log_clusters
+
+        gold = newest(self.settings.home, workload)
+        if gold is None:
+            raise DataError(f"there is no gold for {workload} yet: run `ratchet ingest {workload}` first")
+        figures = log_clusters(
+            read_table(gold, "clusters"), self.settings.tracking_uri, workload=workload, digest=gold.digest
+        )
+        log.info("clusters of %s: %s", workload, figures or "too few series to group")
+        return figures
 
     def gold_moved_enough(self, workload: str) -> bool:
         """Whether gold holds enough complete weeks, since the newest release, to train another one."""
@@ -101,76 +162,107 @@ class Loop:
         if not (folder / CARD).exists():
             raise ReleaseError(f"release {release_id} of {workload} has not been trained on this machine")
         added = self.trials.registry.add(folder, Card.from_json((folder / CARD).read_bytes()))
-        with self.trials.journal.alone(workload):
-            release = self.trials.place(added, now=now or datetime.now(UTC))
+        with self.journal.alone(workload):
+            self.trials.place(added, now=now or datetime.now(UTC))
+        self.advance(workload, now=now or datetime.now(UTC))
+        release = self.trials.find(workload, added.release_id)
         return {"release_id": release.release_id, "name": release.name_on(Track.CANDIDATE), "state": release.state}
 
     # ------------------------------------------------------- observe and decide
 
-    def observe(self, workload: str, *, at: datetime) -> int | None:
-        """Gather and keep the evidence of the open experiment up to `at`; its experiment id, or None if nothing is on trial."""
-        from ratchet.observe import PostgresFeedback, PrometheusMetrics, gather
+    def look(self, workload: str, *, at: datetime, actor: str, mode: str = "") -> dict[str, str]:
+        """Measure what runs, judge it and write it down, before anyone acts on it; the verdict of the experiment on trial."""
+        return self.turns.look(workload, self.policy(workload, mode=mode), Asked(at=at, actor=actor))
 
-        experiment = self.trials.journal.current(workload)
-        if experiment is None or at <= experiment.started_at:
-            log.info("nothing to look at: no experiment of %s was running at %s", workload, at)
-            return None
-        evidence = gather(
-            experiment,
-            production=self.trials.find(workload, experiment.production),
-            candidate=self.trials.find(workload, experiment.candidate),
-            metrics=PrometheusMetrics(self.settings.prometheus),
-            feedback=PostgresFeedback(self.settings.database),
-            at=at,
-        )
-        kept = self.trials.journal.record_evidence(evidence)
-        log.info("evidence: %s", kept)
-        return experiment.experiment_id
-
-    def decide(self, workload: str, *, at: datetime) -> dict[str, str]:
-        """Judge the evidence kept for `at` and write the verdict down, before anyone acts on it."""
-        from ratchet.decide import decide
-
-        evidence = self._evidence(workload, at=at)
-        if evidence is None:
-            return {"verdict": "none", "reason": "no experiment is running"}
-        row = self.trials.journal.record_decision(
-            evidence, decide(evidence, workloads.find(workload).policy), at=datetime.now(UTC)
-        )
-        log.info("verdict: %s, because %s", row.decision.verdict, row.decision.reason)
-        return {"verdict": row.decision.verdict.value, "reason": row.decision.reason}
+    def order(
+        self, workload: str, kind: OrderKind, *, who: str, why: str, now: datetime | None = None
+    ) -> dict[str, Any]:
+        """A person's word on an experiment: looked at, written down with their words, carried out."""
+        order = Order(kind=kind, who=who, why=why.strip())
+        return self.turns.order(workload, self.policy(workload), order, now=now or datetime.now(UTC))
 
     # --------------------------------------------------------------------- act
 
     def act(self, workload: str, *, now: datetime | None = None) -> dict[str, Any]:
-        """Carry out every verdict that was written down and not acted on, then put the next queued candidate on trial."""
-        now = now or datetime.now(UTC)
-        done: list[str] = []
-        with self.trials.journal.alone(workload):
-            for row in self.trials.journal.pending(workload):
-                self.trials.carry_out(row, now=now)
-                done.append(row.decision.verdict.value)
-            self.trials.next_trial(workload, now=now)
-        return {"acted": done}
+        """Carry out every look that was written down and not acted on, then try the next queued candidate."""
+        return {"acted": self.turns.act(workload, self.policy(workload), now=now or datetime.now(UTC))}
 
-    def evaluate(self, workload: str, *, at: datetime | None = None) -> dict[str, Any]:
-        """Observe, decide and act in one go: what the hourly DAG does in three tasks."""
-        at = at or datetime.now(UTC)
-        self.observe(workload, at=at)
-        return {**self.decide(workload, at=at), **self.act(workload)}
+    def evaluate(self, workload: str, *, actor: str, at: datetime | None = None, mode: str = "") -> dict[str, Any]:
+        """Look, decide and act in one go: what the hourly DAG does in its tasks."""
+        said = self.look(workload, at=at or datetime.now(UTC), actor=actor, mode=mode)
+        return {**said, **self.act(workload)}
 
-    def decide_by_hand(
-        self, workload: str, verdict: Verdict, *, why: str, now: datetime | None = None
+    def advance(self, workload: str, *, now: datetime) -> dict[str, Any]:
+        """Move on what waits for no evidence, judge the guardrails, finish what was left half-done."""
+        return self.turns.advance(workload, self.policy(workload), now=now)
+
+    def stage(self, workload: str) -> str:
+        """Where the experiment on trial stands; empty if there is none. Asks the database alone."""
+        return self.journal.stage(workload)
+
+    def waiting_since(self, workload: str) -> str:
+        """A name for the approval that is asked for now: the same one until it is answered; empty if none is."""
+        return self.turns.waiting_since(workload, self.policy(workload))
+
+    def unanswered(self, workload: str) -> dict[str, Any] | None:
+        """The newest rollback or revert about which nobody has asked for another candidate: its id and its reason."""
+        row = self.journal.unanswered(workload)
+        return {"look_id": row.look_id, "reason": row.decision.reason} if row else None
+
+    def answered(self, look_id: int) -> None:
+        """Note that another candidate was asked for."""
+        self.journal.acted(look_id, at=datetime.now(UTC), what=ANSWERED)
+
+    def replay(self, workload: str, *, experiment: int | None = None) -> list[Replayed]:
+        """Judge every look that was ever recorded again, from the journal alone."""
+        from ratchet.trials.replaying import replay_all
+
+        return list(replay_all(self.journal, workload, only=experiment))
+
+    def policy(self, workload: str, *, mode: str = "") -> EvidencePolicy:
+        """The workload's policy with what the setting POLICY says; `mode` asks for another rule at this one look."""
+        names = frozenset(workloads.names())
+        own = override(workloads.find(workload).policy, self.settings.policy, workload=workload, workloads=names)
+        return with_mode(own, mode)
+
+    # ------------------------------------------------------------------- drift
+
+    def look_for_drift(
+        self, workload: str, *, at: datetime | None = None, given: object = None, fresh: bool = False
     ) -> dict[str, Any]:
-        """A person's verdict on the open experiment: looked at, written down with their words, carried out."""
-        now = now or datetime.now(UTC)
-        evidence = self._evidence(workload, at=now) if self.observe(workload, at=now) else None
-        if evidence is None:
-            raise RatchetError(f"nothing is on trial for {workload}: there is nothing to {verdict.value}")
-        self.trials.journal.record_decision(
-            evidence, Decision(verdict=verdict, reason=f"by hand: {why}", scores={}), at=now
+        """Compare production's world with the one it learnt from; `asks` is true once per drift, when a new candidate is wanted.
+
+        `given` is recent data by feature that somebody passed in; `fresh` passes over what the tracking server has kept.
+        """
+        from ratchet.drifting import Gold, Look
+        from ratchet.ingest import newest, read_series
+        from ratchet.observe.drift_log import PostgresDrift
+        from ratchet.register.drift_artifacts import DriftArtifacts
+
+        release = self.trials.registry.live(workload, Track.PRODUCTION)
+        if release is None:
+            raise RatchetError(f"nothing of {workload} is in production: there is nothing to look for drift in")
+        gold = newest(self.settings.home, workload)
+        trained = [other.data_hour for other in self.trials.registry.releases(workload) if other.data_hour]
+        look = Look(
+            workload=workloads.find(workload),
+            release_id=release.release_id,
+            folder=self._folder(release),
+            home=self.settings.home,
+            database=PostgresDrift(self.settings.database),
+            artifacts=DriftArtifacts(self.settings.tracking_uri),
+            gold=Gold(data_hour=gold.data_hour, frame=lambda: read_series(gold)) if gold else None,
+            newest_trained=max(trained, default=None),
+            at=at or datetime.now(UTC),
         )
-        return self.act(workload, now=now)
+        looked = look.take(given, fresh=fresh)
+        log.info("drift page: %s", looked.page)
+        return {
+            "drifting": list(looked.report.drifting),
+            "confirmed": looked.report.confirmed,
+            "asks": looked.asks,
+            "page": looked.page,
+        }
 
     # -------------------------------------------------------------------- tidy
 
@@ -187,22 +279,81 @@ class Loop:
     # ------------------------------------------------------------------ wiring
 
     @cached_property
+    def journal(self) -> Journal:
+        """Experiments and looks, in the database."""
+        from ratchet.observe import PostgresJournal
+
+        return PostgresJournal(self.settings.database)
+
+    @cached_property
     def trials(self) -> Trials:
         """The registry, the journal and the split, wired to the real ones."""
-        from ratchet.observe import PostgresJournal
         from ratchet.register.mlflow_registry import MlflowRegistry
         from ratchet.serve.split import FlagFileSplit
 
         return Trials(
             registry=MlflowRegistry(self.settings.tracking_uri),
-            journal=PostgresJournal(self.settings.database),
+            journal=self.journal,
             split=FlagFileSplit(self.settings.home / "router" / "weights"),
-            share=self.settings.candidate_share,
         )
 
-    def _evidence(self, workload: str, *, at: datetime) -> Evidence | None:
-        experiment = self.trials.journal.current(workload)
-        return self.trials.journal.evidence(experiment.experiment_id, at=at) if experiment else None
+    def _span(self, first: str, last: str) -> Span:
+        return Span.parse(first or self.settings.events_from, last or self.settings.events_to)
+
+    @cached_property
+    def looker(self) -> Looker:
+        """The one that looks, wired to everything that can be measured."""
+        from ratchet.observe import PostgresAsked, PostgresFeedback, PostgresHours, PrometheusMetrics
+        from ratchet.posted import FAMILY
+        from ratchet.trials.measuring import Measurements
+        from ratchet.trials.warming import WarmUp
+
+        settings, trials = self.settings, self.trials
+        secret = settings.prediction_secret.get_secret_value().encode()
+        measured = Measurements(
+            hours=PostgresHours(settings.database),
+            asked=PostgresAsked(settings.database, posted=FAMILY),
+            metrics=PrometheusMetrics(settings.prometheus),
+            feedback=PostgresFeedback(settings.database),
+            find=trials.find,
+            actuals=self._actuals,
+            replay=WarmUp(address=settings.candidate, secret=secret).replay,
+            workers=settings.web_workers,
+        )
+        return Looker(journal=trials.journal, split=trials.split, measured=measured, find=trials.find)
+
+    @cached_property
+    def turns(self) -> Turns:
+        """Looks, orders and what is done about them."""
+        return Turns(trials=self.trials, looker=self.looker, tell=self._tell)
+
+    def _tell(self, workload: str, rows: Sequence[LookRow]) -> None:
+        news = [News(key=row.look_id, experiment_id=row.experiment_id, decision=row.decision) for row in rows]
+        announce(self.settings, workload, news, dag_id=workloads.find(workload).dag_id("evaluate_ab"))
+
+    def _actuals(self, workload: str, first: date) -> Iterator[tuple[str, str, date, float]]:
+        """What gold says happened from a week on; nothing while it ends before."""
+        from ratchet.ingest import newest, read_series
+
+        gold = newest(self.settings.home, workload)
+        if gold is None or gold.last_week < first:
+            return
+        frame = read_series(gold)
+        frame = frame[frame["ds"].dt.date >= first]
+        for unique_id, target, ds, y in frame[["unique_id", "target", "ds", "y"]].itertuples(index=False):
+            yield str(unique_id), str(target), ds.date(), float(y)
+
+    def _trained_on(self, workload: str) -> list[datetime]:
+        """The data hours of the releases that were trained on this machine."""
+        cards = self._bundles(workload).glob(f"*/{CARD}")
+        return [Card.from_json(card.read_bytes()).data_hour for card in cards]
+
+    def _folder(self, release: Release) -> Path:
+        """A release's folder: where it was trained, or where this machine serves it from."""
+        from ratchet.serve.cache import ReleaseCache
+
+        trained = self._bundles(release.workload) / release.release_id
+        return trained if (trained / CARD).exists() else ReleaseCache(self.settings.home / "cache").fetch(release)
 
     def _bundles(self, workload: str) -> Path:
         return self.settings.home / "bundles" / workload
@@ -212,7 +363,8 @@ def code_version() -> str:
     """The version of the code that shapes a release: its number and a digest of the sources that train it."""
     digest = hashlib.blake2b(digest_size=4)
     here = Path(__file__).parent
-    for path in sorted([*here.glob("forecasters/*.py"), *here.glob("train/*.py"), here / "scores.py"]):
+    alone = [here / name for name in ("scores.py", "posted.py", "reference.py")]
+    for path in sorted([*here.glob("forecasters/*.py"), *here.glob("train/*.py"), *alone]):
         digest.update(path.read_bytes())
     return f"{version('ratchet')}+{digest.hexdigest()}"
 

@@ -17,6 +17,9 @@ class Settings(BaseSettings):
     artifacts: str = Field(
         default="", description="where releases are kept: a folder or s3://…; empty: DATA_HOME/artifacts"
     )
+    bronze: str = Field(
+        default="", description="where raw files are kept: a folder or s3://bucket/prefix; empty: DATA_HOME/bronze"
+    )
     bind: str = Field(default="127.0.0.1", description="address that every service listens on")
 
     # Ports
@@ -27,6 +30,7 @@ class Settings(BaseSettings):
     mlflow_port: int = Field(default=5000, description="MLflow UI and API")
     prometheus_port: int = Field(default=9090, description="Prometheus")
     alertmanager_port: int = Field(default=9093, description="Alertmanager")
+    reports_port: int = Field(default=9108, description="ingest's metrics and quality reports")
     postgres_port: int = Field(default=5433, description="embedded PostgreSQL")
 
     # Neighbours; empty: the embedded ones
@@ -35,14 +39,34 @@ class Settings(BaseSettings):
     )
     mlflow_tracking_uri: str = Field(default="", description="MLflow server")
     prometheus_url: str = Field(default="", description="Prometheus")
+    candidate_url: str = Field(default="", description="inference of the candidate's track, which the loop warms up")
 
     # The loop
-    events: str = Field(default="sample", description="where raw events come from: `sample`, or a folder of hour files")
-    candidate_share: int = Field(
-        default=20,
-        ge=0,
-        le=50,
-        description="percent of clients on the candidate during an experiment: 0, 5, 10, 20 or 50",
+    events: str = Field(
+        default="sample",
+        description="where raw events come from: `sample`, a folder, an address, or several sources, separated by `;`",
+    )
+    events_from: str = Field(
+        default="", description="first hour to land: 2026-01-31 or 2026-01-31T05, UTC; empty: what the source offers"
+    )
+    events_to: str = Field(default="", description="last hour to land; empty: the last one that is over")
+    land_at_once: int = Field(default=4, ge=1, le=32, description="hours landed at the same time, at most")
+    gold_keep: int = Field(
+        default=30,
+        ge=1,
+        description="gold partitions that are kept, besides those that a release here was trained on",
+    )
+    policy: str = Field(
+        default="",
+        description='parameters of the policy that differ here, as JSON: {"mode": "spec"}, or by workload; see docs/deciding.md',
+    )
+
+    notify_urls: SecretStr = Field(
+        default=SecretStr(""),
+        description="who is told of every verdict but hold and extend: addresses as apprise knows them, separated by spaces",
+    )
+    public_url: str = Field(
+        default="", description="Airflow's address as people reach it, for links; empty: this machine's"
     )
 
     # Serving
@@ -97,6 +121,11 @@ class Settings(BaseSettings):
         return self.artifacts or (self.home / "artifacts").as_uri()
 
     @property
+    def bronze_root(self) -> str:
+        """Where raw files are kept."""
+        return self.bronze or str(self.home / "bronze")
+
+    @property
     def database(self) -> str:
         """The connection string of database `ratchet`."""
         return self.database_url.get_secret_value()
@@ -110,3 +139,8 @@ class Settings(BaseSettings):
     def prometheus(self) -> str:
         """Prometheus' address."""
         return self.prometheus_url or f"http://127.0.0.1:{self.prometheus_port}"
+
+    @property
+    def candidate(self) -> str:
+        """The address of the candidate's track."""
+        return self.candidate_url or f"http://127.0.0.1:{self.candidate_port}"

@@ -21,8 +21,10 @@ class FakeGiven:
     def __init__(self):
         self.feedback = FakeFeedback()
 
-    def rate(self, workload, release_id, value, *, at, forecast_at):
-        given = FakeRating(workload=workload, release_id=release_id, value=value, at=at, forecast_at=forecast_at)
+    def rate(self, workload, release_id, value, *, at, forecast_at, client="c"):
+        given = FakeRating(
+            workload=workload, release_id=release_id, value=value, at=at, forecast_at=forecast_at, client=client
+        )
         self.feedback.given.append(given)
 
 
@@ -33,15 +35,15 @@ class PostgresGiven:
         self.uri = uri
         self.feedback = PostgresFeedback(uri)
 
-    def rate(self, workload, release_id, value, *, at, forecast_at, kind="rating"):
+    def rate(self, workload, release_id, value, *, at, forecast_at, kind="rating", client="c"):
         number = uuid4().hex
         self.execute("SELECT ensure_forecast_day(%s)", forecast_at.date())
         forecast = "INSERT INTO forecasts (prediction_id, at, workload, release_id) VALUES (%s, %s, %s, %s)"
         self.execute(forecast, number, forecast_at, workload, release_id)
         feedback = (
-            "INSERT INTO feedback (prediction_id, kind, client, workload, value, at) VALUES (%s, %s, 'c', %s, %s, %s)"
+            "INSERT INTO feedback (prediction_id, kind, client, workload, value, at) VALUES (%s, %s, %s, %s, %s, %s)"
         )
-        self.execute(feedback, number, kind, workload, json.dumps(value), at)
+        self.execute(feedback, number, kind, client, workload, json.dumps(value), at)
 
     def execute(self, statement, *values):
         connection = psycopg2.connect(self.uri)
@@ -69,11 +71,20 @@ def test_nobody_rated_is_a_count_of_zero_without_a_mean(given, workload):
 
 
 def test_ratings_of_one_release_are_counted_and_averaged(given, workload):
-    for value in (5, 4, 4.5):
-        given.rate(workload, "new", value, at=SINCE + HOUR, forecast_at=SINCE)
+    for client, value in enumerate((5, 4, 4.5)):
+        given.rate(workload, "new", value, at=SINCE + HOUR, forecast_at=SINCE, client=f"c{client}")
     given.rate(workload, "old", 1, at=SINCE + HOUR, forecast_at=SINCE)
     given.rate(f"{workload}-b", "new", 1, at=SINCE + HOUR, forecast_at=SINCE)
     assert ratings(given, workload) == Ratings(count=3, mean=4.5)
+
+
+def test_a_flood_of_one_clients_ratings_is_one_vote_a_day_the_first(given, workload):
+    given.rate(workload, "new", 2, at=SINCE + HOUR, forecast_at=SINCE, client="calm")
+    for minute in range(50):
+        given.rate(workload, "new", 5 if minute else 4, at=SINCE + minute * HOUR / 60, forecast_at=SINCE, client="loud")
+    assert ratings(given, workload) == Ratings(count=2, mean=3.0)
+    given.rate(workload, "new", 3, at=SINCE + 13 * HOUR, forecast_at=SINCE, client="loud")
+    assert ratings(given, workload) == Ratings(count=3, mean=3.0)
 
 
 @pytest.mark.parametrize(

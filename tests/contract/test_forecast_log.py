@@ -103,7 +103,7 @@ def ship(spool, forwarder):
 
 
 def test_a_record_arrives_as_it_was_written(spool, forwarder, postgres, workload):
-    record = forecast(workload)
+    record = forecast(workload, family="theta")
     spool.append(record)
     assert ship(spool, forwarder) == 1
     [row] = rows(postgres, "forecasts", workload)

@@ -9,7 +9,7 @@ import pytest
 
 from ratchet.migrations import migrate
 
-TABLES = {"api_keys", "forecasts", "feedback", "experiments", "evidence", "decisions"}
+TABLES = {"api_keys", "forecasts", "feedback", "experiments", "looks", "policies", "acts"}
 
 
 @pytest.fixture
@@ -50,3 +50,30 @@ def test_one_experiment_per_workload_is_open(empty):
     ask(empty, start.format("b"))
     with pytest.raises(psycopg2.errors.UniqueViolation, match="one_open_experiment"):
         ask(empty, start.format("c"))
+
+
+def test_what_an_older_installation_had_decided_is_kept_as_looks(empty):
+    migrate(empty, to="0003")
+    ask(
+        empty,
+        "INSERT INTO experiments (workload, production, candidate, started_at) VALUES ('w', 'a', 'b', now()) RETURNING 1",
+    )
+    ask(
+        empty,
+        "INSERT INTO evidence (experiment_id, at, body) VALUES (1, '2026-01-01', '{\"a\": 1}'), (1, '2026-01-02', '{}') RETURNING 1",
+    )
+    ask(
+        empty,
+        "INSERT INTO decisions (experiment_id, at, verdict, reason, scores, decided_at, acted_at)"
+        " VALUES (1, '2026-01-01', 'rollback', 'worse', '{\"ratio\": 0.5}', '2026-01-01', '2026-01-03') RETURNING 1",
+    )
+    migrate(empty)
+    rows = ask(
+        empty,
+        "SELECT verdict, reason, scores, evidence, body, acts.what FROM looks LEFT JOIN acts USING (look_id) ORDER BY looks.at",
+    )
+    assert rows == [
+        ("rollback", "worse", {"ratio": 0.5}, {"a": 1}, None, "carried_out"),
+        ("hold", "evidence was gathered and never judged", {}, {}, None, None),
+    ]
+    assert not tables(empty) & {"evidence", "decisions", "experiment_hours"}

@@ -1,16 +1,18 @@
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import psycopg2
 import pytest
 
-from ratchet.contracts.look import HourOfRatings, TrackCounts
+from ratchet.contracts.errors import MetricsError
+from ratchet.contracts.look import Cadence, HourOfRatings, TrackCounts
 from ratchet.contracts.policy import EvidencePolicy
+from ratchet.contracts.ports import Track
 from ratchet.decide import step
 from ratchet.decide.simulation.rules import on_trial
-from ratchet.observe import PostgresJournal
-from ratchet.observe.hours import PostgresHours, Stage, fill_look
+from ratchet.observe import Comparison, PostgresHours, PostgresJournal, Window, fill_look
 
 BEGAN = datetime(2026, 3, 2, 10, 20, tzinfo=UTC)
 TEN = datetime(2026, 3, 2, 10, tzinfo=UTC)
@@ -53,7 +55,7 @@ class Traffic:
 def stage(postgres):
     journal = PostgresJournal(postgres)
     experiment = journal.open_experiment(f"hours-{uuid4().hex[:8]}", production="old", candidate="new", at=BEGAN)
-    return Stage(experiment=experiment, began=BEGAN, slow_ms=1000.0)
+    return Comparison(experiment=experiment, began=BEGAN, slow_ms=1000.0)
 
 
 @pytest.fixture
@@ -66,12 +68,39 @@ def hours(postgres):
     return PostgresHours(postgres)
 
 
-def filled(hours, stage, *, after=BEGAN, at=TEN + HOUR, **failed):
-    return fill_look(hours, stage, after=after, at=at, **failed)
+def looked(hours, stage, *, after=BEGAN, at=TEN + HOUR, seen=None, metrics=None, cadence=Cadence.HOURLY):
+    window = Window(after=after, at=at, ratings_after=seen, cadence=cadence)
+    return fill_look(hours, metrics or Quiet(), stage, window)
 
 
 def counts(requests, bad, clients):
     return TrackCounts(requests=requests, bad_requests=bad, new_clients=clients)
+
+
+class Quiet:
+    """Live metrics that saw every scrape and so many failures by track."""
+
+    def __init__(self, failures=(0, 0), gaps=()):
+        self._failures, self._gaps = dict(zip(Track, failures, strict=True)), list(gaps)
+
+    def failures(self, _workload, track, **_window):
+        return self._failures[track]
+
+    def gaps(self, _workload, track, **_window):
+        return self._gaps if track is Track.CANDIDATE else []
+
+    def clock(self):
+        return datetime.now(UTC)
+
+
+class Away(Quiet):
+    """Live metrics that are away."""
+
+    def failures(self, *_, **__):
+        raise MetricsError("Prometheus is away")
+
+    def gaps(self, *_, **__):
+        raise MetricsError("Prometheus is away")
 
 
 def test_a_look_counts_by_the_assigned_track(hours, stage, traffic):
@@ -80,27 +109,38 @@ def test_a_look_counts_by_the_assigned_track(hours, stage, traffic):
     traffic.ask("bob", minute=3, assigned="candidate")
     traffic.ask("cy", minute=3, assigned="candidate", track="production")
     traffic.ask("dee", minute=4, latency_ms=1001.0)
-    look = filled(hours, stage)
-    assert (look.production, look.candidate) == (counts(3, 1, 2), counts(2, 1, 2))
+    look = looked(hours, stage)
+    assert (look.production, look.candidate, look.gaps) == (counts(3, 1, 2), counts(2, 1, 2), ())
+
+
+def test_after_a_promotion_the_sides_are_on_each_others_tracks(hours, stage, traffic):
+    swapped = replace(stage, is_swapped=True)
+    number = traffic.ask("ann", minute=1, release="new")
+    traffic.ask("bob", minute=2, assigned="candidate", release="old")
+    traffic.rate(number, "ann", 4, minute=3)
+    look = looked(hours, swapped)
+    assert (look.candidate, look.production) == (counts(1, 0, 1), counts(1, 0, 1))
+    assert look.hours == (HourOfRatings(hour=TEN, production=(), candidate=(4.0,)),)
 
 
 def test_a_client_is_at_most_one_bad_request_a_minute(hours, stage, traffic):
     for minute in (1.1, 1.2, 1.9, 2.1):
         traffic.ask("ann", minute=minute, latency_ms=9000.0)
-    assert filled(hours, stage).production == counts(4, 2, 1)
+    assert looked(hours, stage).production == counts(4, 2, 1)
 
 
 def test_what_was_before_the_stage_or_of_other_releases_does_not_count(hours, stage, traffic):
     traffic.ask("ann", minute=-1)
     traffic.ask("bob", minute=1, release="another")
     traffic.ask("cy", minute=41)
-    assert filled(hours, stage).production == counts(0, 0, 0)
+    assert looked(hours, stage).production == counts(0, 0, 0)
 
 
 def test_a_client_is_new_once(hours, stage, traffic):
     for minute in (1, 45, 100):
         traffic.ask("ann", minute=minute)
-    looks = [filled(hours, stage, after=TEN + n * HOUR, at=TEN + (n + 1) * HOUR) for n in range(3)]
+    ends = [TEN + HOUR, TEN + 2 * HOUR, TEN + 3 * HOUR]
+    looks = [looked(hours, stage, after=after, at=at) for after, at in zip([BEGAN, *ends], ends, strict=False)]
     assert [look.production.new_clients for look in looks] == [1, 0, 0]
 
 
@@ -112,35 +152,65 @@ def test_only_each_clients_first_rating_counts_in_the_order_of_arrival(hours, st
     traffic.rate(second, "ann", 1, minute=11)
     traffic.rate(theirs, "cy", 5, minute=12)
     traffic.rate(theirs, "mallory", 5, minute=13)
-    assert filled(hours, stage).hours == (HourOfRatings(hour=TEN, production=(2.0, 4.0), candidate=(5.0,)),)
-    later = filled(hours, stage, after=TEN + HOUR, at=TEN + 2 * HOUR)
+    assert looked(hours, stage).hours == (HourOfRatings(hour=TEN, production=(2.0, 4.0), candidate=(5.0,)),)
+    later = looked(hours, stage, after=TEN + HOUR, at=TEN + 2 * HOUR, seen=TEN)
     assert later.hours == (HourOfRatings(hour=TEN + HOUR, production=(), candidate=()),)
 
 
 def test_looking_twice_counts_once_and_late_rows_change_nothing(hours, stage, traffic):
     traffic.ask("ann", minute=1)
-    once = filled(hours, stage)
+    once = looked(hours, stage)
     traffic.ask("bob", minute=2)
-    assert filled(hours, stage) == once
+    assert looked(hours, stage) == once
+
+
+def test_minutes_that_nobody_recorded_are_in_the_next_look_once(hours, stage, traffic):
+    for minute in (1, 2, 3):
+        traffic.ask(f"c{minute}", minute=minute - 0.5)
+        seen = looked(hours, stage, at=BEGAN + minute * MINUTE, cadence=Cadence.MINUTE)
+        assert (seen.production, seen.hours, seen.cadence) == (counts(minute, 0, minute), (), Cadence.MINUTE)
+    assert looked(hours, stage).production == counts(3, 0, 3)
 
 
 def test_hours_that_nobody_looked_at_are_caught_up(hours, stage, traffic):
     for minute in (1, 45, 105):
         traffic.ask(f"c{minute}", minute=minute)
-    look = filled(hours, stage, at=TEN + 3 * HOUR + 7 * MINUTE)
+    look = looked(hours, stage, at=TEN + 3 * HOUR + 7 * MINUTE)
     assert look.production == counts(3, 0, 3)
     assert [hour.hour for hour in look.hours] == [TEN, TEN + HOUR, TEN + 2 * HOUR]
 
 
-def test_failures_that_no_log_holds_are_added_and_unknown_ones_leave_a_gap(hours, stage, traffic):
+def test_failures_that_no_log_holds_are_added_and_those_answered_from_the_other_track_count_once(hours, stage, traffic):
     traffic.ask("ann", minute=1)
-    assert filled(hours, stage, failed=(2, 3)).production == counts(3, 2, 1)
-    assert filled(hours, stage, failed=(0, None)).candidate.requests is None
+    traffic.ask("bob", minute=1, assigned="candidate", track="production")
+    look = looked(hours, stage, metrics=Quiet(failures=(2, 1)))
+    assert (look.production, look.candidate) == (counts(3, 2, 1), counts(1, 1, 1))
+
+
+def test_figures_that_nobody_has_are_a_gap_by_the_hour_and_the_log_alone_guards_by_the_minute(hours, stage, traffic):
+    traffic.ask("bob", minute=1, assigned="candidate", track="production")
+    hourly = looked(hours, stage, metrics=Away())
+    assert (hourly.gaps, hourly.candidate.requests) == (("Prometheus is away",), None)
+    by_minute = looked(hours, stage, metrics=Away(), cadence=Cadence.MINUTE)
+    assert (by_minute.gaps, by_minute.candidate) == ((), counts(1, 1, 1))
+
+
+def test_a_scrape_gap_is_said_and_the_policy_concludes_nothing_from_the_look(hours, stage, traffic):
+    traffic.ask("ann", minute=1)
+    look = looked(hours, stage, metrics=Quiet(gaps=["the candidate track was scraped in 10 of 2400 s"]))
+    policy = EvidencePolicy()
+    _, decision = step(on_trial(policy), look, policy)
+    assert "scraped in 10 of 2400 s" in decision.reason
+
+
+def test_clocks_apart_are_said(hours, stage, monkeypatch):
+    monkeypatch.setattr(type(hours), "clock", lambda _: datetime.now(UTC) + HOUR)
+    assert "clocks apart: the database is at" in looked(hours, stage).gaps[0]
 
 
 def test_a_database_that_is_away_is_a_gap_with_its_reason_and_the_policy_waits(stage):
     away = PostgresHours("postgresql://ratchet:hunter2@127.0.0.1:1/ratchet")
-    look = filled(away, stage)
+    look = looked(away, stage)
     assert (look.hours, look.gaps) == (None, ("the forecast log is away: Connection refused",))
     policy = EvidencePolicy()
     _, decision = step(on_trial(policy), look, policy)

@@ -11,6 +11,7 @@ import pytest
 from fakes import FakeJournal
 from ratchet.contracts.errors import JournalError
 from ratchet.contracts.policy import Decision, Evidence, TrackEvidence, Verdict
+from ratchet.contracts.ports import NewLook
 from ratchet.observe import PostgresJournal
 
 AT = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -36,6 +37,21 @@ def workload():
 @pytest.fixture
 def experiment(journal, workload):
     return journal.open_experiment(workload, production="old", candidate="new", at=AT)
+
+
+def new(at=AT + HOUR, decision=HOLD, **changes):
+    """A look, judged."""
+    policy = changes.pop("policy", "digest")
+    return NewLook(
+        at=at,
+        actor=changes.pop("actor", "a test"),
+        policy=policy,
+        policy_body=f'{{"named": "{policy}"}}',
+        stage=changes.pop("stage", "ab"),
+        decision=decision,
+        evidence=changes.pop("evidence", None),
+        body=changes.pop("body", '{"b": 1,  "a": 0.30000000000000004}'),
+    )
 
 
 def evidence(experiment, at=AT + HOUR, **candidate):
@@ -81,27 +97,54 @@ def test_ending_twice_changes_nothing(journal, experiment):
     assert (ended.ended_at, ended.verdict) == (AT + HOUR, "rollback")
 
 
+def test_a_revert_has_the_last_word_on_an_experiment_that_ended(journal, experiment):
+    journal.close_experiment(experiment.experiment_id, verdict="promote", at=AT + HOUR)
+    journal.close_experiment(experiment.experiment_id, verdict="revert", at=AT + 2 * HOUR)
+    ended = journal.experiment(experiment.experiment_id)
+    assert (ended.ended_at, ended.verdict) == (AT + HOUR, "revert")
+
+
 def test_workloads_do_not_meet(journal, workload, experiment):
-    journal.record_decision(evidence(experiment), HOLD, at=AT)
+    journal.record(experiment.experiment_id, new(), at=AT)
     other = journal.open_experiment(f"{workload}-b", production="old", candidate="new", at=AT)
     assert other.experiment_id != experiment.experiment_id
-    assert journal.decisions(f"{workload}-b", limit=9) == journal.pending(f"{workload}-b") == []
+    assert journal.looks(f"{workload}-b", limit=9) == journal.pending(f"{workload}-b") == []
+    assert (journal.stage(workload), journal.stage(f"{workload}-b"), journal.stage("nobody's")) == ("ab", "queued", "")
 
 
-def test_the_first_evidence_of_a_moment_stands(journal, experiment):
-    first = evidence(experiment, rating=None, ratings=0)
-    assert journal.record_evidence(first) == first
-    assert journal.record_evidence(evidence(experiment, rating=5.0)) == first
-    later = evidence(experiment, at=AT + 2 * HOUR)
-    assert journal.record_evidence(later) == later
+def test_an_experiment_that_only_scores_leaves_the_tracks_to_the_next(journal, workload, experiment):
+    journal.shadow(experiment.experiment_id)
+    journal.shadow(experiment.experiment_id)
+    assert (journal.current(workload), journal.shadows(workload)) == (None, [experiment])
+    following = journal.open_experiment(workload, production="new", candidate="newer", at=AT + HOUR)
+    assert (journal.current(workload), journal.shadows(workload)) == (following, [experiment])
+    journal.close_experiment(experiment.experiment_id, verdict="promote", at=AT + HOUR)
+    assert journal.shadows(workload) == []
 
 
-def test_evidence_of_a_moment_is_found_again(journal, experiment):
+def test_the_past_is_told_newest_first(journal, workload):
+    for number, name in enumerate("abc"):
+        opened = journal.open_experiment(workload, production="old", candidate=name, at=AT)
+        journal.close_experiment(opened.experiment_id, verdict="rollback", at=AT + number * HOUR)
+    assert [one.candidate for one in journal.past(workload, limit=2)] == ["c", "b"]
+
+
+def test_a_look_is_kept_to_the_byte(journal, experiment):
+    kept = journal.record(experiment.experiment_id, new(), at=AT + 2 * HOUR)
+    assert kept == journal.look(experiment.experiment_id, at=AT + HOUR) == journal.newest(experiment.experiment_id)
+    assert (kept.body, kept.policy, kept.actor, kept.stage) == (new().body, "digest", "a test", "ab")
+    assert (kept.decision, kept.at, kept.decided_at, kept.acted_at) == (HOLD, AT + HOUR, AT + 2 * HOUR, None)
+    assert journal.look(experiment.experiment_id, at=AT) is None
+
+
+def test_the_history_is_told_oldest_first_with_the_policies_that_judged(journal, experiment):
     number = experiment.experiment_id
-    assert journal.evidence(number, at=AT + HOUR) is None
-    kept = journal.record_evidence(evidence(experiment))
-    assert journal.evidence(number, at=AT + HOUR) == kept
-    assert journal.evidence(number, at=AT) is None
+    assert (journal.newest(number), journal.history(number)) == (None, [])
+    for hour, policy in ((2, "second"), (1, "first")):
+        journal.record(number, new(AT + hour * HOUR, policy=policy), at=AT + 3 * HOUR)
+    assert [row.policy for row in journal.history(number)] == ["first", "second"]
+    assert journal.newest(number).policy == "second"
+    assert {**journal.policies()}.items() >= {"first": '{"named": "first"}', "second": '{"named": "second"}'}.items()
 
 
 def test_an_experiment_is_found_open_and_ended(journal, experiment):
@@ -133,39 +176,48 @@ def test_a_holder_that_fails_lets_go(journal, workload):
         pass
 
 
-def test_the_first_decision_of_a_moment_stands(journal, workload, experiment):
-    first = journal.record_decision(evidence(experiment), HOLD, at=AT + HOUR)
-    again = journal.record_decision(evidence(experiment), PROMOTE, at=AT + 2 * HOUR)
+def test_the_first_look_of_a_moment_stands(journal, workload, experiment):
+    first = journal.record(experiment.experiment_id, new(), at=AT + HOUR)
+    again = journal.record(experiment.experiment_id, new(decision=PROMOTE, body="{}"), at=AT + 2 * HOUR)
     assert again == first
-    assert (first.decision, first.at, first.decided_at, first.acted_at) == (HOLD, AT + HOUR, AT + HOUR, None)
-    assert journal.decisions(workload, limit=9) == [first]
+    assert [row.look_id for row in journal.looks(workload, limit=9)] == [first.look_id]
 
 
-def test_a_decision_is_pending_until_it_was_carried_out(journal, workload, experiment):
-    rows = [
-        journal.record_decision(evidence(experiment, at=AT + hour * HOUR), HOLD, at=AT + hour * HOUR) for hour in (2, 1)
-    ]
+def test_a_look_is_pending_until_it_was_carried_out(journal, workload, experiment):
+    number = experiment.experiment_id
+    rows = [journal.record(number, new(AT + hour * HOUR), at=AT + hour * HOUR) for hour in (2, 1)]
     assert [row.at for row in journal.pending(workload)] == [AT + HOUR, AT + 2 * HOUR]
-    journal.acted(rows[1].decision_id, at=AT + 3 * HOUR)
-    journal.acted(rows[1].decision_id, at=AT + 4 * HOUR)
-    assert journal.pending(workload) == [rows[0]]
-    newest = journal.decisions(workload, limit=9)
+    journal.acted(rows[1].look_id, at=AT + 3 * HOUR)
+    journal.acted(rows[1].look_id, at=AT + 4 * HOUR)
+    assert [row.look_id for row in journal.pending(workload)] == [rows[0].look_id]
+    newest = journal.looks(workload, limit=9)
     assert [row.acted_at for row in newest] == [None, AT + 3 * HOUR]
-    assert journal.decisions(workload, limit=1) == newest[:1]
+    assert journal.looks(workload, limit=1) == newest[:1]
 
 
-def test_a_decision_stays_pending_after_its_experiment_ended(journal, workload, experiment):
-    row = journal.record_decision(evidence(experiment), PROMOTE, at=AT)
+def test_a_look_stays_pending_after_its_experiment_ended(journal, workload, experiment):
+    row = journal.record(experiment.experiment_id, new(decision=PROMOTE), at=AT)
     journal.close_experiment(experiment.experiment_id, verdict="promote", at=AT + HOUR)
-    assert journal.pending(workload) == [row]
+    assert [pending.look_id for pending in journal.pending(workload)] == [row.look_id]
 
 
-def test_what_nobody_opened_is_refused(journal, experiment):
-    nowhere = replace(experiment, experiment_id=10**9)
+def test_a_rollback_is_unanswered_until_another_candidate_was_asked_for(journal, workload, experiment):
+    number = experiment.experiment_id
+    assert journal.unanswered(workload) is None
+    refused = Decision(verdict=Verdict.ROLLBACK, reason="not possible", scores={})
+    journal.record(number, new(AT, decision=refused), at=AT)
+    row = journal.record(number, new(decision=refused, stage="rolled_back"), at=AT)
+    assert journal.unanswered(workload).look_id == row.look_id
+    journal.acted(row.look_id, at=AT, what="answered")
+    assert journal.unanswered(workload) is None
+    assert len(journal.pending(workload)) == 2
+
+
+def test_what_nobody_opened_is_refused(journal):
     for write in (
         lambda: journal.close_experiment(10**9, verdict="hold", at=AT),
-        lambda: journal.record_evidence(evidence(nowhere)),
-        lambda: journal.record_decision(evidence(nowhere), HOLD, at=AT),
+        lambda: journal.record(10**9, new(), at=AT),
+        lambda: journal.shadow(10**9),
         lambda: journal.acted(10**9, at=AT),
         lambda: journal.experiment(10**9),
     ):
@@ -173,20 +225,26 @@ def test_what_nobody_opened_is_refused(journal, experiment):
             write()
 
 
-def test_a_figure_that_is_not_a_number_is_kept_as_missing(postgres, workload):
+def test_no_look_can_be_changed_or_taken_away(postgres, workload):
     journal = PostgresJournal(postgres)
     experiment = journal.open_experiment(workload, production="old", candidate="new", at=AT)
-    kept = journal.record_evidence(evidence(experiment, rating=float("nan")))
-    assert kept.candidate.rating is None
+    row = journal.record(experiment.experiment_id, new(evidence=evidence(experiment, rating=float("nan"))), at=AT)
+    for statement in (
+        "UPDATE looks SET verdict = 'promote' WHERE look_id = %s",
+        "DELETE FROM looks WHERE look_id = %s",
+    ):
+        connection = psycopg2.connect(postgres)
+        with pytest.raises(psycopg2.Error, match="a look is never changed"), connection, connection.cursor() as cursor:
+            cursor.execute(statement, (row.look_id,))
+        connection.close()
 
 
 def test_two_writers_at_once_end_with_one_row(postgres, workload):
     def write(number):
         journal = PostgresJournal(postgres)
         experiment = journal.open_experiment(workload, production="old", candidate="new", at=AT)
-        seen = journal.record_evidence(evidence(experiment, requests=number))
-        row = journal.record_decision(seen, replace(HOLD, reason=str(number)), at=AT)
-        return experiment, seen, row
+        row = journal.record(experiment.experiment_id, new(decision=replace(HOLD, reason=str(number))), at=AT)
+        return experiment, row
 
     with ThreadPoolExecutor(8) as pool:
         results = list(pool.map(write, range(8)))
@@ -224,4 +282,4 @@ def test_a_journal_that_is_away_says_so_and_keeps_the_password(url, reason):
 
 def test_errors_of_a_statement_name_no_sql(postgres, workload):
     with pytest.raises(JournalError, match=r"^the journal failed: InvalidRowCountInLimitClause 2201W$"):
-        PostgresJournal(postgres).decisions(workload, limit=-1)
+        PostgresJournal(postgres).looks(workload, limit=-1)

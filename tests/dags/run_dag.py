@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,10 @@ def describe(bag: DagBag) -> dict[str, Any]:
 
 def run(bag: DagBag, dag_id: str, conf: dict[str, Any]) -> dict[str, Any]:
     dag_run = bag.dags[dag_id].test(run_conf=conf)
-    states = {instance.task_id: str(instance.state) for instance in dag_run.get_task_instances()}
-    return {"state": str(dag_run.state), "tasks": states}
+    instances = dag_run.get_task_instances()
+    states = {instance.task_id: str(instance.state) for instance in instances}
+    mapped = Counter(instance.task_id for instance in instances if instance.map_index >= 0)
+    return {"state": str(dag_run.state), "tasks": states, "mapped": dict(mapped)}
 
 
 def main() -> None:

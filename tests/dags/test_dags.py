@@ -5,9 +5,16 @@ import json
 import pytest
 
 EXPECTED = {
-    "ingest_github": ("ingest_github.py", ["announce", "build_gold", "land"]),
+    "ingest_github": ("ingest_github.py", ["announce", "backfill", "build_gold", "land"]),
     "train_candidate": ("train_candidate.py", ["register", "train"]),
-    "evaluate_ab": ("evaluate_ab.py", ["act", "ask_for_another", "decide", "observe", "rolled_back"]),
+    "describe_gold": ("describe_gold.py", ["log_clusters"]),
+    "evaluate_ab": (
+        "evaluate_ab.py",
+        ["act", "ask_a_person", "ask_for_another", "called_off", "look", "note", "waits_for_approval"],
+    ),
+    "approve_promotion": ("approve_promotion.py", ["ask", "say"]),
+    "decide_by_hand": ("decide_by_hand.py", ["say"]),
+    "monitor_drift": ("monitor_drift.py", ["ask_for_another", "asks", "look"]),
     "tidy_log": ("tidy_log.py", ["tidy"]),
 }
 
@@ -29,7 +36,7 @@ def test_these_dags_and_no_others_are_there(loaded):
 def test_catchup_retries_and_one_run_at_a_time_are_set_on_purpose(loaded, dag_id):
     dag = loaded["dags"][dag_id]
     assert (dag["catchup"], dag["max_active_runs"]) == (False, 1)
-    assert min(dag["retries"]) >= 1
+    assert min(dag["retries"]) >= (dag_id != "decide_by_hand")  # a person's word is not said twice
 
 
 @pytest.mark.parametrize("dag_id", EXPECTED)
@@ -39,6 +46,7 @@ def test_each_dag_explains_itself_in_the_ui(loaded, dag_id):
 
 @pytest.mark.stack
 @pytest.mark.slow
+@pytest.mark.timeout(600)  # six DAG runs, each in a process of its own
 def test_the_dags_turn_the_loop_on_a_real_metadata_database(run_dag, mlflow_address):
     """Ingest, a first release, a candidate, a look without metrics: each DAG by `dag.test()`."""
     with_mlflow = {"MLFLOW_TRACKING_URI": mlflow_address, "PROMETHEUS_URL": "http://127.0.0.1:9"}
@@ -46,7 +54,8 @@ def test_the_dags_turn_the_loop_on_a_real_metadata_database(run_dag, mlflow_addr
     ingested = run_dag("ingest_github", "{}", **with_mlflow)
     assert ingested["run"] == {
         "state": "success",
-        "tasks": {"land": "success", "build_gold": "success", "announce": "success"},
+        "mapped": {},
+        "tasks": {"land": "success", "backfill": "skipped", "build_gold": "success", "announce": "success"},
     }
 
     first = run_dag("train_candidate", json.dumps({"reason": "a test"}), **with_mlflow)
@@ -57,18 +66,57 @@ def test_the_dags_turn_the_loop_on_a_real_metadata_database(run_dag, mlflow_addr
     assert second["run"]["state"] == "success"
     assert "'name': 'CO1', 'state': 'trial'" in second["log"]
 
+    described = run_dag("describe_gold", "{}", **with_mlflow)
+    assert described["run"]["state"] == "success"
+    assert "'k': " in described["log"]
+
     again = run_dag("ingest_github", "{}", **with_mlflow)
     assert again["run"]["tasks"]["announce"] == "skipped"
 
     looked = run_dag("evaluate_ab", "{}", **with_mlflow)
     assert looked["run"]["tasks"] == {
-        "observe": "success",
-        "decide": "success",
+        "look": "success",
         "act": "success",
-        "rolled_back": "success",
+        "waits_for_approval": "success",
+        "ask_a_person": "skipped",
+        "called_off": "success",
         "ask_for_another": "skipped",
+        "note": "skipped",
     }
-    assert "verdict: hold" in looked["log"]
+    assert "warmup: verdict extend, because not every worker serves the candidate yet" in looked["log"]
+
+    plainly = run_dag("evaluate_ab", json.dumps({"mode": "spec"}), **with_mlflow)
+    assert "ab: verdict extend, because its turn: ab" in plainly["log"]
+
+    said = run_dag("decide_by_hand", json.dumps({"word": "rollback", "why": "a test"}), **with_mlflow)
+    assert said["run"]["state"] == "success"
+    assert "rollback by" in said["log"]
+
+    strange = {"recent": {"input.commits": {f"2026-0{month}-01": [50.0] * 24 for month in range(1, 9)}}}
+    drifting = run_dag("monitor_drift", json.dumps(strange), **with_mlflow)
+    assert drifting["run"] == {
+        "state": "success",
+        "tasks": {"look": "success", "asks": "success", "ask_for_another": "skipped"},
+    }
+    assert "drift: input.commits: DRIFT" in drifting["log"]
+    assert "drift page: http" in drifting["log"]
+
+
+@pytest.mark.stack
+def test_a_backfill_maps_over_hours_and_then_builds_gold_once(run_dag, mlflow_address, tmp_path):
+    values = {"DATA_HOME": str(tmp_path), "BRONZE": "", "MLFLOW_TRACKING_URI": mlflow_address}
+    done = run_dag("ingest_github", json.dumps({"from": "2026-11-09T00", "to": "2026-11-09T02"}), **values)
+    assert done["run"]["mapped"] == {"backfill": 3}
+    tasks = done["run"]["tasks"]
+    assert (tasks["land"], tasks["backfill"], tasks["build_gold"]) == ("success", "success", "success")
+    landed = sorted(path.name for path in (tmp_path / "bronze" / "sample_events" / "2026-11-09").glob("*.gz"))
+    assert landed == ["0.json.gz", "1.json.gz", "2.json.gz"]
+
+
+@pytest.mark.stack
+def test_a_form_with_a_senseless_hour_is_refused(run_dag):
+    with pytest.raises(AssertionError, match=r"does not match|is not valid"):
+        run_dag("ingest_github", json.dumps({"from": "2026-1-1"}))
 
 
 @pytest.mark.stack

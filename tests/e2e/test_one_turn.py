@@ -11,11 +11,12 @@ import psutil
 import pytest
 
 from people import Person, SteadyLoad
+from ratchet.serve.split import FlagFileSplit
 from ratchet.stack import first_turn, marks
 from ratchet.stack.health import answers, wait_for, wait_for_service
 from ratchet.stack.supervised import Supervisor
 
-pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(900)]
 
 SCRAPES_SECONDS = 11
 
@@ -112,6 +113,8 @@ def test_a_better_candidate_is_promoted_by_the_dag_with_no_failed_request(house,
         time.sleep(SCRAPES_SECONDS)
         client.wait("evaluate_ab", client.trigger("evaluate_ab"), timeout=120)
         wait_for("BO2 in production", lambda: "BO2" in load.releases, timeout=10, look="the router")
+        split = FlagFileSplit(house.stack.home.weights)
+        wait_for("every worker to serve it", lambda: split.share() == 0, timeout=60, look="make logs S=guard")
         time.sleep(3)
     assert load.failed == []
     assert load.asked > 200
@@ -121,10 +124,12 @@ def test_a_better_candidate_is_promoted_by_the_dag_with_no_failed_request(house,
 
 
 def test_the_verdict_and_its_reason_were_written_down(postgres_rows):
-    rows = postgres_rows("SELECT verdict, reason, acted_at IS NOT NULL FROM decisions ORDER BY decided_at DESC LIMIT 1")
-    assert rows[0][0] == "promote"
-    assert "above 1.05" in rows[0][1]
-    assert rows[0][2] is True
+    rows = postgres_rows(
+        "SELECT verdict, reason, stage, acts.at IS NOT NULL FROM looks LEFT JOIN acts USING (look_id) ORDER BY looks.at DESC LIMIT 2"
+    )
+    assert [row[2:] for row in rows] == [("done", True), ("promoting", True)]
+    assert rows[1][0] == "promote"
+    assert "above 1.05" in rows[1][1]
 
 
 def test_every_answered_forecast_is_in_the_log_once(port, key, postgres_rows):
@@ -184,7 +189,33 @@ def test_down_leaves_nothing_and_a_second_up_is_quick(house, key):
     assert house.ratchet("down").returncode == 0
     assert Supervisor(house.stack.home).leftovers() == []
     assert house.ratchet("status").returncode == 3
+    del house.environment["POLICY"]
     again = house.ratchet("up", timeout=200)
     assert again.returncode == 0, again.stdout + again.stderr
     assert first_turn.forecast(house.stack, key)["release"] == "BO2"
     assert "ingest_github" not in again.stdout
+
+
+def test_by_the_evidence_policy_a_candidate_meets_few_clients_and_is_off_within_minutes_once_it_fails(
+    house, port, key, postgres_rows
+):
+    """Since it came up again, the stack judges by the workload's own policy."""
+    split = FlagFileSplit(house.stack.home.weights)
+    trained = house.ratchet("train", "--recipe", "ets", "--reason", "a third one", timeout=200)
+    assert trained.returncode == 0, trained.stderr
+    wait_for("a warm candidate", lambda: split.share() == 5, timeout=90, look="make logs S=guard")
+    supervisor = Supervisor(house.stack.home)
+    supervisor.stop("inference-candidate")
+    people, end = 0, time.monotonic() + 150
+    while split.share() and time.monotonic() < end:
+        person = Person(port, key, f"unlucky-{people}")
+        assert person.ask()[0] == 200, "who is on a dead track is answered by the other one"
+        person.leave()
+        people += 1
+        time.sleep(0.02)
+    assert split.share() == 0, people
+    supervisor.start("inference-candidate")
+    stages = [stage for (stage,) in postgres_rows("SELECT stage FROM looks ORDER BY at DESC LIMIT 3")]
+    assert stages == ["rolled_back", "canary", "warmup"]
+    replayed = house.ratchet("policy", "replay")
+    assert (replayed.returncode, replayed.stdout.count("every byte is reproduced")) == (0, 2), replayed.stdout

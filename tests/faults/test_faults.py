@@ -73,7 +73,7 @@ class Load:
 
 @pytest.fixture(scope="module")
 def rig(make_stack):
-    rig = Rig(make_stack(workloads=WORKLOAD, poll_seconds=0.3, web_workers=2, candidate_share=50, **UNLIMITED))
+    rig = Rig(make_stack(workloads=WORKLOAD, poll_seconds=0.3, web_workers=2, **UNLIMITED))
     try:
         rig.prepare()
         rig.entries = [rig.add_release(), rig.add_release()]

@@ -51,7 +51,7 @@ class Tiny:
                 self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 if tiny.hangs.is_set():
                     time.sleep(4)
-                told = {name: self.headers.get(name) for name in ("X-Client-Key", "X-Assigned-Track")}
+                told = {name: self.headers.get(name) for name in ("X-Client-Key", "X-Assigned-Track", "X-Replay")}
                 body = json.dumps({"track": tiny.name, **told}).encode()
                 self.send_response(200)
                 self.send_header("X-Track", tiny.name)
@@ -101,8 +101,9 @@ class House:
         assert status == 200
         return json.loads(body)["track"]
 
-    def predicted(self, client_key, percent):
-        hashed = murmur2(f"{self.rig.stack.secrets.split_salt}:{client_key}".encode())
+    def predicted(self, client_key, percent, salt=0):
+        letters = "".join(letter for bit, letter in zip((1, 2, 4, 8), "abcd", strict=True) if salt & bit)
+        hashed = murmur2(f"{self.rig.stack.secrets.split_salt}{letters}:{client_key}".encode())
         return "candidate" if hashed < percent * 100 * MASK // 10000 else "production"
 
 
@@ -148,6 +149,17 @@ def test_the_split_can_be_recomputed_offline_for_every_user(house, percent):
     assert abs(Counter(tracks.values())["candidate"] - expected) <= spread
 
 
+def test_each_of_sixteen_salts_picks_people_of_its_own_and_can_be_recomputed(house):
+    client, users, picked = house.client(), [f"user-{number}" for number in range(100)], set()
+    for salt in range(16):
+        FlagFileSplit(house.rig.stack.home.weights).set_share(20, salt=salt)
+        chosen = frozenset(user for user in users if house.track_of(client, X_User_Id=user) == "candidate")
+        assert chosen == {user for user in users if house.predicted(f"user:{user}", 20, salt) == "candidate"}
+        picked.add(chosen)
+    FlagFileSplit(house.rig.stack.home.weights).set_share(20, salt=0)
+    assert len(picked) == 16
+
+
 def test_a_user_id_comes_before_a_key_and_a_key_before_a_cookie(house):
     client, cookie = house.client(), "ratchet_client=" + "a" * 32
     seen = [
@@ -191,18 +203,22 @@ def test_a_program_without_cookies_is_given_none_and_stays(house):
 
 
 def test_a_client_says_neither_its_track_nor_who_the_split_knows_it_as(house):
-    told = json.loads(house.ask(house.client(), X_User_Id="me", X_Client_Key="other", X_Assigned_Track="nowhere")[2])
+    told = json.loads(
+        house.ask(house.client(), X_User_Id="me", X_Client_Key="other", X_Assigned_Track="nowhere", X_Replay="1.ab")[2]
+    )
     assert told["X-Client-Key"] == "user:me"
     assert told["X-Assigned-Track"] == house.predicted("user:me", 20)
+    assert told["X-Replay"] is None, "nobody from outside is answered without being counted"
 
 
 def test_weights_change_without_a_failed_request_on_connections_that_stay(house):
     clients, statuses = [house.client() for _ in range(5)], Counter()
     for change in range(40):
-        FlagFileSplit(house.rig.stack.home.weights).set_share((0, 5, 10, 20, 50)[change % 5])
+        FlagFileSplit(house.rig.stack.home.weights).set_share((0, 5, 10, 20, 50)[change % 5], salt=change % 16)
         for client in clients:
             for _ in range(5):
                 statuses[house.ask(client, X_User_Id="me")[0]] += 1
+    FlagFileSplit(house.rig.stack.home.weights).set_share(20, salt=0)
     assert statuses == {200: 1000}
 
 

@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted([*ROOT.glob("src/**/*.py"), *ROOT.glob("inference/*.py"), *ROOT.glob("dags/*.py")])
-LINES = {"src": 300, "inference": 150, "dags": 90}
+LINES = {"src": 300, "inference": 150, "dags": 95}
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))

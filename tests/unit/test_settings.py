@@ -50,7 +50,7 @@ def test_a_secret_does_not_show_itself():
     assert "hunter2" not in repr(Settings(_env_file=None, prediction_secret="hunter2"))
 
 
-@pytest.mark.parametrize(("name", "value"), [("track", "shadow"), ("poll_seconds", 11), ("candidate_share", 80)])
+@pytest.mark.parametrize(("name", "value"), [("track", "shadow"), ("poll_seconds", 11), ("web_workers", 0)])
 def test_a_senseless_value_is_refused_by_name(name, value):
     with pytest.raises(ValidationError, match=name):
         Settings(_env_file=None, **{name: value})

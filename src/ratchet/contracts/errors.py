@@ -31,3 +31,25 @@ class MetricsError(RatchetError):
 
 class JournalError(RatchetError):
     """The journal is away or refuses a contradiction: what could not be written down must not be acted on."""
+
+
+class DamagedError(DataError):
+    """What a source gave is no whole file of its kind."""
+
+
+class SourceError(RatchetError):
+    """A source is away or refuses; what has landed stays, and a later run goes on there."""
+
+    def __init__(self, message: str, *, lasting: bool = False, wait_seconds: float = 0) -> None:
+        super().__init__(message)
+        self.lasting = lasting
+        """True: asking again would be answered the same."""
+        self.wait_seconds = wait_seconds
+        """How long the source itself wants to be left alone."""
+
+
+class NotThereError(SourceError):
+    """The source answers, and does not have what was asked for."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, lasting=True)

@@ -15,7 +15,7 @@ class Cadence(StrEnum):
 
     HOURLY = "hourly"
     MINUTE = "minute"
-    """Guardrails only."""
+    """Guardrails, and what needs no evidence: a warm-up that is done, a promotion that every worker serves."""
 
 
 class OrderKind(StrEnum):
@@ -28,6 +28,8 @@ class OrderKind(StrEnum):
     DENY = "deny"
     PROMOTE = "promote"
     ROLLBACK = "rollback"
+    REVERT = "revert"
+    """After a promotion: the release that was beaten comes back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +69,8 @@ class PairedLoss:
     series: str
     production: float
     candidate: float
+    asked: float = 0.0
+    """How often users asked for this series lately: shown, not judged by."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,8 +96,8 @@ class Look:
     gaps: tuple[str, ...] = ()
     """What `observe` knows to be wrong with this look, in words: a counter that was reset, a scrape gap, clocks apart."""
     cadence: Cadence = Cadence.HOURLY
-    is_admitted: bool = True
-    """No other experiment is in the way: a queued candidate may start."""
+    waits_for: str = ""
+    """What a queued candidate waits for: another experiment, or the end of a cool-down. Empty: it may start."""
     is_ready: bool = True
     """Every worker of the track that is to change serves what it should: after a deployment, and after a promotion."""
     replayed_requests: int = 0

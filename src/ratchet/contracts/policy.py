@@ -86,6 +86,9 @@ class EvidencePolicy:
     mode: Mode = Mode.EVIDENCE
     composite: CompositePolicy = CompositePolicy()
 
+    slow_ms: float = 1000.0
+    """The latency objective: a forecast that took longer is a bad request."""
+
     warmup_requests: int = 200
     """Replayed requests that a candidate answers before it meets a user; they count for nothing else."""
     canary_share: float = 0.05

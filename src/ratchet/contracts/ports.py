@@ -1,15 +1,19 @@
 """The ports: what the loop needs of the world outside, with nothing said about who provides it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from ratchet.contracts.policy import Decision, Evidence
 from ratchet.contracts.release import Card
+
+CARRIED_OUT: Final = "carried_out"
+ANSWERED: Final = "answered"
+"""Another candidate was asked for."""
 
 
 class Track(StrEnum):
@@ -83,6 +87,15 @@ class LiveMetrics(Protocol):
     ) -> float | None:
         """Mean latency in milliseconds, or None."""
 
+    def failures(self, workload: str, track: Track, *, since: datetime, until: datetime) -> int | None:
+        """Forecasts that a track failed to answer (5xx), whatever it served; None where nothing was measured."""
+
+    def gaps(self, workload: str, track: Track, *, since: datetime, until: datetime) -> Sequence[str]:
+        """What is wrong with a track's figures of a window, in words: scrapes that are missing, counters that were reset."""
+
+    def serving(self, workload: str, track: Track) -> Mapping[str, int]:
+        """How many workers of a track serve which `release_id` now."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ratings:
@@ -96,7 +109,7 @@ class Feedback(Protocol):
     """What users said."""
 
     def ratings(self, workload: str, release_id: str, *, since: datetime, until: datetime) -> Ratings:
-        """Ratings of forecasts that this release answered."""
+        """Ratings of forecasts that this release answered: the first one of each client and day."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,59 +127,105 @@ class Experiment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DecisionRow:
-    """A verdict as it was written down. `acted_at` is None until the loop has carried it out."""
+class NewLook:
+    """A look that has been judged, ready to be written down."""
 
-    decision_id: int
+    at: datetime
+    actor: str
+    policy: str
+    """The policy's digest."""
+    policy_body: str
+    stage: str
+    """The stage of the experiment after the look."""
+    decision: Decision
+    evidence: Evidence | None
+    body: str
+    """The whole record as JSON: what a replay starts from, byte for byte."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookRow:
+    """A look as it was written down. Nothing of it ever changes but `acted_at`: None until it has been carried out."""
+
+    look_id: int
     experiment_id: int
     at: datetime
-    decision: Decision
     decided_at: datetime
+    actor: str
+    policy: str | None
+    stage: str | None
+    decision: Decision
+    body: str | None
+    """None for looks from before they were kept whole."""
     acted_at: datetime | None
 
 
 class Journal(Protocol):
-    """Experiments, evidence and decisions: written once per (experiment, moment), never changed after."""
+    """Experiments and their looks: written once per (experiment, moment), never changed after."""
 
     def open_experiment(self, workload: str, *, production: str, candidate: str, at: datetime) -> Experiment:
         """Start an experiment, or return the one that is open with the same two releases."""
 
     def current(self, workload: str) -> Experiment | None:
-        """The open experiment, if there is one."""
+        """The experiment that has the tracks, if there is one."""
+
+    def shadows(self, workload: str) -> Sequence[Experiment]:
+        """Open experiments that only score a beaten release and leave the tracks to others, oldest first."""
+
+    def past(self, workload: str, *, limit: int) -> Sequence[Experiment]:
+        """Experiments that ended, the newest first."""
+
+    def shadow(self, experiment_id: int) -> None:
+        """From now on it leaves the tracks to others; twice changes nothing."""
 
     def close_experiment(self, experiment_id: int, *, verdict: str, at: datetime) -> None:
-        """End it; ending twice changes nothing."""
-
-    def record_evidence(self, evidence: Evidence) -> Evidence:
-        """Keep the evidence of a moment; a second look at the same moment returns the first one."""
+        """End it; ending twice changes nothing but what a revert says."""
 
     def experiment(self, experiment_id: int) -> Experiment:
         """One experiment, open or ended; a `RatchetError` if there is none with this id."""
 
-    def evidence(self, experiment_id: int, *, at: datetime) -> Evidence | None:
-        """The evidence kept for a moment, if there is any."""
-
     def alone(self, workload: str) -> AbstractContextManager[None]:
         """Only one holder per workload at a time, in the whole installation; others wait."""
 
-    def record_decision(self, evidence: Evidence, decision: Decision, *, at: datetime) -> DecisionRow:
-        """Keep a verdict before anyone acts on it; a second one for the same moment returns the first."""
+    def record(self, experiment_id: int, look: NewLook, *, at: datetime) -> LookRow:
+        """Keep a look before anyone acts on it; a second one of the same moment returns the first."""
 
-    def pending(self, workload: str) -> Sequence[DecisionRow]:
-        """Verdicts that were written down but not carried out, oldest first."""
+    def newest(self, experiment_id: int) -> LookRow | None:
+        """The last look at an experiment."""
 
-    def acted(self, decision_id: int, *, at: datetime) -> None:
-        """Note that a verdict has been carried out."""
+    def stage(self, workload: str) -> str:
+        """Where the experiment on trial stands: `queued` before its first look, empty if there is none."""
 
-    def decisions(self, workload: str, *, limit: int) -> Sequence[DecisionRow]:
-        """The newest verdicts first."""
+    def look(self, experiment_id: int, *, at: datetime) -> LookRow | None:
+        """The look of a moment, if there is one."""
+
+    def looks(self, workload: str, *, limit: int) -> Sequence[LookRow]:
+        """The newest looks first."""
+
+    def history(self, experiment_id: int) -> Sequence[LookRow]:
+        """Every look at an experiment, oldest first."""
+
+    def policies(self) -> Mapping[str, str]:
+        """Every policy that ever judged, as JSON by its digest."""
+
+    def pending(self, workload: str) -> Sequence[LookRow]:
+        """Looks that were written down but not carried out, oldest first."""
+
+    def acted(self, look_id: int, *, at: datetime, what: str = CARRIED_OUT) -> None:
+        """Note that something has been done about a look; the first time stands."""
+
+    def unanswered(self, workload: str) -> LookRow | None:
+        """The newest rollback or revert that nobody has asked for another candidate about."""
 
 
 class TrafficSplit(Protocol):
-    """How much traffic the candidate gets."""
+    """How much traffic the candidate's track gets, and which people."""
 
     def share(self) -> int:
-        """Percent of clients assigned to the candidate."""
+        """Percent of clients assigned to the candidate's track."""
 
-    def set_share(self, percent: int) -> None:
-        """Change it without dropping a request."""
+    def salt(self) -> int:
+        """Which of sixteen splits is in force: another one picks other people."""
+
+    def set_share(self, percent: int, *, salt: int | None = None) -> None:
+        """Change it without dropping a request; without a salt the same people stay."""

@@ -6,6 +6,8 @@ series/keys.npy                 uint64, sorted: one key per series
 series/names.npy, names.bin     where each series' name starts, and the names themselves
 series/family.npy               uint8: index into the card's families
 series/weeks.npy                int32: how many weeks of history each series was trained on
+series/levels.npy               float32 [series, 2]: its usual week, and how wrong a naive forecast of it is
+reference.json                  what it remembers of its data, to tell drift by (`ratchet.reference`)
 posted.json                     how wrong a bare level is, for histories that are posted (`ratchet.posted`)
 model.json, models/             what is needed to forecast again from newer weeks (`train.model`)
 forecasts/0001/issue.json       data hour and first week of this issue
@@ -26,7 +28,9 @@ NAME_OFFSETS = "series/names.npy"
 NAMES = "series/names.bin"
 FAMILY = "series/family.npy"
 WEEKS = "series/weeks.npy"
+LEVELS = "series/levels.npy"
 POSTED = "posted.json"
+REFERENCE = "reference.json"
 ISSUE = "issue.json"
 STATISTICS = ("mean", "median", "lo_80", "hi_80", "lo_95", "hi_95")
 

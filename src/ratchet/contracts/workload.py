@@ -1,30 +1,43 @@
 """What a workload declares, so that no stage ever has to ask which one it is."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Any
 
-from ratchet.contracts.policy import CompositePolicy
+from ratchet.contracts.drift import DriftPolicy, MoreDrift
+from ratchet.contracts.policy import EvidencePolicy
+from ratchet.contracts.source import EVERYTHING, Clock, Source, SourceKind, Span, open_sources, utc_now
 
 
-class Source(Protocol):
-    """Where raw data comes from, one hour at a time. Hours are aware UTC and start at minute 0."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LandedFile:
+    """A file in bronze, as the readers of records see it."""
 
-    @property
-    def name(self) -> str:
-        """The folder under bronze: `bronze/<name>/<date>/<hour>.<suffix>`."""
+    source: str
+    hour: datetime
+    part: str
+    """What of the hour the file holds, such as `owner/name/commits`; empty if it is the whole hour."""
 
-    @property
-    def suffix(self) -> str:
-        """What a landed file's name ends with, such as `json.gz`."""
 
-    def hours(self) -> Sequence[datetime]:
-        """Every hour that the source offers now, oldest first."""
+Row = tuple[Any, ...]
 
-    def read(self, hour: datetime) -> Iterator[bytes]:
-        """The hour's bytes exactly as they are, in chunks of bounded size."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Records:
+    """How a workload's bronze becomes typed rows, before dbt takes them over."""
+
+    columns: Mapping[str, str]
+    """Each column's name and SQL type, in the order of the values in a row."""
+    kind: Callable[[LandedFile], str]
+    """What a file holds, such as `hours`; kept with the file for the models. `snapshot`: its hour says nothing of its content."""
+    parse: Callable[[LandedFile, Mapping[str, Any]], Row | str]
+    """One JSON object or CSV row as a typed row, or the reason why it is none. Raises nothing, whatever the object holds."""
+    moment: str
+    """The column that says when a record happened (UTC, naive)."""
+    mask: Callable[[str], str] = str
+    """Hides what must not be kept of people in the raw text of a rejected record."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,11 +53,13 @@ class Workload:
     horizon: int
     families: tuple[str, ...]
     """What a training tries unless it is told otherwise: cheap enough to repeat at will."""
-    sources: Callable[[str], tuple[Source, ...]]
-    """Makes the sources from the setting `EVENTS`; `sample` names the sample that ships with the workload."""
+    source_kinds: tuple[SourceKind, ...]
+    """What it can read; a bare address means the first kind, and `sample` is the sample that ships with the workload."""
+    records: Records
+    """Turns bronze into the typed rows that the dbt models start from."""
     sql: Path
     """The folder that holds `silver/` and `gold/`, the workload's dbt models."""
-    policy: CompositePolicy
+    policy: EvidencePolicy
     first_recipe: tuple[str, ...]
     """The families of the very first release, before there is anything to compare with."""
     sample_actuals: Path
@@ -52,9 +67,16 @@ class Workload:
     retrain_after_weeks: int = 1
     more_families: tuple[str, ...] = ()
     """What may be asked for as well: ten to a thousand times the cost for no gain that was measured, but known to people."""
+    drift: DriftPolicy = field(default_factory=DriftPolicy)
+    more_drift: MoreDrift | None = None
+    """Its own features to look for drift in, such as labels or embeddings; None: those of every workload."""
     dag_ids: Mapping[str, str] = field(default_factory=dict)
     """Names of DAGs that differ from `<kind>_<workload>`."""
 
     def dag_id(self, kind: str) -> str:
-        """What the orchestrator calls this workload's `ingest`, `train_candidate` or `evaluate_ab`."""
+        """What the orchestrator calls this workload's `ingest`, `train_candidate`, `evaluate_ab` or `monitor_drift`."""
         return self.dag_ids.get(kind, f"{kind}_{self.name}")
+
+    def sources(self, location: str, *, span: Span = EVERYTHING, clock: Clock = utc_now) -> tuple[Source, ...]:
+        """Return the sources that the setting `EVENTS` names; of those that come by hour, the hours of the span."""
+        return open_sources(self.source_kinds, location, span=span, clock=clock)

@@ -33,6 +33,7 @@ class Figures:
             "log_not_inferior": self.log_not_inferior,
             "error_low": self.error_low,
             "error_high": self.error_high,
+            "error_asked": state.errors.asked_score,
             "weeks": float(len(state.errors.weeks)),
             "requests_production": state.requests[0],
             "requests_candidate": state.requests[1],

@@ -24,6 +24,8 @@ def obey(state: State, look: Look, order: Order, scores: dict[str, float], polic
 
 def _ending(kind: OrderKind, stage: Stage) -> tuple[Stage, Verdict] | None:
     asked = stage is Stage.AWAITING_APPROVAL
+    if kind is OrderKind.REVERT:
+        return (Stage.ROLLED_BACK, Verdict.REVERT) if stage in {*AFTER_PROMOTION, Stage.DONE} else None
     if kind is OrderKind.ROLLBACK:
         return Stage.ROLLED_BACK, Verdict.REVERT if stage in AFTER_PROMOTION else Verdict.ROLLBACK
     if kind is OrderKind.DENY and asked:

@@ -25,6 +25,13 @@ class PairedErrors:
     """(week, mean score over its series), oldest first."""
     series: tuple[tuple[str, float, int], ...] = ()
     """(series, sum of scores, weeks), in order of name."""
+    asked: tuple[float, float] = (0.0, 0.0)
+    """(sum of scores, sum of weights), each series weighted by how often users asked for it: shown only."""
+
+    @property
+    def asked_score(self) -> float | None:
+        """The score as users met it; None where nobody asked."""
+        return self.asked[0] / self.asked[1] if self.asked[1] > 0 else None
 
 
 def score(loss: PairedLoss) -> float | None:
@@ -46,7 +53,10 @@ def add_week(errors: PairedErrors, week: WeekOfLosses) -> PairedErrors:
         total, weeks = sums.get(series, (0.0, 0))
         sums[series] = (total + x, weeks + 1)
     mean = math.fsum(scores.values()) / len(scores)
+    weights = {loss.series: loss.asked for loss in week.losses if loss.series in scores and loss.asked > 0}
+    weighted = math.fsum(scores[series] * weight for series, weight in weights.items())
     return PairedErrors(
+        asked=(errors.asked[0] + weighted, errors.asked[1] + math.fsum(weights.values())),
         weeks=tuple(sorted((*errors.weeks, (name, mean)))),
         series=tuple((series, total, weeks) for series, (total, weeks) in sorted(sums.items())),
     )

@@ -88,7 +88,18 @@ def _compare(record: Record, state: State, decision: Decision) -> list[Differenc
         ("decision", record.decision, decision),
         ("state", record.state, state),
     ]
-    return [Difference(at=record.look.at, what=what) for what, old, new in pairs if to_json(old) != to_json(new)]
+    return [
+        Difference(at=record.look.at, what=f"{what}: {_first_byte(to_json(old), to_json(new))}")
+        for what, old, new in pairs
+        if to_json(old) != to_json(new)
+    ]
+
+
+def _first_byte(old: bytes, new: bytes) -> str:
+    """Where two records part, with what stands around it."""
+    at = next((i for i, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), min(len(old), len(new)))
+    before, after = (text[max(at - 30, 0) : at + 30].decode(errors="replace") for text in (old, new))
+    return f"from byte {at} on, recorded …{before}…, replayed …{after}…"
 
 
 def _speakable(value: object) -> object:

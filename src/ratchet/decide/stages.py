@@ -21,10 +21,12 @@ def before_trial(state: State, look: Look, seen: Figures, policy: EvidencePolicy
     """Queued until no other experiment is in the way, then warmed up until it answers replayed requests."""
     scores = seen.scores(state)
     if state.stage is Stage.QUEUED:
-        if not look.is_admitted:
-            return stay(state, Verdict.EXTEND, "queued behind another experiment", scores)
-        stage = Stage.AB if is_plain(policy) else Stage.WARMUP
-        return conclude(state, stage, look.at, Verdict.EXTEND, f"its turn: {stage.value}", scores, policy)
+        if look.waits_for:
+            return stay(state, Verdict.EXTEND, f"queued: {look.waits_for}", scores)
+        if not is_plain(policy):
+            return conclude(state, Stage.WARMUP, look.at, Verdict.EXTEND, "its turn: warmup", scores, policy)
+    if is_plain(policy):
+        return conclude(state, Stage.AB, look.at, Verdict.EXTEND, "its turn: ab", scores, policy)
     if not look.is_ready:
         return stay(state, Verdict.EXTEND, "not every worker serves the candidate yet", scores)
     if look.replayed_requests < policy.warmup_requests:

@@ -42,6 +42,8 @@ class State:
     """When this stage began."""
     compared_since: datetime
     """When what is compared began to count: on trial, and anew after a promotion."""
+    counted_since: datetime
+    """When clients, requests and first ratings began to count: each stage that compares counts its own."""
     guardrail: Guardrail
     ratings: DailyRatings
     errors: PairedErrors = field(default_factory=PairedErrors)
@@ -77,6 +79,7 @@ def queued(at: datetime, policy: EvidencePolicy) -> State:
         stage=Stage.QUEUED,
         since=at,
         compared_since=at,
+        counted_since=at,
         guardrail=no_traffic(policy),
         ratings=no_ratings(policy),
     )
@@ -89,6 +92,7 @@ def enter(state: State, stage: Stage, at: datetime, policy: EvidencePolicy) -> S
         return moved
     fresh = replace(
         moved,
+        counted_since=at,
         ratings=no_ratings(policy),
         requests=(0.0, 0.0),
         clients=(0.0, 0.0),

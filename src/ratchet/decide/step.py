@@ -5,7 +5,7 @@ The order is fixed: a look is folded in; the guardrail; a person's word; what is
 
 from dataclasses import replace
 
-from ratchet.contracts.look import Cadence, Look
+from ratchet.contracts.look import Cadence, Look, OrderKind
 from ratchet.contracts.policy import EvidencePolicy, Verdict
 from ratchet.decide.figures import Figures, figures
 from ratchet.decide.fold import fold
@@ -17,10 +17,13 @@ from ratchet.decide.stages import after_promotion, before_trial, in_canary, wait
 from ratchet.decide.state import EXPOSED, ON_TRIAL, OVER, Stage, State, is_plain
 from ratchet.decide.trial import judge_trial
 
+PROMPT = frozenset({Stage.QUEUED, Stage.WARMUP, Stage.PROMOTING})
+"""What these wait for is no evidence: a look at any cadence moves them on."""
+
 
 def step(state: State, look: Look, policy: EvidencePolicy) -> Outcome:
     """Judge one look. The same state, look and policy always give the same answer, to the last bit."""
-    if state.stage in OVER:
+    if state.stage in OVER and not _is_late_revert(state, look):
         return stay(state, Verdict.EXTEND, f"the experiment is over: {state.stage.value}", {})
     gaps = find_gaps(state, look, policy)
     state = fold(state, look, gaps, policy)
@@ -30,9 +33,14 @@ def step(state: State, look: Look, policy: EvidencePolicy) -> Outcome:
         return stopped
     if look.order is not None:
         return obey(state, look, look.order, seen.scores(state), policy)
-    if look.cadence is Cadence.MINUTE:
+    if look.cadence is Cadence.MINUTE and state.stage not in PROMPT:
         return stay(state, Verdict.EXTEND, "guardrails hold", seen.scores(state))
     return _judge_hour(state, look, gaps, seen, policy)
+
+
+def _is_late_revert(state: State, look: Look) -> bool:
+    """A person may take a promotion back also when its watch is over."""
+    return state.stage is Stage.DONE and look.order is not None and look.order.kind is OrderKind.REVERT
 
 
 def _guard(state: State, look: Look, seen: Figures, policy: EvidencePolicy) -> Outcome | None:
@@ -58,7 +66,7 @@ def _judge_hour(state: State, look: Look, gaps: tuple[str, ...], seen: Figures, 
     if state.is_suspended:
         resumed = replace(state, is_suspended=False)
         return stay(resumed, Verdict.EXTEND, "data is back: the candidate gets its share again", seen.scores(state))
-    if state.stage is Stage.CANARY:
+    if state.stage is Stage.CANARY and not is_plain(policy):
         return in_canary(state, look, seen, policy)
     if state.stage in (Stage.PROMOTING, Stage.WATCH):
         return after_promotion(state, look, seen, policy)

@@ -1,33 +1,55 @@
 """Ingest: raw events to weekly gold.
 
-    source ──land──► bronze/<source>/<date>/<hour>.<suffix>    exactly as received, each hour once
-           ──dbt───► warehouse/<workload>/warehouse.duckdb     silver and gold tables, tested
+    source ──land──► bronze/<source>/<date>/<hour>…            exactly as received, each piece once, `manifest.jsonl` beside
+           ──read──► typed rows, or a named rejection of each record that is none
+           ──dbt───► warehouse/<workload>/warehouse.duckdb     silver and gold tables, tested; `hours.csv`: what became of each hour
+           ──examine─► gold/<workload>/quality/                a report as JSON and as a page
            ──publish─► gold/<workload>/<data hour>-<digest>/   Parquet; `newest.json` points to the last good one
 
 `land` and `build_gold` are the stage; `newest` and `read_series` are how later stages meet its data. Both writers may
 be killed at any step and run again; running twice equals running once; a failed test leaves the gold that was there.
 """
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 from ratchet.contracts.workload import Workload
+from ratchet.ingest.bronze import Bronze, FolderBronze, open_bronze
 from ratchet.ingest.durable import exclusive
-from ratchet.ingest.gold import GoldPartition, newest, publish, read_series
-from ratchet.ingest.land import LandReport, land
+from ratchet.ingest.gold import GoldPartition, newest, prune, publish, read_series, read_table
+from ratchet.ingest.land import LandReport, Pace, Progress, land
 from ratchet.ingest.warehouse.build import build, folder
 
-__all__ = ["GoldPartition", "LandReport", "build_gold", "land", "newest", "read_series"]
+__all__ = [
+    "Bronze",
+    "GoldPartition",
+    "LandReport",
+    "Pace",
+    "Progress",
+    "build_gold",
+    "land",
+    "newest",
+    "open_bronze",
+    "prune",
+    "read_series",
+    "read_table",
+]
 
 _SAMPLE = "sample"
 
 
-def build_gold(workload: Workload, *, home: Path, location: str) -> GoldPartition:
+def build_gold(
+    workload: Workload, *, home: Path, location: str, bronze: Bronze | None = None, now: datetime | None = None
+) -> GoldPartition:
     """Build, test and publish gold from everything that the sources behind `location` have landed.
 
     Waits while another process builds the same workload. A `DataError` names what failed; gold then stays as it was.
     """
     home = home.resolve()  # dbt runs elsewhere, and the partition's path must mean the same to every reader
-    sources = [source.name for source in workload.sources(location)]
+    bronze = bronze or FolderBronze(home / "bronze")
+    sources = list(dict.fromkeys(source.name for source in workload.sources(location)))
+    for source in sources:
+        bronze.begin(source)
     with exclusive(folder(home, workload.name) / ".lock") as lock:
-        warehouse = build(workload, home=home, sources=sources, hold=(lock,))
-        return publish(workload, warehouse, home=home, synthetic=location == _SAMPLE)
+        warehouse = build(workload, home=home, bronze=bronze, sources=sources, hold=(lock,))
+        return publish(workload, warehouse, home=home, synthetic=location == _SAMPLE, now=now or datetime.now(UTC))

@@ -31,6 +31,15 @@ def replace_text(path: Path, text: str) -> None:
     sync(path.parent)
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it; when this returns, no crash can take them away."""
+    if path.is_dir():
+        return
+    make_folder(path.parent)
+    path.mkdir(exist_ok=True)
+    sync(path.parent)
+
+
 def sync(path: Path) -> None:
     """Have the disk hold what was written to this file or folder."""
     descriptor = os.open(path, os.O_RDONLY)

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -16,6 +16,7 @@ from ratchet.contracts.errors import DataError
 from ratchet.contracts.frames import check_series
 from ratchet.contracts.release import file_digest
 from ratchet.contracts.workload import Workload
+from ratchet.ingest import quality
 from ratchet.ingest.durable import replace_text, sync
 from ratchet.ingest.warehouse import Warehouse
 
@@ -47,10 +48,10 @@ class GoldPartition:
     synthetic: bool
 
 
-def publish(workload: Workload, warehouse: Warehouse, *, home: Path, synthetic: bool) -> GoldPartition:
-    """Write the warehouse's gold as Parquet and move the pointer; the same content again changes nothing.
+def publish(workload: Workload, warehouse: Warehouse, *, home: Path, synthetic: bool, now: datetime) -> GoldPartition:
+    """Write the warehouse's gold as Parquet, examine it and move the pointer; the same content again changes nothing.
 
-    The caller holds the warehouse's lock.
+    Where a hard check fails the pointer stays, and a `DataError` names it. The caller holds the warehouse's lock.
     """
     root = _root(home, workload.name)
     arriving = root / ".arriving"
@@ -69,9 +70,45 @@ def publish(workload: Workload, warehouse: Warehouse, *, home: Path, synthetic: 
     }
     name = f"{warehouse.data_hour:%Y%m%dT%H}-{digest[:8]}"
     replace_text(arriving / _MANIFEST, _dump(manifest))
+    if not quality.page(root, name).exists() or warehouse.intake.new_records:
+        report = quality.examine(
+            arriving,
+            workload=workload.name,
+            targets=workload.targets,
+            partition=name,
+            data_hour=warehouse.data_hour,
+            synthetic=synthetic,
+            intake=warehouse.intake,
+            now=now,
+        )
+        quality.keep(report, root)
+        quality.require(report)
     _settle(arriving, root / name)
     _point(root, name)
     return _partition(root / name)
+
+
+def prune(home: Path, workload_name: str, *, keep: int, needed: Collection[datetime] = ()) -> list[str]:
+    """Drop all but the newest `keep` partitions; those of a needed data hour and the one in use stay. Names what went."""
+    root = _root(home, workload_name)
+    current = newest(home, workload_name)
+    if current is None:
+        return []
+    kept_hours = {f"{hour.astimezone(UTC):%Y%m%dT%H}" for hour in needed}
+    published = sorted(
+        (path for path in root.iterdir() if (path / _MANIFEST).exists() and not path.name.startswith(".")),
+        key=lambda path: ((path / _MANIFEST).stat().st_mtime_ns, path.name),
+        reverse=True,
+    )
+    old = [path for path in published[keep:] if path != current.path and path.name.split("-")[0] not in kept_hours]
+    for path in old:
+        # Renamed first: a partition is whole or not there.
+        going = root / f".{path.name}.going"
+        shutil.rmtree(going, ignore_errors=True)
+        path.replace(going)
+        shutil.rmtree(going)
+        quality.forget(root, path.name)
+    return [path.name for path in old]
 
 
 def newest(home: Path, workload_name: str) -> GoldPartition | None:
@@ -85,7 +122,7 @@ def newest(home: Path, workload_name: str) -> GoldPartition | None:
 
 
 def read_series(partition: GoldPartition) -> pd.DataFrame:
-    """`unique_id, target, ds, y` in that order of keys; a `DataError` if the file is not the one that was published."""
+    """`unique_id, target, ds, y`, and `coverage` where the workload tells it; a `DataError` if the file was changed."""
     path = partition.path / _SERIES
     expected = _read_manifest(partition.path)["files"].get(_SERIES)
     if not path.is_file() or file_digest(path) != expected:
@@ -94,6 +131,12 @@ def read_series(partition: GoldPartition) -> pd.DataFrame:
         )
     frame = pd.read_parquet(path)
     return check_series(frame.assign(ds=pd.to_datetime(frame["ds"])))
+
+
+def read_table(partition: GoldPartition, table: str) -> pd.DataFrame:
+    """One of the partition's other tables, such as `clusters`; empty if it has none of that name."""
+    path = partition.path / f"{table}.parquet"
+    return pd.read_parquet(path) if path.is_file() else pd.DataFrame()
 
 
 def _root(home: Path, workload_name: str) -> Path:

@@ -1,9 +1,26 @@
-"""observe: live metrics, feedback and the journal; everything measured about an experiment becomes its evidence."""
+"""observe: live metrics, feedback, actuals and the journal; everything measured about an experiment becomes a look at it."""
 
+from ratchet.observe.asked import PostgresAsked
 from ratchet.observe.evidence import gather
 from ratchet.observe.feedback import PostgresFeedback
+from ratchet.observe.hours import Comparison, PostgresHours
+from ratchet.observe.issued import pair_weeks, read_issued
 from ratchet.observe.journal import PostgresJournal
 from ratchet.observe.live import PrometheusMetrics
+from ratchet.observe.looks import Window, fill_look
 from ratchet.observe.reports import PostgresReports
 
-__all__ = ["PostgresFeedback", "PostgresJournal", "PostgresReports", "PrometheusMetrics", "gather"]
+__all__ = [
+    "Comparison",
+    "PostgresAsked",
+    "PostgresFeedback",
+    "PostgresHours",
+    "PostgresJournal",
+    "PostgresReports",
+    "PrometheusMetrics",
+    "Window",
+    "fill_look",
+    "gather",
+    "pair_weeks",
+    "read_issued",
+]

@@ -1,4 +1,4 @@
-"""Everything measured about an experiment up to a moment. A source that is away leaves a gap, not a guess."""
+"""Everything the plain rule reads of an experiment up to a moment. A source that is away leaves a gap, not a guess."""
 
 import logging
 from collections.abc import Callable
@@ -8,14 +8,16 @@ from typing import TypeVar
 
 from ratchet.contracts.errors import MetricsError
 from ratchet.contracts.policy import Evidence, TrackEvidence
-from ratchet.contracts.ports import Experiment, Feedback, LiveMetrics, Release, Track
+from ratchet.contracts.ports import Feedback, LiveMetrics, Release, Track
+from ratchet.observe.hours import Comparison
+from ratchet.observe.looks import track_of
 
 _log = logging.getLogger(__name__)
 Figure = TypeVar("Figure")
 
 
 def gather(
-    experiment: Experiment,
+    comparison: Comparison,
     *,
     production: Release,
     candidate: Release,
@@ -23,14 +25,15 @@ def gather(
     feedback: Feedback,
     at: datetime,
 ) -> Evidence:
-    """Measure both tracks from the experiment's start to `at`; what cannot be measured is None, and logged."""
-    look = partial(_look, metrics=metrics, feedback=feedback, since=experiment.started_at, until=at)
+    """Measure both sides from the comparison's start to `at`; what cannot be measured is None, and logged."""
+    look = partial(_look, metrics=metrics, feedback=feedback, since=comparison.began, until=at)
+    tracks = {side: track_of(side, is_swapped=comparison.is_swapped) for side in Track}
     return Evidence(
-        experiment_id=experiment.experiment_id,
+        experiment_id=comparison.experiment.experiment_id,
         at=at,
-        since=experiment.started_at,
-        production=look(production, Track.PRODUCTION),
-        candidate=look(candidate, Track.CANDIDATE),
+        since=comparison.began,
+        production=look(production, tracks[Track.PRODUCTION]),
+        candidate=look(candidate, tracks[Track.CANDIDATE]),
     )
 
 

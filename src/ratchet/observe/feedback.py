@@ -8,9 +8,11 @@ from ratchet.contracts.ports import Ratings
 from ratchet.observe.database import transaction
 
 # Forecasts of the window alone: both tracks are rated for the same time, and only its partitions are read.
-# Strings and other things that are no number are no ratings.
+# One client has one vote a day, its first: a flood of ratings decides nothing. Strings and other things that are no number are no ratings.
 RATINGS: Final = """
-SELECT count(*), avg((feedback.value #>> '{}')::double precision)
+SELECT count(*), avg(rating) FROM (
+SELECT DISTINCT ON (feedback.client, (feedback.at AT TIME ZONE 'UTC')::date)
+       (feedback.value #>> '{}')::double precision AS rating
 FROM feedback
 WHERE feedback.workload = %(workload)s
   AND feedback.kind = 'rating'
@@ -23,6 +25,8 @@ WHERE feedback.workload = %(workload)s
         AND forecasts.release_id = %(release_id)s
         AND forecasts.at >= %(since)s AND forecasts.at < %(until)s
   )
+ORDER BY feedback.client, (feedback.at AT TIME ZONE 'UTC')::date, feedback.at, feedback.prediction_id
+) AS votes
 """
 
 
@@ -33,7 +37,7 @@ class PostgresFeedback:
         self._database_url = database_url
 
     def ratings(self, workload: str, release_id: str, *, since: datetime, until: datetime) -> Ratings:
-        """Count and average the ratings that this release's forecasts of the window got within it."""
+        """Count and average the votes that this release's forecasts of the window got within it: one per client and day."""
         values = {"workload": workload, "release_id": release_id, "since": since, "until": until}
         with transaction(self._database_url, what="feedback", error=MetricsError) as cursor:
             cursor.execute(RATINGS, values)

@@ -1,18 +1,15 @@
 """The journal in PostgreSQL. The tables' keys make each row once; who comes second reads what the first one wrote."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
-from psycopg2.extras import Json
-
 from ratchet.contracts.errors import JournalError
-from ratchet.contracts.policy import Decision, Evidence
-from ratchet.contracts.ports import DecisionRow, Experiment
+from ratchet.contracts.ports import CARRIED_OUT, Experiment, LookRow, NewLook
 from ratchet.observe.database import transaction
-from ratchet.observe.records import read_decision, read_evidence, read_experiment, write_evidence
+from ratchet.observe.records import read_experiment, read_look, write_look
 
 # Two keys may be in the way: one experiment per pair of releases, and one open experiment per workload.
 OPEN: Final = """
@@ -23,7 +20,7 @@ ON CONFLICT DO NOTHING
 
 OF_PAIR_OR_OPEN: Final = """
 SELECT experiment_id, workload, production, candidate, started_at, ended_at, verdict FROM experiments
-WHERE workload = %(workload)s
+WHERE workload = %(workload)s AND NOT (shadowed AND ended_at IS NULL)
   AND (ended_at IS NULL OR (production = %(production)s AND candidate = %(candidate)s))
 ORDER BY (production = %(production)s AND candidate = %(candidate)s) DESC
 LIMIT 1
@@ -31,7 +28,7 @@ LIMIT 1
 
 CURRENT: Final = """
 SELECT experiment_id, workload, production, candidate, started_at, ended_at, verdict FROM experiments
-WHERE workload = %(workload)s AND ended_at IS NULL
+WHERE workload = %(workload)s AND ended_at IS NULL AND NOT shadowed
 """
 
 ONE: Final = """
@@ -42,47 +39,99 @@ WHERE experiment_id = %(experiment_id)s
 ALONE: Final = "SELECT pg_advisory_xact_lock(hashtextextended(%(workload)s, 7000))"
 
 CLOSE: Final = """
-UPDATE experiments SET ended_at = coalesce(ended_at, %(at)s), verdict = coalesce(verdict, %(verdict)s)
+UPDATE experiments SET ended_at = coalesce(ended_at, %(at)s),
+    verdict = CASE WHEN %(verdict)s = 'revert' THEN 'revert' ELSE coalesce(verdict, %(verdict)s) END
 WHERE experiment_id = %(experiment_id)s
 RETURNING experiment_id
 """
 
-RECORD_EVIDENCE: Final = """
-INSERT INTO evidence (experiment_id, at, body) VALUES (%(experiment_id)s, %(at)s, %(body)s)
+PAST: Final = """
+SELECT experiment_id, workload, production, candidate, started_at, ended_at, verdict FROM experiments
+WHERE workload = %(workload)s AND ended_at IS NOT NULL
+ORDER BY ended_at DESC, experiment_id DESC
+LIMIT %(limit)s
+"""
+
+SHADOWS: Final = """
+SELECT experiment_id, workload, production, candidate, started_at, ended_at, verdict FROM experiments
+WHERE workload = %(workload)s AND ended_at IS NULL AND shadowed
+ORDER BY experiment_id
+"""
+
+SHADOW: Final = """
+UPDATE experiments SET shadowed = true WHERE experiment_id = %(experiment_id)s RETURNING experiment_id
+"""
+
+KEEP_POLICY: Final = """
+INSERT INTO policies (digest, body) VALUES (%(policy)s, %(policy_body)s) ON CONFLICT DO NOTHING
+"""
+
+POLICIES: Final = "SELECT digest, body FROM policies"
+
+RECORD: Final = """
+INSERT INTO looks (experiment_id, at, decided_at, actor, policy, stage, verdict, reason, scores, evidence, body)
+VALUES (%(experiment_id)s, %(at)s, %(decided_at)s, %(actor)s, %(policy)s, %(stage)s, %(verdict)s, %(reason)s, %(scores)s,
+        %(evidence)s, %(body)s)
 ON CONFLICT (experiment_id, at) DO NOTHING
 """
 
-EVIDENCE: Final = "SELECT body FROM evidence WHERE experiment_id = %(experiment_id)s AND at = %(at)s"
-
-RECORD_DECISION: Final = """
-INSERT INTO decisions (experiment_id, at, verdict, reason, scores, decided_at)
-VALUES (%(experiment_id)s, %(at)s, %(verdict)s, %(reason)s, %(scores)s, %(decided_at)s)
-ON CONFLICT (experiment_id, at) DO NOTHING
+LOOK: Final = """
+SELECT looks.look_id, experiment_id, looks.at, decided_at, actor, policy, stage, verdict, reason, scores, body, acts.at
+FROM looks LEFT JOIN acts USING (look_id)
+WHERE experiment_id = %(experiment_id)s AND looks.at = %(at)s AND coalesce(acts.what, 'carried_out') = 'carried_out'
 """
 
-DECISION: Final = """
-SELECT decision_id, experiment_id, at, verdict, reason, scores, decided_at, acted_at FROM decisions
-WHERE experiment_id = %(experiment_id)s AND at = %(at)s
+# The last act of each look is of no interest here: only whether it was carried out.
+OF_EXPERIMENT: Final = """
+SELECT looks.look_id, experiment_id, looks.at, decided_at, actor, policy, stage, verdict, reason, scores, body, acts.at
+FROM looks LEFT JOIN acts ON acts.look_id = looks.look_id AND acts.what = 'carried_out'
+WHERE experiment_id = %(experiment_id)s
+ORDER BY looks.at
+"""
+
+NEWEST_OF_EXPERIMENT: Final = """
+SELECT looks.look_id, experiment_id, looks.at, decided_at, actor, policy, stage, verdict, reason, scores, body, acts.at
+FROM looks LEFT JOIN acts ON acts.look_id = looks.look_id AND acts.what = 'carried_out'
+WHERE experiment_id = %(experiment_id)s
+ORDER BY looks.at DESC
+LIMIT 1
+"""
+
+STAGE: Final = """
+SELECT (SELECT stage FROM looks WHERE looks.experiment_id = experiments.experiment_id ORDER BY at DESC LIMIT 1)
+FROM experiments
+WHERE workload = %(workload)s AND ended_at IS NULL AND NOT shadowed
 """
 
 PENDING: Final = """
-SELECT decision_id, experiment_id, at, decisions.verdict, reason, scores, decided_at, acted_at
-FROM decisions JOIN experiments USING (experiment_id)
-WHERE workload = %(workload)s AND acted_at IS NULL
-ORDER BY at, decision_id
+SELECT looks.look_id, experiment_id, looks.at, decided_at, actor, policy, stage, looks.verdict, reason, scores, NULL, NULL
+FROM looks JOIN experiments USING (experiment_id)
+WHERE workload = %(workload)s
+  AND NOT EXISTS (SELECT FROM acts WHERE acts.look_id = looks.look_id AND what = 'carried_out')
+ORDER BY looks.at, looks.look_id
 """
 
 ACTED: Final = """
-UPDATE decisions SET acted_at = coalesce(acted_at, %(at)s) WHERE decision_id = %(decision_id)s
-RETURNING decision_id
+INSERT INTO acts (look_id, what, at) VALUES (%(look_id)s, %(what)s, %(at)s) ON CONFLICT DO NOTHING
 """
 
 NEWEST: Final = """
-SELECT decision_id, experiment_id, at, decisions.verdict, reason, scores, decided_at, acted_at
-FROM decisions JOIN experiments USING (experiment_id)
+SELECT looks.look_id, experiment_id, looks.at, decided_at, actor, policy, stage, looks.verdict, reason, scores, NULL, acts.at
+FROM looks JOIN experiments USING (experiment_id)
+LEFT JOIN acts ON acts.look_id = looks.look_id AND acts.what = 'carried_out'
 WHERE workload = %(workload)s
-ORDER BY at DESC, decision_id DESC
+ORDER BY looks.at DESC, looks.look_id DESC
 LIMIT %(limit)s
+"""
+
+UNANSWERED: Final = """
+SELECT looks.look_id, experiment_id, looks.at, decided_at, actor, policy, stage, looks.verdict, reason, scores, NULL, NULL
+FROM looks JOIN experiments USING (experiment_id)
+WHERE workload = %(workload)s AND looks.verdict IN ('rollback', 'revert') AND body IS NOT NULL
+  AND stage = 'rolled_back'
+  AND NOT EXISTS (SELECT FROM acts WHERE acts.look_id = looks.look_id AND what = 'answered')
+ORDER BY looks.at DESC
+LIMIT 1
 """
 
 
@@ -118,31 +167,25 @@ class PostgresJournal:
             cursor.execute(CLOSE, {"experiment_id": experiment_id, "verdict": verdict, "at": at})
             _only(cursor.fetchone(), f"experiment {experiment_id}")
 
-    def record_evidence(self, evidence: Evidence) -> Evidence:
-        """Keep the evidence of a moment; a second look at the same moment returns the first one."""
-        values = {
-            "experiment_id": evidence.experiment_id,
-            "at": evidence.at,
-            "body": Json(write_evidence(evidence)),
-        }
-        with self._transaction() as cursor:
-            cursor.execute(RECORD_EVIDENCE, values)
-            cursor.execute(EVIDENCE, values)
-            (body,) = _only(cursor.fetchone(), f"evidence of experiment {evidence.experiment_id}")
-        return read_evidence(body)
-
     def experiment(self, experiment_id: int) -> Experiment:
         """Return one experiment, open or ended; a `JournalError` if there is none with this id."""
         with self._transaction() as cursor:
             cursor.execute(ONE, {"experiment_id": experiment_id})
             return read_experiment(_only(cursor.fetchone(), f"experiment {experiment_id}"))
 
-    def evidence(self, experiment_id: int, *, at: datetime) -> Evidence | None:
-        """Return the evidence kept for a moment, if there is any."""
+    def past(self, workload: str, *, limit: int) -> Sequence[Experiment]:
+        """Return experiments that ended, the newest first."""
+        return self._experiments(PAST, {"workload": workload, "limit": limit})
+
+    def shadows(self, workload: str) -> Sequence[Experiment]:
+        """Return open experiments that leave the tracks to others, oldest first."""
+        return self._experiments(SHADOWS, {"workload": workload})
+
+    def shadow(self, experiment_id: int) -> None:
+        """Have it leave the tracks to others; twice changes nothing."""
         with self._transaction() as cursor:
-            cursor.execute(EVIDENCE, {"experiment_id": experiment_id, "at": at})
-            row = cursor.fetchone()
-        return read_evidence(row[0]) if row else None
+            cursor.execute(SHADOW, {"experiment_id": experiment_id})
+            _only(cursor.fetchone(), f"experiment {experiment_id}")
 
     @contextmanager
     def alone(self, workload: str) -> Iterator[None]:
@@ -151,38 +194,67 @@ class PostgresJournal:
             cursor.execute(ALONE, {"workload": workload})
             yield
 
-    def record_decision(self, evidence: Evidence, decision: Decision, *, at: datetime) -> DecisionRow:
-        """Keep a verdict before anyone acts on it; a second one for the same moment returns the first."""
-        values = {
-            "experiment_id": evidence.experiment_id,
-            "at": evidence.at,
-            "verdict": decision.verdict.value,
-            "reason": decision.reason,
-            "scores": Json(decision.scores),
-            "decided_at": at,
-        }
+    def record(self, experiment_id: int, look: NewLook, *, at: datetime) -> LookRow:
+        """Keep a look before anyone acts on it; a second one of the same moment returns the first."""
+        self.experiment(experiment_id)
+        values = {"experiment_id": experiment_id, "decided_at": at, **write_look(look)}
         with self._transaction() as cursor:
-            cursor.execute(RECORD_DECISION, values)
-            cursor.execute(DECISION, values)
-            return read_decision(_only(cursor.fetchone(), f"decision on experiment {evidence.experiment_id}"))
+            cursor.execute(KEEP_POLICY, values)
+            cursor.execute(RECORD, values)
+            cursor.execute(LOOK, values)
+            return read_look(_only(cursor.fetchone(), f"look at experiment {experiment_id}"))
 
-    def pending(self, workload: str) -> Sequence[DecisionRow]:
-        """Return verdicts that were written down but not carried out, oldest first."""
-        with self._transaction() as cursor:
-            cursor.execute(PENDING, {"workload": workload})
-            return [read_decision(row) for row in cursor.fetchall()]
+    def newest(self, experiment_id: int) -> LookRow | None:
+        """Return the last look at an experiment."""
+        return next(iter(self._looks(NEWEST_OF_EXPERIMENT, {"experiment_id": experiment_id})), None)
 
-    def acted(self, decision_id: int, *, at: datetime) -> None:
-        """Note that a verdict has been carried out; the first time stands."""
+    def stage(self, workload: str) -> str:
+        """Return where the experiment on trial stands: `queued` before its first look, empty if there is none."""
         with self._transaction() as cursor:
-            cursor.execute(ACTED, {"decision_id": decision_id, "at": at})
-            _only(cursor.fetchone(), f"decision {decision_id}")
+            cursor.execute(STAGE, {"workload": workload})
+            row = cursor.fetchone()
+        return str(row[0] or "queued") if row else ""
 
-    def decisions(self, workload: str, *, limit: int) -> Sequence[DecisionRow]:
-        """Return the newest verdicts first."""
+    def look(self, experiment_id: int, *, at: datetime) -> LookRow | None:
+        """Return the look of a moment, if there is one."""
+        return next(iter(self._looks(LOOK, {"experiment_id": experiment_id, "at": at})), None)
+
+    def looks(self, workload: str, *, limit: int) -> Sequence[LookRow]:
+        """Return the newest looks first, without their bodies."""
+        return self._looks(NEWEST, {"workload": workload, "limit": limit})
+
+    def history(self, experiment_id: int) -> Sequence[LookRow]:
+        """Return every look at an experiment, oldest first."""
+        return self._looks(OF_EXPERIMENT, {"experiment_id": experiment_id})
+
+    def policies(self) -> Mapping[str, str]:
+        """Return every policy that ever judged, as JSON by its digest."""
         with self._transaction() as cursor:
-            cursor.execute(NEWEST, {"workload": workload, "limit": limit})
-            return [read_decision(row) for row in cursor.fetchall()]
+            cursor.execute(POLICIES)
+            return dict(cursor.fetchall())
+
+    def pending(self, workload: str) -> Sequence[LookRow]:
+        """Return looks that were written down but not carried out, oldest first, without their bodies."""
+        return self._looks(PENDING, {"workload": workload})
+
+    def acted(self, look_id: int, *, at: datetime, what: str = CARRIED_OUT) -> None:
+        """Note that something has been done about a look; the first time stands."""
+        with self._transaction() as cursor:
+            cursor.execute(ACTED, {"look_id": look_id, "at": at, "what": what})
+
+    def unanswered(self, workload: str) -> LookRow | None:
+        """Return the newest rollback or revert that nobody has asked for another candidate about."""
+        return next(iter(self._looks(UNANSWERED, {"workload": workload})), None)
+
+    def _looks(self, statement: str, values: dict[str, Any]) -> list[LookRow]:
+        with self._transaction() as cursor:
+            cursor.execute(statement, values)
+            return [read_look(row) for row in cursor.fetchall()]
+
+    def _experiments(self, statement: str, values: dict[str, Any]) -> list[Experiment]:
+        with self._transaction() as cursor:
+            cursor.execute(statement, values)
+            return [read_experiment(row) for row in cursor.fetchall()]
 
 
 def _only(row: tuple[Any, ...] | None, what: str) -> tuple[Any, ...]:

@@ -9,7 +9,7 @@ interval's worth of requests at each edge and reset, and rounded to a whole numb
 import http.client
 import json
 import math
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 
@@ -21,6 +21,12 @@ MAX_ANSWER_BYTES: Final = 1 << 20
 REQUESTS: Final = "ratchet_requests_total"
 SECONDS_SUM: Final = "ratchet_request_seconds_sum"
 SECONDS_COUNT: Final = "ratchet_request_seconds_count"
+WORKER: Final = "ratchet_worker_release"
+SCRAPE_SECONDS: Final = 5.0
+"""How often the stack's Prometheus scrapes a track."""
+TOLERATED_SECONDS: Final = 30.0
+TOLERATED_SHARE: Final = 0.1
+"""A window with fewer scrapes than this leaves out has a gap."""
 SERVER_ERRORS: Final = 'status=~"5.."'
 
 GROWTH: Final = (
@@ -60,6 +66,44 @@ class PrometheusMetrics:
         spent = _growth(SECONDS_SUM, labels, since, until)
         counted = _growth(SECONDS_COUNT, labels, since, until)
         return self._query(f"1000 * {spent} / {counted}", until)
+
+    def failures(self, workload: str, track: Track, *, since: datetime, until: datetime) -> int | None:
+        """Forecasts that the track failed to answer (5xx), whatever it served; None where nothing was measured."""
+        labels = _of_track(workload, track)
+        failed = _growth(REQUESTS, f"{labels},{SERVER_ERRORS}", since, until)
+        total = _growth(REQUESTS, labels, since, until)
+        return _whole(self._query(f"{failed} or {total} * 0", until))
+
+    def gaps(self, workload: str, track: Track, *, since: datetime, until: datetime) -> list[str]:
+        """Say which scrapes of the window are missing and which counters were reset in it; nothing is interpolated."""
+        seconds = (until - since).total_seconds()
+        window = f"{max(1, round(seconds * 1000))}ms"
+        up = f'up{{job="inference",part="inference-{track.value}"}}[{window}]'
+        scraped = (self._query(f"sum(sum_over_time({up}))", until) or 0.0) * SCRAPE_SECONDS
+        gaps = []
+        if seconds - scraped > max(TOLERATED_SECONDS, TOLERATED_SHARE * seconds):
+            gaps.append(f"the {track.value} track was scraped in {scraped:.0f} of {seconds:.0f} s")
+        reset = self._query(f"sum(resets({REQUESTS}{{{_of_track(workload, track)}}}[{window}]))", until)
+        if reset:
+            gaps.append(f"a counter of the {track.value} track was reset: its service was restarted")
+        return gaps
+
+    def serving(self, workload: str, track: Track) -> dict[str, int]:
+        """How many workers of a track serve which `release_id`, as of the newest scrape."""
+        labels = f'workload="{_escape(workload)}",track="{track.value}"'
+        result = self._ask({"query": f"count by (release_id) ({WORKER}{{{labels}}} == 1)"})
+        try:
+            return {str(row["metric"]["release_id"]): round(float(row["value"][1])) for row in result}
+        except (IndexError, KeyError, TypeError, ValueError) as error:
+            raise MetricsError(f"Prometheus answered something that is no count of workers: {error!r}") from error
+
+    def clock(self) -> datetime:
+        """Return Prometheus' own time."""
+        result = self._ask({"query": "vector(time())"})
+        try:
+            return datetime.fromtimestamp(float(result[0]["value"][1]), UTC)
+        except (IndexError, KeyError, TypeError, ValueError) as error:
+            raise MetricsError(f"Prometheus does not know the time: {error!r}") from error
 
     def _query(self, expression: str, at: datetime) -> float | None:
         """Return the one number an expression has at a time; None where it has none or is not finite."""
@@ -103,6 +147,10 @@ def _labels(workload: str, track: Track, release: str) -> str:
     pairs = {"workload": workload, "track": track.value, "release": release}
     matchers = [f'{name}="{_escape(value)}"' for name, value in pairs.items()]
     return ",".join([*matchers, 'endpoint=~"(predict.*)?"'])
+
+
+def _of_track(workload: str, track: Track) -> str:
+    return f'workload="{_escape(workload)}",track="{track.value}",endpoint=~"(predict.*)?"'
 
 
 def _escape(value: str) -> str:

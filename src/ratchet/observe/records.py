@@ -1,12 +1,13 @@
-"""Experiments, evidence and decisions as rows, and back."""
+"""Experiments and looks as rows, and back."""
 
 import math
 from dataclasses import asdict
-from datetime import datetime
 from typing import Any
 
-from ratchet.contracts.policy import Decision, Evidence, TrackEvidence, Verdict
-from ratchet.contracts.ports import DecisionRow, Experiment
+from psycopg2.extras import Json
+
+from ratchet.contracts.policy import Decision, Evidence, Verdict
+from ratchet.contracts.ports import Experiment, LookRow, NewLook
 
 
 def read_experiment(row: tuple[Any, ...]) -> Experiment:
@@ -23,17 +24,37 @@ def read_experiment(row: tuple[Any, ...]) -> Experiment:
     )
 
 
-def read_decision(row: tuple[Any, ...]) -> DecisionRow:
-    """Read decision_id, experiment_id, at, verdict, reason, scores, decided_at, acted_at."""
-    decision_id, experiment_id, at, verdict, reason, scores, decided_at, acted_at = row
-    return DecisionRow(
-        decision_id=decision_id,
+def read_look(row: tuple[Any, ...]) -> LookRow:
+    """Read look_id, experiment_id, at, decided_at, actor, policy, stage, verdict, reason, scores, body, acted_at."""
+    look_id, experiment_id, at, decided_at, actor, policy, stage, verdict, reason, scores, body, acted_at = row
+    return LookRow(
+        look_id=look_id,
         experiment_id=experiment_id,
         at=at,
-        decision=Decision(verdict=Verdict(verdict), reason=reason, scores=scores),
         decided_at=decided_at,
+        actor=actor,
+        policy=policy,
+        stage=stage,
+        decision=Decision(verdict=Verdict(verdict), reason=reason, scores=scores),
+        body=body,
         acted_at=acted_at,
     )
+
+
+def write_look(look: NewLook) -> dict[str, Any]:
+    """Name the columns of a look."""
+    return {
+        "at": look.at,
+        "actor": look.actor,
+        "policy": look.policy,
+        "policy_body": look.policy_body,
+        "stage": look.stage,
+        "verdict": look.decision.verdict.value,
+        "reason": look.decision.reason,
+        "scores": Json(look.decision.scores),
+        "evidence": Json(write_evidence(look.evidence)) if look.evidence else None,
+        "body": look.body,
+    }
 
 
 def write_evidence(evidence: Evidence) -> dict[str, Any]:
@@ -45,17 +66,6 @@ def write_evidence(evidence: Evidence) -> dict[str, Any]:
         "production": _finite(asdict(evidence.production)),
         "candidate": _finite(asdict(evidence.candidate)),
     }
-
-
-def read_evidence(body: dict[str, Any]) -> Evidence:
-    """Read what `write_evidence` made."""
-    return Evidence(
-        experiment_id=body["experiment_id"],
-        at=datetime.fromisoformat(body["at"]),
-        since=datetime.fromisoformat(body["since"]),
-        production=TrackEvidence(**body["production"]),
-        candidate=TrackEvidence(**body["candidate"]),
-    )
 
 
 def _finite(figures: dict[str, Any]) -> dict[str, Any]:

@@ -6,8 +6,10 @@ from typing import Any, Final
 
 from psycopg2.extensions import cursor
 
+from ratchet.contracts.drift import DriftReport
 from ratchet.contracts.errors import MetricsError
 from ratchet.observe.database import transaction
+from ratchet.observe.drift_log import read_report
 
 CONNECT_SECONDS: Final = 2
 STATEMENT_SECONDS: Final = 3
@@ -77,11 +79,18 @@ LIMIT %(limit)s
 """
 LOGS: Final = {"forecasts": FORECAST_LOG, "feedback": FEEDBACK_LOG}
 
+# What is waited for is what the newest look said; its record holds the share that was in force.
 EXPERIMENTS: Final = """
-SELECT experiment_id, production, candidate, started_at, ended_at, experiments.verdict, newest.body AS evidence
+SELECT experiment_id, production, candidate, started_at, ended_at, experiments.verdict, newest.stage,
+       (newest.body::jsonb #>> '{state,since}')::timestamptz AS stage_since,
+       (newest.body::jsonb #>> '{look,share}')::double precision AS share,
+       CASE WHEN ended_at IS NULL THEN newest.reason END AS waits_for,
+       (SELECT evidence FROM looks
+        WHERE looks.experiment_id = experiments.experiment_id AND evidence IS NOT NULL
+        ORDER BY at DESC LIMIT 1) AS evidence
 FROM experiments
 LEFT JOIN LATERAL (
-    SELECT body FROM evidence WHERE evidence.experiment_id = experiments.experiment_id ORDER BY at DESC LIMIT 1
+    SELECT stage, reason, body FROM looks WHERE looks.experiment_id = experiments.experiment_id ORDER BY at DESC LIMIT 1
 ) AS newest ON true
 WHERE workload = %(workload)s AND (%(before)s::bigint IS NULL OR experiment_id < %(before)s)
 ORDER BY experiment_id DESC
@@ -89,15 +98,19 @@ LIMIT %(limit)s
 """
 
 VERDICTS: Final = """
-SELECT wanted.experiment_id, said.at, said.verdict, said.reason, said.scores, said.decided_at, said.acted_at
+SELECT wanted.experiment_id, said.at, said.verdict, said.reason, said.stage, said.actor, said.policy, said.scores,
+       said.decided_at, said.acted_at
 FROM unnest(%(experiments)s::bigint[]) AS wanted (experiment_id), LATERAL (
-    SELECT at, verdict, reason, scores, decided_at, acted_at FROM decisions
-    WHERE decisions.experiment_id = wanted.experiment_id
-    ORDER BY at DESC
+    SELECT looks.at, verdict, reason, stage, actor, policy, scores, decided_at, acts.at AS acted_at
+    FROM looks LEFT JOIN acts ON acts.look_id = looks.look_id AND acts.what = 'carried_out'
+    WHERE looks.experiment_id = wanted.experiment_id
+    ORDER BY looks.at DESC
     LIMIT 100
 ) AS said
 ORDER BY said.at DESC
 """
+
+DRIFT: Final = "SELECT body FROM drift_reports WHERE workload = %(workload)s ORDER BY at DESC LIMIT 1"
 
 Row = dict[str, Any]
 
@@ -143,6 +156,12 @@ class PostgresReports:
         for verdict in verdicts:
             of_experiment[verdict.pop("experiment_id")].append(verdict)
         return [row | {"verdicts": of_experiment[row["experiment_id"]]} for row in found]
+
+    def drift(self, workload: str) -> DriftReport | None:
+        """Return the newest drift report; None if nobody has looked yet."""
+        with self._transaction() as opened:
+            rows = _rows(opened, DRIFT, {"workload": workload})
+        return read_report(rows[0]["body"]) if rows else None
 
 
 def _rows(opened: cursor, statement: str, values: Row) -> list[Row]:

@@ -45,9 +45,9 @@ SELECT ensure_forecast_day(day) FROM (
 """
 FORECASTS: Final = """
 INSERT INTO forecasts (prediction_id, at, workload, unique_id, target, horizon, track, assigned, release, release_id,
-                       client, request_id, data_hour, weeks, latency_ms)
+                       client, request_id, data_hour, weeks, latency_ms, family)
 SELECT r.prediction_id, r.at, r.workload, r.unique_id, r.target, r.horizon, r.track, r.assigned, r.release,
-       r.release_id, r.client, r.request_id, r.data_hour, r.weeks, r.latency_ms
+       r.release_id, r.client, r.request_id, r.data_hour, r.weeks, r.latency_ms, r.family
 FROM pg_temp.stage, jsonb_populate_record(NULL::forecasts, body) AS r
 WHERE body ->> 'record' = 'forecast'
 ON CONFLICT DO NOTHING

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, Summary
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Summary
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -82,6 +82,15 @@ class ServeMetrics:
         self._refused = Counter(
             "ratchet_release_refused", "Releases that failed their check", ("workload", "track"), registry=registry
         )
+        # One series per worker, which the library names by its process: a promotion is done when every worker serves the winner.
+        self._worker = Gauge(
+            "ratchet_worker_release",
+            "1 for the release that a worker serves now",
+            ("workload", "track", "release_id"),
+            registry=registry,
+            multiprocess_mode="liveall",
+        )
+        self._served: dict[str, str] = {}
         lost = Counter("ratchet_log_lost", "Records that the spool could not take", ("track",), registry=registry)
         rejected = Counter("ratchet_log_rejected", "Records that the database refused", ("track",), registry=registry)
         self._lost, self._rejected = lost.labels(track), rejected.labels(track)
@@ -100,6 +109,19 @@ class ServeMetrics:
         workload = serving.release.workload
         self._refused.labels(workload, track)
         self.of(workload, track, serving.name, serving.opened.card.targets)
+        self._serve(workload, track, serving.release.release_id)
+
+    def emptied(self, workload: str, track: Track) -> None:
+        """Say that this worker serves nothing of a workload any more."""
+        self._serve(workload, track, None)
+
+    def _serve(self, workload: str, track: Track, release_id: str | None) -> None:
+        before = self._served.pop(workload, None)
+        if before is not None:
+            self._worker.labels(workload, track, before).set(0)
+        if release_id is not None:
+            self._worker.labels(workload, track, release_id).set(1)
+            self._served[workload] = release_id
 
     def refused(self, release: Release, track: Track) -> None:
         """Count a release that could not go live."""

@@ -47,7 +47,7 @@ class Refusal:
 class Refresher:
     """Keeps slots equal to the registry: follows a moved alias, refuses what is broken, survives every neighbour."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # three neighbours and three that are told
         self,
         slots: Iterable[ReleaseSlot],
         *,
@@ -55,6 +55,7 @@ class Refresher:
         cache: ReleaseCache,
         on_load: Callable[[Serving, Track], None],
         on_refuse: Callable[[Release, Track], None],
+        on_empty: Callable[[str, Track], None] = lambda *_: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._slots = tuple(slots)
@@ -62,6 +63,7 @@ class Refresher:
         self._cache = cache
         self._on_load = on_load
         self._on_refuse = on_refuse
+        self._on_empty = on_empty
         self._clock = clock
         self._refused: dict[str, Refusal] = {}
         self._registry_away = False
@@ -105,6 +107,7 @@ class Refresher:
         if slot.current is not None:
             logger.warning("no release is behind %s@%s any more", slot.workload, slot.track)
         slot.current = None
+        self._on_empty(slot.workload, slot.track)
         self._refused.pop(slot.workload, None)
         self._cache.note_good(slot.workload, slot.track, None)
 

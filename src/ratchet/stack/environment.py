@@ -1,25 +1,39 @@
 """What each process of the stack finds in its environment."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
+from ratchet import workloads
 from ratchet.settings import Settings
 from ratchet.stack.marks import HOME_MARK
 from ratchet.stack.paths import ROOT, Home
 from ratchet.stack.postgres import Server
 from ratchet.stack.secrets import Secrets, write_closed
 
+_ANY_SOURCE = (
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+    "NO_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "all_proxy",
+    "no_proxy",
+)
+
 
 def shared(settings: Settings, secrets: Secrets, postgres: Server) -> dict[str, str]:
     """The settings every Ratchet process reads, with the embedded neighbours filled in."""
-    given = settings.model_dump(exclude={"database_url", "prediction_secret", "track"})
+    given = settings.model_dump(exclude={"database_url", "notify_urls", "prediction_secret", "track"})
     return {
         **{name.upper(): str(value) for name, value in given.items()},
         "DATA_HOME": str(settings.home),
         "ARTIFACTS": settings.artifact_root,
+        "BRONZE": settings.bronze_root,
         "DATABASE_URL": postgres.uri("ratchet"),
         "MLFLOW_TRACKING_URI": f"http://127.0.0.1:{settings.mlflow_port}",
         "PROMETHEUS_URL": f"http://127.0.0.1:{settings.prometheus_port}",
+        "NOTIFY_URLS": settings.notify_urls.get_secret_value(),
         "PREDICTION_SECRET": secrets.prediction_secret,
     }
 
@@ -58,6 +72,13 @@ def base(home: Home) -> dict[str, str]:
     }
     quiet = {"DO_NOT_TRACK": "true", "MLFLOW_DISABLE_TELEMETRY": "true", "PYTHONUNBUFFERED": "1"}
     return {**kept, **quiet, HOME_MARK: str(home.folder)}
+
+
+def sources(names: Iterable[str]) -> dict[str, str]:
+    """What landing raw data may need of the caller's environment: credentials, addresses, proxies."""
+    kinds = [kind for name in names for kind in workloads.find(name).source_kinds]
+    wanted = {*_ANY_SOURCE, *(name for kind in kinds for name in kind.environment)}
+    return {name: value for name, value in os.environ.items() if name in wanted or name.startswith("AWS_")}
 
 
 def write(home: Home, values: Mapping[str, str]) -> None:

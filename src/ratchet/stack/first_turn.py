@@ -10,6 +10,7 @@ from urllib import error, request
 from ratchet import workloads
 from ratchet.contracts.errors import RatchetError
 from ratchet.contracts.workload import Workload
+from ratchet.serve.split import FlagFileSplit
 from ratchet.stack.airflow import Airflow
 from ratchet.stack.health import answers, wait_for
 from ratchet.stack.paths import ROOT
@@ -59,8 +60,9 @@ def run(stack: Stack, progress: Progress) -> None:
     """Ingest, train and register through Airflow until a release answers on each track."""
     client, workload = airflow(stack), first_workload(stack)
     ingest, train, evaluate = (workload.dag_id(kind) for kind in ("ingest", "train_candidate", "evaluate_ab"))
+    by_hand = [workload.dag_id("approve_promotion"), "decide_by_hand"]
     with progress.step("Airflow reads dags/"):
-        read = [ingest, train, evaluate]
+        read = [ingest, train, evaluate, *by_hand]
         wait_for(
             "the DAGs",
             lambda: all(map(client.knows, read)),
@@ -79,7 +81,17 @@ def run(stack: Stack, progress: Progress) -> None:
             timeout=_SWAP_SECONDS,
             look="`make logs S=inference-candidate`",
         )
-    client.unpause(evaluate)
+    _wait_for_clients(stack, progress, workload.name)
+    for dag_id in (evaluate, *by_hand):
+        client.unpause(dag_id)
+
+
+def _wait_for_clients(stack: Stack, progress: Progress, workload: str) -> None:
+    """Return when the candidate has its first share of the clients."""
+    split = FlagFileSplit(stack.home.weights)
+    with progress.step("the guard warms CO1 up with replayed requests, then gives it its first clients"):
+        wait_for("the candidate's share", lambda: split.share() > 0, timeout=_DAG_SECONDS, look="`make logs S=guard`")
+    progress.note(f"{split.share()} % of the clients of {workload} meet the candidate from now on")
 
 
 def _turn(client: Airflow, progress: Progress, dag_id: str, what: str, **conf: Any) -> None:  # noqa: ANN401  # a DAG's own parameters

@@ -52,7 +52,11 @@ class Stack:
     @property
     def airflow_environment(self) -> dict[str, str]:
         """What Airflow and the tasks that it runs read."""
-        return {**self.shared_environment, **environment.airflow(self.settings, self.secrets, self.postgres, self.home)}
+        return {
+            **environment.sources(self.settings.workloads.split(",")),
+            **self.shared_environment,
+            **environment.airflow(self.settings, self.secrets, self.postgres, self.home),
+        }
 
     def services(self) -> list[Service]:
         """All of them, in the order in which they are started."""
@@ -61,9 +65,11 @@ class Stack:
             self._mlflow(),
             *self._inference(),
             self._router(),
+            self._reports(),
             self._prometheus(),
             self._alertmanager(),
             *self._airflow(),
+            self._guard(),
         ]
 
     def _postgres(self) -> Service:
@@ -129,6 +135,17 @@ class Stack:
             stop_signal="QUIT",
         )
 
+    def _reports(self) -> Service:
+        port = self.settings.reports_port
+        return Service(
+            name="reports",
+            command=[sys.executable, "-m", "ratchet", "reports"],
+            port=port,
+            health=f"http://127.0.0.1:{port}/health",
+            shows="ingest's metrics, quality reports",
+            environment=self.shared_environment,
+        )
+
     def _prometheus(self) -> Service:
         port = self.settings.prometheus_port
         command = [
@@ -170,6 +187,14 @@ class Stack:
             environment=environment.base(self.home),
         )
 
+    def _guard(self) -> Service:
+        return Service(
+            name="guard",
+            command=[sys.executable, "-m", "ratchet", "guard"],
+            shows="guardrails every minute; moves warm-ups and promotions on",
+            environment=self.shared_environment,
+        )
+
     def _airflow(self) -> list[Service]:
         port = self.settings.airflow_port
         health = f"http://127.0.0.1:{port}/api/v2/version"
@@ -199,6 +224,7 @@ class Stack:
             "ROUTER_PORT": str(settings.router_port),
             "PRODUCTION": f"127.0.0.1:{settings.production_port}",
             "CANDIDATE": f"127.0.0.1:{settings.candidate_port}",
+            "REPORTS": f"127.0.0.1:{settings.reports_port}",
             "PROMETHEUS": f"127.0.0.1:{settings.prometheus_port}",
             "ALERTMANAGER": f"127.0.0.1:{settings.alertmanager_port}",
             "RULES": str(ROOT / "monitoring/prometheus/rules.yml"),

@@ -106,13 +106,17 @@ class Supervisor:
 
     def restart(self, name: str) -> None:
         """Stop a process, wait, start it again."""
+        self.stop(name)
+        self.start(name)
+
+    def stop(self, name: str) -> None:
+        """Stop a process and wait until it has ended; one that is stopped is left alone."""
         try:
             with self._rpc() as rpc:
                 rpc.stopProcess(name, _AND_WAIT)
         except Fault as fault:
             if "NOT_RUNNING" not in fault.faultString:
                 raise RatchetError(f"no service is called {name}") from fault
-        self.start(name)
 
     def states(self) -> list[ProcessState]:
         """Every process that the supervisor knows."""
@@ -164,7 +168,7 @@ class Supervisor:
 
     def _section(self, service: Service) -> str:
         environment = {**service.environment, marks.SERVICE_MARK: service.name}
-        variables = ",".join(f'{name}="{_escape(value)}"' for name, value in environment.items())
+        variables = ",".join(f"{name}={_quote(value)}" for name, value in environment.items())
         launched = [sys.executable, "-m", "ratchet.stack.launch", service.name, *service.command]
         command = " ".join(f"'{_escape(part)}'" for part in launched)
         lines = [
@@ -187,3 +191,11 @@ def _group(service: Service) -> str:
 
 def _escape(value: str) -> str:
     return value.replace("%", "%%").replace('"', '\\"')
+
+
+def _quote(value: str) -> str:
+    """A value as supervisor reads one: it knows both quotes, but no way to write one inside itself."""
+    if '"' in value and "'" in value:
+        raise RatchetError(f"a setting cannot hold both kinds of quotes: {value}")
+    mark = "'" if '"' in value else '"'
+    return mark + value.replace("%", "%%") + mark

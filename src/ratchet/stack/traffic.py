@@ -26,7 +26,7 @@ from ratchet.stack.paths import Home
 from ratchet.stack.services import Stack
 from ratchet.stack.supervised import Supervisor
 
-_PEOPLE = 400
+_PEOPLE = 1500
 _HORIZON = 4
 _RATE_SHARE = 0.5
 _SENDERS = 4
@@ -188,15 +188,26 @@ def _report(sent: Sent) -> None:
 
 
 def _look(stack: Stack, workload: str, dag_id: str) -> None:
-    """Have Airflow look at the experiment now, and say what it decided."""
+    """Have Airflow look at the experiment by both rules, and say what each decided.
+
+    The workload's own policy waits for days of evidence; so that a newcomer sees a whole turn, the plain rule is asked once.
+    """
     print("the newest scrape and the log settle …", flush=True)
     time.sleep(_SCRAPE_SECONDS)
-    client = first_turn.airflow(stack)
-    client.wait(dag_id, client.trigger(dag_id), timeout=180)
-    newest = PostgresJournal(stack.postgres.uri("ratchet")).decisions(workload, limit=1)
-    if newest:
-        print(
-            f"verdict at {newest[0].at:%H:%M:%S} UTC: {newest[0].decision.verdict.value}, because {newest[0].decision.reason}"
-        )
-    else:
+    client, journal = first_turn.airflow(stack), PostgresJournal(stack.postgres.uri("ratchet"))
+    if not journal.stage(workload):
         print("no experiment is running: nothing to decide (`ratchet train` makes a candidate)")
+        return
+    rules: tuple[tuple[str, dict[str, str]], ...] = (
+        ("the policy in force", {}),
+        ("the plain rule, asked for this one look (mode spec)", {"mode": "spec"}),
+    )
+    for rule, conf in rules:
+        client.wait(dag_id, client.trigger(dag_id, conf), timeout=180)
+        looks = [row for row in journal.looks(workload, limit=5) if row.actor == dag_id]
+        if looks:
+            newest = looks[0]
+            print(
+                f"{rule}, {newest.at:%H:%M:%S} UTC: {newest.decision.verdict.value}, because {newest.decision.reason}",
+                flush=True,
+            )

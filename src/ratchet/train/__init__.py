@@ -15,7 +15,7 @@ from ratchet.contracts.errors import DataError
 from ratchet.contracts.forecaster import Forecaster
 from ratchet.contracts.release import Card
 from ratchet.contracts.workload import Workload
-from ratchet.train import bundle, calibrate, choose, folds, report, unseen
+from ratchet.train import bundle, calibrate, choose, folds, reference, report, unseen
 from ratchet.train.fit import Validation, validate
 from ratchet.train.model import finish
 from ratchet.train.panel import WEEK, Panel, accept
@@ -107,6 +107,8 @@ def _learn(panel: Panel, families: Sequence[Forecaster], card: Card, *, season_l
         weeks=panel.ages(),
         posted=unseen.learn(panel, newer, held.nature),
         kept=model.files(panel, season_length=season_length),
+        reference=reference.learn(panel, newer, choice),
+        yardsticks=reference.yardsticks(panel),
     )
 
 

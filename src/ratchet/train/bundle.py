@@ -18,9 +18,11 @@ from ratchet.contracts.release import (
     FAMILY,
     ISSUE,
     KEYS,
+    LEVELS,
     NAME_OFFSETS,
     NAMES,
     POSTED,
+    REFERENCE,
     SCORES,
     STATISTICS,
     WEEKS,
@@ -49,6 +51,10 @@ class Content:
     """What `train.unseen` learnt."""
     kept: Mapping[str, bytes] = field(default_factory=dict)
     """What the model keeps to forecast again, by file name."""
+    reference: dict[str, Any] | None = None
+    """What `train.reference` learnt,"""
+    yardsticks: NDArray[np.float64] | None = None
+    """and by series: its usual week, and how wrong a naive forecast of it is."""
 
 
 def find(folder: Path) -> Card | None:
@@ -73,6 +79,7 @@ def write(content: Content, folder: Path) -> Card:
         order = np.argsort(keys, kind="stable")
         _write_series(content, draft, keys=keys, order=order)
         _write_issue(content, draft / issue_folder(1), order=order)
+        _write_reference(content, draft, order=order)
         (draft / SCORES).write_text(json.dumps(content.series, indent=1, sort_keys=True) + "\n")
         for name, kept in content.kept.items():
             (draft / name).parent.mkdir(parents=True, exist_ok=True)
@@ -105,6 +112,13 @@ def _write_series(content: Content, draft: Path, *, keys: NDArray[np.uint64], or
         np.save(draft / WEEKS, content.weeks[order].astype(np.int32))
     if content.posted is not None:
         (draft / POSTED).write_text(json.dumps(content.posted, indent=1, sort_keys=True) + "\n")
+
+
+def _write_reference(content: Content, draft: Path, *, order: NDArray[np.intp]) -> None:
+    if content.yardsticks is not None:
+        np.save(draft / LEVELS, content.yardsticks[order].astype(np.float32))
+    if content.reference is not None:
+        (draft / REFERENCE).write_text(json.dumps(content.reference, sort_keys=True) + "\n")
 
 
 def _write_issue(content: Content, folder: Path, *, order: NDArray[np.intp]) -> None:

@@ -36,7 +36,7 @@ def order(kind):
 
 
 def test_an_experiment_goes_from_the_queue_to_the_trial():
-    waiting = look(1, is_admitted=False)
+    waiting = look(1, waits_for="another experiment")
     cold = look(3, replayed_requests=199)
     outcomes = run([waiting, look(2), cold, look(4), look(5), look(6)], state=queued(BEGAN, POLICY))
     stages = [outcome.state.stage for outcome in outcomes]

@@ -9,13 +9,16 @@ import pytest
 
 from conftest import House
 from inference import create_app
+from ratchet.contracts.drift import DriftReport, Indicator
 from ratchet.contracts.policy import Decision, Evidence, TrackEvidence, Verdict
+from ratchet.contracts.ports import NewLook
 from ratchet.observe import PostgresJournal, PostgresReports
+from ratchet.observe.drift_log import PostgresDrift
 from ratchet.serve.forward import Forwarder
 from ratchet.serve.spool import Spool
 from releases import DATA_HOUR
 
-EMPTY = "TRUNCATE forecasts, feedback, experiments, evidence, decisions RESTART IDENTITY CASCADE"
+EMPTY = "TRUNCATE forecasts, feedback, experiments, looks, acts, drift_reports RESTART IDENTITY CASCADE"
 
 
 class Office(House):
@@ -134,20 +137,56 @@ def test_experiments_come_with_evidence_and_verdicts(office, postgres):
         opened = journal.open_experiment("parcels", production="r1", candidate=candidate, at=DATA_HOUR)
         seen = TrackEvidence(release="BO1", requests=5, errors=0, latency_ms=1.0, ratings=5, rating=4.0)
         evidence = Evidence(experiment_id=opened.experiment_id, at=at, since=DATA_HOUR, production=seen, candidate=seen)
-        journal.record_evidence(evidence)
-        journal.record_decision(evidence, Decision(verdict=Verdict.HOLD, reason="too few", scores={}), at=at)
+        look = NewLook(
+            at=at,
+            actor="evaluate_ab",
+            policy="digest",
+            policy_body="{}",
+            stage="ab",
+            decision=Decision(verdict=Verdict.HOLD, reason="too few", scores={}),
+            evidence=evidence,
+            body='{"look": {"share": 0.2}, "state": {"since": "2026-11-16T00:00:00Z"}}',
+        )
+        journal.record(opened.experiment_id, look, at=at)
+        if candidate == "r3":
+            continue
         journal.close_experiment(opened.experiment_id, verdict="rollback", at=at)
     first = office.ask("experiments?limit=1").get_json()
     [newest] = first["experiments"]
     assert (newest["candidate"], newest["verdicts"][0]["reason"]) == ("r3", "too few")
     assert newest["evidence"]["production"]["requests"] == 5
+    told = {name: newest[name] for name in ("stage", "share", "waits_for", "stage_since")}
+    assert told == {"stage": "ab", "share": 0.2, "waits_for": "too few", "stage_since": "2026-11-16T00:00:00+00:00"}
+    assert (newest["verdicts"][0]["actor"], newest["verdicts"][0]["policy"]) == ("evaluate_ab", "digest")
     [older] = office.ask(f"experiments?before={first['next']}").get_json()["experiments"]
-    assert older["candidate"] == "r2"
+    assert (older["candidate"], older["waits_for"]) == ("r2", None)
 
 
 def test_without_drift_there_is_no_report(office):
     answer = office.ask("drift_report")
     assert (answer.status_code, answer.get_json()["type"]) == (404, "/problems/no-drift-report")
+
+
+def test_the_newest_drift_report_is_served_in_its_exact_form(office, postgres):
+    said = Indicator(drift_percentage=-31.5, significant_drift=True, test="ks", p_value=0.0003, psi=0.4)
+    for day, indicators in enumerate(({}, {"input.sent": said})):
+        at = DATA_HOUR + timedelta(days=day)
+        report = DriftReport(workload="parcels", release_id="r1", at=at, data=str(day), indicators=indicators)
+        PostgresDrift(postgres).record(report, ended=None, raised=None)
+    answer = office.ask("drift_report")
+    assert answer.get_json() == {
+        "overall_drift_detected": True,
+        "drift_indicators": {
+            "input.sent": {
+                "drift_percentage": -31.5,
+                "significant_drift": True,
+                "test": "ks",
+                "p_value": 0.0003,
+                "psi": 0.4,
+            }
+        },
+    }
+    assert answer.last_modified == DATA_HOUR + timedelta(days=1)
 
 
 ROUTES = ["metrics", "logs", "experiments", "drift_report"]
@@ -165,7 +204,7 @@ def test_operators_only(office, path):
     assert office.get(f"/api/made-up/{path}", key="rk_o").status_code == 404
 
 
-@pytest.mark.parametrize("path", ROUTES[:3])
+@pytest.mark.parametrize("path", ROUTES)
 def test_a_database_that_is_away_is_a_503_and_said_soon(office, path):
     office.app = create_app(replace(office.service, reports=PostgresReports("postgresql://nobody@127.0.0.1:1/none")))
     office.client, begin = office.app.test_client(), time.monotonic()

@@ -1,9 +1,11 @@
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
 
 from ratchet.contracts.ports import Track
 from ratchet.serve.prediction_ids import Minted, verify
+from ratchet.serve.replay import issue_ticket
 from releases import DATA_HOUR
 
 SECRET = b"of the tests"
@@ -123,6 +125,7 @@ def test_every_answered_forecast_is_in_the_log_and_counted(house):
         "unique_id": "north/a",
         "target": "sent",
         "horizon": 8,
+        "family": "seasonal_naive",
         "track": "production",
         "assigned": "candidate",
         "release": "BO1",
@@ -176,3 +179,26 @@ def test_a_swap_under_concurrent_requests_fails_none_and_mixes_none(house):
         assert body["release_id"] == f"r{version}"
         assert answer.headers["X-Release"] == body["release"]
         assert body["weeks"][0]["median"] == pytest.approx(10 * version + 2)
+
+
+def test_a_replayed_request_is_answered_without_a_key_and_leaves_no_trace(house):
+    before = house.requests("200")
+    answer = house.predict(key=None, X_Replay=issue_ticket(SECRET, now=DATA_HOUR))
+    assert (answer.status_code, house.log.records, house.requests("200")) == (200, [], before)
+
+
+@pytest.mark.parametrize("ticket", ["1.x", "x.1", "9" * 30 + ".ab", issue_ticket(b"another secret", now=DATA_HOUR)])
+def test_a_forged_ticket_is_no_key(house, ticket):
+    assert house.predict(key=None, X_Replay=ticket).status_code == 401
+
+
+@pytest.mark.parametrize("seconds", [-61, 61])
+def test_a_ticket_is_good_for_a_minute(house, seconds):
+    ticket = issue_ticket(SECRET, now=DATA_HOUR + timedelta(seconds=seconds))
+    assert house.predict(key=None, X_Replay=ticket).status_code == 401
+
+
+def test_a_ticket_opens_nothing_but_forecasts(house):
+    assert (
+        house.get("/api/parcels/experiments", key=None, X_Replay=issue_ticket(SECRET, now=DATA_HOUR)).status_code == 401
+    )

@@ -91,8 +91,14 @@ def test_the_partition_says_what_it_is(home):
     assert (partition.last_week, partition.series, partition.synthetic) == (date(2026, 11, 15), 96, True)
     assert partition.path == home / "gold" / "github_activity" / f"20261116T00-{partition.digest[:8]}"
     assert sorted(path.name for path in partition.path.iterdir()) == [
+        "activity_pattern.parquet",
+        "anomalies.parquet",
+        "clusters.parquet",
+        "contributors_by_repository.parquet",
         "manifest.json",
+        "repository_features.parquet",
         "series.parquet",
+        "trending_repositories.parquet",
         "weekly_activity.parquet",
     ]
 
@@ -162,22 +168,20 @@ def test_a_model_that_does_not_compile_is_named_and_gold_stays(home, tmp_path):
 @pytest.mark.parametrize(
     ("damage", "words"),
     [
-        pytest.param(lambda data: data[:-5], "landed with", id="shorter than it landed"),
-        pytest.param(
-            lambda data: data[: len(data) // 2] + bytes(len(data) - len(data) // 2), "12.json.gz", id="overwritten"
-        ),
+        pytest.param(lambda data: data[:-5], "12.json.gz: landed with .* restore it", id="shorter than it landed"),
+        pytest.param(lambda data: bytes(len(data)), "12.json.gz: .* other bytes of that length", id="overwritten"),
     ],
 )
-def test_a_bronze_file_damaged_after_it_landed_is_named_and_gold_stays(home, damage, words):
+def test_a_bronze_file_damaged_before_it_was_read_is_named_and_gold_stays(home, tmp_path, damage, words):
+    shutil.copytree(home, tmp_path, dirs_exist_ok=True)
+    shutil.rmtree(tmp_path / "warehouse")
+    home = tmp_path
     before = files_in(home / "gold")
     path = home / "bronze" / "sample_events" / "2026-11-12" / "12.json.gz"
     whole = path.read_bytes()
     path.write_bytes(damage(whole))
-    try:
-        with pytest.raises(DataError, match=words):
-            ingest.build_gold(WORKLOAD, home=home, location="sample")
-    finally:
-        path.write_bytes(whole)
+    with pytest.raises(DataError, match=words):
+        ingest.build_gold(WORKLOAD, home=home, location="sample")
     assert files_in(home / "gold") == before
 
 
@@ -225,11 +229,14 @@ def test_no_line_can_crash_the_build(tmp_path):
     )
     bad = {
         "not UTF-8": b'{"id":"1","type":"\xff\xfe"}',
-        "not JSON": b'{"id":"\x00"}',
-        "line too long": b'{"id":"' + b"x" * 17_000_000,
+        "NUL byte": b'{"id":"\x00"}',
+        "not JSON": b"}{",
+        "line too long": b'{"id":"' + b"x" * 100_000_000,
+        "nested too deeply": b'{"id":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
         "created_at unreadable": (star % 1).replace(b"2015-01-04", b"2015-02-31"),
         "created_at outside the archive": (star % 2).replace(b"2015-01-04", b"1970-01-01"),
         "type missing": b'{"id":{"type":1},"nested":' + b"[" * 900 + b"]" * 900 + b"}",
+        "created_at missing": (star % 3).replace(b"created_at", b"created"),
     }
     lines = [line for at, raw in enumerate(bad.values(), start=10) for line in (star % at, raw, b"")]
     write_hour(folder, "2015-01-04-23", [*lines, star % 99, star % 99])

@@ -5,7 +5,7 @@ import pytest
 
 from fakes import FakeAnswer, FakeFeedback, FakeLiveMetrics, FakeRating
 from ratchet.contracts.ports import Experiment, Release, Track
-from ratchet.observe import gather
+from ratchet.observe import Comparison, gather
 
 SINCE = datetime(2026, 3, 2, 12, tzinfo=UTC)
 AT = SINCE + timedelta(hours=1)
@@ -34,8 +34,9 @@ def feedback():
     return FakeFeedback([FakeRating(workload="w", release_id="new", value=4.0, forecast_at=SINCE, at=minute)])
 
 
-def look(metrics, feedback):
-    return gather(EXPERIMENT, production=OLD, candidate=NEW, metrics=metrics, feedback=feedback, at=AT)
+def look(metrics, feedback, *, is_swapped=False):
+    comparison = Comparison(experiment=EXPERIMENT, began=SINCE, slow_ms=1000.0, is_swapped=is_swapped)
+    return gather(comparison, production=OLD, candidate=NEW, metrics=metrics, feedback=feedback, at=AT)
 
 
 def test_both_tracks_are_measured_from_the_start_by_the_names_people_use(metrics, feedback):
@@ -47,6 +48,12 @@ def test_both_tracks_are_measured_from_the_start_by_the_names_people_use(metrics
     assert (production.latency_ms, candidate.latency_ms) == (pytest.approx(30), pytest.approx(100))
     assert (production.ratings, production.rating) == (0, None)
     assert (candidate.ratings, candidate.rating) == (1, 4.0)
+
+
+def test_after_a_promotion_each_side_is_measured_on_the_other_track(feedback):
+    answered = FakeAnswer(workload="w", track=Track.PRODUCTION, release="CO2", at=SINCE, seconds=0.2)
+    evidence = look(FakeLiveMetrics([answered]), feedback, is_swapped=True)
+    assert (evidence.candidate.requests, evidence.production.requests) == (1, None)
 
 
 def test_metrics_that_are_away_leave_a_logged_gap_and_keep_the_rest(metrics, feedback, caplog):

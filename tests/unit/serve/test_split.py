@@ -8,7 +8,7 @@ from ratchet.serve.split import SHARES, FlagFileSplit
 
 
 def flags(folder):
-    return {path.name for path in folder.iterdir() if not path.name.startswith(".")}
+    return {path.name for path in folder.iterdir() if path.name.isdecimal()}
 
 
 def test_nothing_set_is_nothing_shared(tmp_path):
@@ -69,3 +69,31 @@ def test_two_who_change_it_at_once_take_turns(tmp_path):
         assert flags(tmp_path) == set()
     thread.join(5)
     assert flags(tmp_path) == {"10"}
+
+
+@pytest.mark.parametrize("salt", range(16))
+def test_another_salt_is_kept_until_it_is_changed(tmp_path, salt):
+    split = FlagFileSplit(tmp_path)
+    split.set_share(20, salt=salt)
+    split.set_share(5)
+    assert (split.share(), split.salt()) == (5, salt)
+
+
+def test_people_change_only_while_nobody_is_on_the_track(tmp_path, monkeypatch):
+    split, seen = FlagFileSplit(tmp_path), []
+    split.set_share(20, salt=3)
+    touch = type(tmp_path).touch
+
+    def noted(path, *arguments):
+        if path.parent.name == "salt":
+            seen.append(split.share())
+        touch(path, *arguments)
+
+    monkeypatch.setattr(type(tmp_path), "touch", noted)
+    split.set_share(20, salt=12)
+    assert (split.share(), split.salt(), set(seen)) == (20, 12, {0})
+
+
+def test_there_are_sixteen_splits(tmp_path):
+    with pytest.raises(RatchetError, match="16 splits"):
+        FlagFileSplit(tmp_path).set_share(20, salt=16)

@@ -12,8 +12,21 @@ def test_every_setting_reaches_every_process(make_stack):
 
 
 def test_what_a_process_reads_is_what_was_set(make_stack, monkeypatch):
-    stack = make_stack(poll_seconds=3.5, candidate_share=50)
+    stack = make_stack(poll_seconds=3.5, policy='{"mode": "spec"}')
     for name, value in environment.shared(stack.settings, stack.secrets, stack.postgres).items():
         monkeypatch.setenv(name, value)
     read = Settings(_env_file=None)
-    assert (read.poll_seconds, read.candidate_share, read.home) == (3.5, 50, stack.settings.home)
+    assert (read.poll_seconds, read.policy, read.home) == (3.5, '{"mode": "spec"}', stack.settings.home)
+
+
+def test_tokens_and_proxies_reach_what_lands_events_and_nobody_else(make_stack, monkeypatch):
+    monkeypatch.setenv("GITHUB_TOKEN", "hunter2")
+    monkeypatch.setenv("AWS_PROFILE", "ours")
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example.org:3128")
+    monkeypatch.setenv("SOMETHING_ELSE", "x")
+    stack = make_stack()
+    airflow = stack.airflow_environment
+    assert (airflow["GITHUB_TOKEN"], airflow["AWS_PROFILE"]) == ("hunter2", "ours")
+    assert airflow["HTTPS_PROXY"] == "http://proxy.example.org:3128"
+    assert "SOMETHING_ELSE" not in airflow
+    assert "GITHUB_TOKEN" not in stack.shared_environment

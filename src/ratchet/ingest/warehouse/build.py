@@ -1,51 +1,39 @@
-"""Bronze to silver and gold tables: a workload's dbt models on a DuckDB file, run and tested in their own process."""
+"""Bronze to silver and gold tables, hour by hour: only what is new is read, and only what it touches is made again.
 
-import gzip
-import json
-import os
+Files that are not in the warehouse yet are read in batches (`read`), taken in by the workload's dbt models (`dbt`) and listed as
+taken in (`state`). Killed at any step and run again, a build goes on with the batch in which it was.
+"""
+
 import shutil
-import subprocess
-import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Final
-
-import duckdb
-import pandas as pd
 
 from ratchet.contracts.errors import DataError
 from ratchet.contracts.workload import Workload
 from ratchet.ingest import manifest
+from ratchet.ingest.bronze import Bronze
+from ratchet.ingest.manifest import Landed
+from ratchet.ingest.quality import Intake
+from ratchet.ingest.warehouse.dbt import Project
+from ratchet.ingest.warehouse.read import Task, read
+from ratchet.ingest.warehouse.state import ARRIVING, State, fingerprints
 
-_SHELL: Final = Path(__file__).parent
-_CREATE_SCHEMA: Final = "CREATE SCHEMA IF NOT EXISTS bronze"
-_REPLACE_LANDED: Final = """
-    CREATE OR REPLACE TABLE bronze.landed AS
-    SELECT
-        source::VARCHAR AS source,
-        hour::TIMESTAMP AS hour,
-        path::VARCHAR AS path,
-        bytes::BIGINT AS bytes,
-        sha256::VARCHAR AS sha256
-    FROM arriving
-"""
-_NOTHING: Final = "nothing.gz"
-_RESULTS: Final = "run_results.json"
-_DBT: Final = (
-    *(sys.executable, "-m", "dbt.cli.main"),
-    *("--quiet", "--no-use-colors", "--no-send-anonymous-usage-stats", "--partial-parse"),
-)
-_SHOWN_FAILURES: Final = 5
+_BATCH_BYTES: Final = 400 << 20
+_BATCH_FILES: Final = 5000
+_MEMORY: Final = "1GB"
+_TAKE_IN: Final = ("--select", "config.materialized:incremental", "touched_weeks", "every_record_is_accounted_for")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Warehouse:
-    """A workload's DuckDB file, built and tested as of `data_hour`: the end of the newest landed hour."""
+    """A workload's DuckDB file, built and tested as of `data_hour`: the end of the newest hour that is known."""
 
     database: Path
     data_hour: datetime
+    intake: Intake
 
 
 def folder(home: Path, workload: str) -> Path:
@@ -53,103 +41,111 @@ def folder(home: Path, workload: str) -> Path:
     return home / "warehouse" / workload
 
 
-def build(workload: Workload, *, home: Path, sources: Iterable[str], hold: Sequence[int] = ()) -> Warehouse:
+def build(
+    workload: Workload,
+    *,
+    home: Path,
+    bronze: Bronze,
+    sources: Iterable[str],
+    hold: Sequence[int] = (),
+    progress: Callable[[int, int], None] = lambda _done, _all: None,
+) -> Warehouse:
     """Build silver and gold from everything that these sources have landed; a `DataError` names what failed.
 
-    The caller holds the warehouse's lock and gives its descriptor as `hold`, so that a dbt which outlives it holds on.
+    The caller holds the warehouse's lock and gives its descriptor as `hold`, so that a child which outlives it holds on.
+    `progress` hears (files taken in, files to take in) after each batch.
     """
-    place = folder(home, workload.name)
-    landed = [
-        (entry, home / "bronze" / source / entry.file)
-        for source in sources
-        for entry in manifest.read(home / "bronze" / source)
-    ]
+    landed = [entry for source in sources for entry in manifest.read(bronze.folder / source)]
     if not landed:
         raise DataError(f"{workload.name}: nothing has landed yet")
-    for entry, path in landed:
-        _require_whole(entry, path)
+    place = folder(home, workload.name)
     place.mkdir(parents=True, exist_ok=True)
-    database = place / "warehouse.duckdb"
-    _write_landed(database, landed)
-    _run_dbt("build", workload=workload, place=place, database=database, hold=hold)
-    return Warehouse(database=database, data_hour=max(entry.hour for entry, _ in landed) + timedelta(hours=1))
+    state, made_by = State(place=place), fingerprints(workload)
+    pending = _pending(state, landed, silver=made_by[0])
+    first_new = state.next_id()
+    if pending or state.made_by() != made_by:
+        _take_in(workload, state, pending, bronze=bronze, hold=hold, progress=progress)
+        state.write_hours()
+        state.set_made_by(*made_by)  # last: until this is written, a build is not done
+    return Warehouse(database=state.database, data_hour=state.data_hour(), intake=state.intake(first_new))
 
 
-def _require_whole(entry: manifest.Landed, path: Path) -> None:
-    size = path.stat().st_size if path.is_file() else None
-    if size != entry.bytes:
-        found = "missing" if size is None else f"{size} bytes long"
-        raise DataError(f"bronze {entry.source} {entry.file}: landed with {entry.bytes} bytes, now {found}; restore it")
+def _pending(state: State, landed: Sequence[Landed], *, silver: str) -> list[Landed]:
+    pending = state.pending(landed) if state.made_by()[0] in {"", silver} else None
+    if pending is not None:
+        return pending
+    # The models have changed, or a file that had been taken in: silver is made again from bronze, which has everything.
+    state.forget()
+    return state.pending(landed) or []
 
 
-def _write_landed(database: Path, landed: Sequence[tuple[manifest.Landed, Path]]) -> None:
-    arriving = pd.DataFrame(
-        {
-            "source": [entry.source for entry, _ in landed],
-            "hour": [entry.hour.replace(tzinfo=None) for entry, _ in landed],
-            "path": [str(path) for _, path in landed],
-            "bytes": [entry.bytes for entry, _ in landed],
-            "sha256": [entry.sha256 for entry, _ in landed],
-        }
+def _take_in(
+    workload: Workload,
+    state: State,
+    pending: Sequence[Landed],
+    *,
+    bronze: Bronze,
+    hold: Sequence[int],
+    progress: Callable[[int, int], None],
+) -> None:
+    project = project_of(workload, state)
+    arriving, done = state.place / ARRIVING, 0
+    batches = list(_batches(pending)) or [[]]
+    for batch in batches:
+        shutil.rmtree(arriving, ignore_errors=True)
+        first = state.next_id()
+        tasks = [_task(first + at, entry, bronze) for at, entry in enumerate(batch)]
+        counts = read(workload.name, tasks, out=arriving, hold=hold)
+        state.announce(workload, list(zip(batch, tasks, counts, strict=True)))
+        only = () if batch is batches[-1] else _TAKE_IN
+        project.run("build", *only, hold=hold)
+        state.finish()
+        for entry in batch:
+            bronze.forget_copy(entry)
+        done += len(batch)
+        progress(done, len(pending))
+    shutil.rmtree(arriving, ignore_errors=True)
+
+
+def project_of(workload: Workload, state: State, *, unit_tests: bool = False) -> Project:
+    """The workload's dbt project on its own DuckDB file, freshly put together."""
+    project = Project(
+        workload=workload,
+        place=state.place,
+        environment={
+            "RATCHET_WAREHOUSE": str(state.database),
+            "RATCHET_SPILL": str(state.place / "spill"),
+            "RATCHET_MEMORY": _MEMORY,
+            "OMP_NUM_THREADS": "1",  # small matrices: threads that wait for each other cost more than they bring
+            "OPENBLAS_NUM_THREADS": "1",
+        },
     )
-    with duckdb.connect(str(database)) as connection:
-        connection.execute(_CREATE_SCHEMA)
-        connection.register("arriving", arriving)
-        connection.execute(_REPLACE_LANDED)
+    project.assemble(unit_tests=unit_tests)
+    return project
 
 
-def _run_dbt(command: str, *, workload: Workload, place: Path, database: Path, hold: Sequence[int]) -> None:
-    """Run dbt in its own process: no log handlers or open databases stay behind, and its memory goes back."""
-    project, target = place / "project", place / "dbt"
-    _assemble(project, workload)
-    (target / _RESULTS).unlink(missing_ok=True)
-    paths = {"--project-dir": project, "--profiles-dir": project, "--target-path": target, "--log-path": target}
-    variables = {
-        "RATCHET_WAREHOUSE": str(database),
-        "RATCHET_SPILL": str(place / "spill"),
-        "RATCHET_NOTHING": str(project / _NOTHING),
-    }
-    done = subprocess.run(
-        [*_DBT, command, *(word for pair in paths.items() for word in pair)],
-        check=False,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env=os.environ | variables,
-        cwd=place,
-        pass_fds=hold,
+def _batches(pending: Sequence[Landed]) -> Iterator[list[Landed]]:
+    """Share the files out in order, so that neither memory nor disk ever holds more than a batch of them unpacked."""
+    batch: list[Landed] = []
+    size = 0
+    for entry in pending:
+        if batch and (size + entry.bytes > _BATCH_BYTES or len(batch) >= _BATCH_FILES):
+            yield batch
+            batch, size = [], 0
+        batch.append(entry)
+        size += entry.bytes
+    if batch:
+        yield batch
+
+
+def _task(file_id: int, entry: Landed, bronze: Bronze) -> Task:
+    return Task(
+        file_id=file_id,
+        path=str(bronze.path_for_reading(entry)),
+        bytes=entry.bytes,
+        sha256=entry.sha256,
+        source=entry.source,
+        file=entry.file,
+        hour=entry.hour.isoformat(),
+        part=entry.part,
     )
-    if done.returncode:
-        raise DataError(f"{workload.name}: {_failures(target / _RESULTS) or done.stdout.strip()[-2000:]}")
-
-
-def _assemble(project: Path, workload: Workload) -> None:
-    """Copy the shell and the workload's models into one dbt project, so that dbt never writes beside the code."""
-    shutil.rmtree(project, ignore_errors=True)
-    _copy(_SHELL, project)
-    _copy(workload.sql / "silver", project / "models" / "silver")
-    _copy(workload.sql / "gold", project / "models" / "gold")
-    _copy(workload.sql / "tests", project / "tests")
-    (project / _NOTHING).write_bytes(gzip.compress(b"", mtime=0))
-
-
-def _copy(source: Path, place: Path) -> None:
-    # By content alone: an installed package may be read-only, its copy must not be.
-    for path in source.rglob("*"):
-        if path.suffix in {".sql", ".yml"}:
-            copied = place / path.relative_to(source)
-            copied.parent.mkdir(parents=True, exist_ok=True)
-            copied.write_bytes(path.read_bytes())
-
-
-def _failures(results: Path) -> str:
-    """Name the models and tests that failed, with dbt's words for each; empty if dbt did not come as far."""
-    if not results.exists():
-        return ""
-    nodes = [node for node in json.loads(results.read_text())["results"] if node["status"] in {"fail", "error"}]
-    shown = [
-        f"{node['unique_id'].split('.')[2]}: {' '.join((node['message'] or node['status']).split())}" for node in nodes
-    ]
-    more = [f"and {len(shown) - _SHOWN_FAILURES} more"] if len(shown) > _SHOWN_FAILURES else []
-    return "; ".join(shown[:_SHOWN_FAILURES] + more)

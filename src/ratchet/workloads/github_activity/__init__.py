@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from ratchet.contracts.policy import CompositePolicy
+from ratchet.contracts.policy import EvidencePolicy
 from ratchet.contracts.workload import Workload
-from ratchet.workloads.github_activity.source import SAMPLE_FOLDER, sources
+from ratchet.workloads.github_activity.records import RECORDS
+from ratchet.workloads.github_activity.sources import KINDS, SAMPLE_FOLDER
 
 WORKLOAD = Workload(
     name="github_activity",
@@ -15,10 +16,18 @@ WORKLOAD = Workload(
     horizon=26,
     families=("naive", "seasonal_naive", "window_median", "tsb", "farima", "trees", "neural"),
     more_families=("window_average", "croston", "ets", "theta", "ces", "prophet"),
-    sources=sources,
+    source_kinds=KINDS,
+    records=RECORDS,
     sql=Path(__file__).parent / "sql",
-    policy=CompositePolicy(),
+    policy=EvidencePolicy(),
     first_recipe=("seasonal_naive",),
     sample_actuals=SAMPLE_FOLDER / "what_came_next.csv",
-    dag_ids={"ingest": "ingest_github", "train_candidate": "train_candidate", "evaluate_ab": "evaluate_ab"},
+    dag_ids={
+        "ingest": "ingest_github",
+        "describe_gold": "describe_gold",
+        "train_candidate": "train_candidate",
+        "evaluate_ab": "evaluate_ab",
+        "approve_promotion": "approve_promotion",
+        "monitor_drift": "monitor_drift",
+    },
 )

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ratchet.workloads.github_activity.sample_events import hour_files
 from ratchet.workloads.github_activity.sample_series import REPOSITORIES, TARGETS, WEEKS, draw, week_ending
-from ratchet.workloads.github_activity.source import SAMPLE_FOLDER
+from ratchet.workloads.github_activity.sources import SAMPLE_FOLDER
 
 
 def write(folder: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from ratchet.workloads.github_activity import sample_generator
 from ratchet.workloads.github_activity.sample_events import DUPLICATES, MALFORMED
 from ratchet.workloads.github_activity.sample_series import REPOSITORIES, TARGETS, WEEKS, draw
-from ratchet.workloads.github_activity.source import SAMPLE_FOLDER
+from ratchet.workloads.github_activity.sources import SAMPLE_FOLDER
 
 
 def test_the_committed_sample_is_what_the_generator_makes(tmp_path):

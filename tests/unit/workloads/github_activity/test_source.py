@@ -1,9 +1,21 @@
+"""How the setting EVENTS names sources, and hour files in a folder."""
+
 from datetime import UTC, datetime
 
 import pytest
 
-from ratchet.contracts.errors import DataError
-from ratchet.workloads.github_activity.source import sources
+from ratchet import workloads
+from ratchet.contracts.errors import DataError, SourceError
+from ratchet.contracts.source import Span
+from ratchet.ingest import Pace, land
+from ratchet.ingest.manifest import Manifest
+from ratchet.workloads.github_activity.sources.address import HourAddress
+from ratchet.workloads.github_activity.sources.api import RepositoryApi
+from ratchet.workloads.github_activity.sources.bucket import HourBucket
+from ratchet.workloads.github_activity.sources.csv_folder import CsvFolder
+from ratchet.workloads.github_activity.sources.hours import HourFolder
+
+WORKLOAD = workloads.find("github_activity")
 
 
 def test_a_folder_offers_its_hour_files_in_order_of_time(tmp_path):
@@ -15,30 +27,111 @@ def test_a_folder_offers_its_hour_files_in_order_of_time(tmp_path):
         "2015-01-01-24.json.gz",
     ):
         (tmp_path / name).write_bytes(name.encode())
-    (source,) = sources(str(tmp_path))
-    hours = source.hours()
-    assert (source.name, source.suffix) == ("gharchive", "json.gz")
-    assert hours == [datetime(2015, 1, 1, 9, tzinfo=UTC), datetime(2015, 1, 1, 10, tzinfo=UTC)]
-    assert b"".join(source.read(hours[0])) == b"2015-01-01-9.json.gz"
+    (source,) = WORKLOAD.sources(str(tmp_path))
+    pieces = list(source.offers(Manifest(tmp_path)))
+    assert (source.name, [piece.file for piece in pieces]) == (
+        "github_archive",
+        ["2015-01-01/9.json.gz", "2015-01-01/10.json.gz"],
+    )
+    assert b"".join(pieces[0].open(0, "").chunks) == b"2015-01-01-9.json.gz"
+
+
+def test_of_a_folder_only_the_hours_of_the_span_are_offered(tmp_path):
+    for hour in range(5):
+        (tmp_path / f"2015-01-01-{hour}.json.gz").touch()
+    (source,) = WORKLOAD.sources(str(tmp_path), span=Span.parse("2015-01-01T01", "2015-01-01T03"))
+    assert [hour.hour for hour in source.hours()] == [1, 2, 3]
 
 
 def test_the_sample_is_a_history_and_the_168_hours_after_it():
-    history, events = sources("sample")
+    history, events = WORKLOAD.sources("sample")
     assert [f"{hour:%Y-%m-%dT%H}" for hour in history.hours()] == ["2026-11-08T23"]
     assert len(events.hours()) == 168
     assert (events.hours()[-1] - history.hours()[-1]).total_seconds() == 168 * 3600
 
 
+def test_several_sources_stand_in_one_setting():
+    found = WORKLOAD.sources(
+        " /hours ; archive:https://data.gharchive.org; s3://bucket/x;github:a/b,c/d.e;csv:/histories; "
+    )
+    assert [type(source) for source in found] == [HourFolder, HourAddress, HourBucket, RepositoryApi, CsvFolder]
+    assert found[3].repositories == ("a/b", "c/d.e")
+
+
 @pytest.mark.parametrize(
     ("location", "words"),
     [
-        pytest.param("/no/such/folder", "no such folder", id="missing folder"),
-        pytest.param("", "no such folder", id="empty"),
-        pytest.param("https://example.org/hours", "not supported yet", id="address"),
-        pytest.param("s3://bucket/hours", "not supported yet", id="bucket"),
+        pytest.param("", "events from nowhere: give `archive:WHERE`, `github:REPOSITORY`", id="empty"),
+        pytest.param("ftp://example.org/hours", "give a folder, http", id="unknown address"),
+        pytest.param("csv:", "csv takes FOLDER", id="nothing after the word"),
+        pytest.param("sample:x", "sample takes nothing more", id="too much after the word"),
+        pytest.param("github:flask", "`flask` is no repository: write owner/name", id="no owner"),
+        pytest.param("github:a/..", "`a/..` is no repository", id="a path in disguise"),
+        pytest.param("github:a/b?x=1", "is no repository", id="a query in disguise"),
+        pytest.param("github:@/no/such/list", "`@/no/such/list`: No such file", id="missing list"),
     ],
 )
-def test_a_location_that_cannot_be_read_is_refused_by_name(location, words):
-    with pytest.raises(DataError, match=words) as refusal:
-        sources(location)
-    assert f"`{location}`" in str(refusal.value)
+def test_a_setting_that_means_nothing_is_refused_by_name(location, words):
+    with pytest.raises(DataError, match=words.replace("?", r"\?")):
+        WORKLOAD.sources(location)
+
+
+def test_repositories_may_stand_in_a_file(tmp_path):
+    (tmp_path / "ours.txt").write_text("pallets/flask\n\n# the rest\npallets/click  # a comment\npallets/flask\n")
+    (source,) = WORKLOAD.sources(f"github:@{tmp_path}/ours.txt,a/b")
+    assert source.repositories == ("pallets/flask", "pallets/click", "a/b")
+
+
+def test_a_token_does_not_show_itself(monkeypatch):
+    monkeypatch.setenv("GITHUB_TOKEN", "hunter2")
+    (source,) = WORKLOAD.sources("github:a/b")
+    assert source.token == "hunter2"
+    assert "hunter2" not in repr(source)
+
+
+@pytest.mark.parametrize("location", ["/no/such/folder", "csv:/no/such/folder"])
+def test_a_folder_that_is_not_there_is_named_when_it_is_read(location, tmp_path):
+    (source,) = WORKLOAD.sources(location)
+    with pytest.raises(SourceError, match="`/no/such/folder`"):
+        land(source, bronze=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "hours"),
+    [
+        pytest.param("2026-01-31", "2026-01-31", 24, id="a day"),
+        pytest.param("2026-01-31T05", "2026-01-31 6", 2, id="two spellings of hours"),
+        pytest.param("2026-01-31-5", "2026-01-31T05:00Z", 1, id="two more"),
+    ],
+)
+def test_spans_are_read_as_people_write_them(first, last, hours):
+    assert len(list(Span.parse(first, last).hours())) == hours
+
+
+@pytest.mark.parametrize(
+    ("first", "last"), [("2026-02-31", ""), ("yesterday", ""), ("", "2026-01-01T24"), ("2026-01-02", "2026-01-01")]
+)
+def test_a_senseless_span_is_refused(first, last):
+    with pytest.raises(DataError):
+        Span.parse(first, last)
+
+
+def test_the_real_samples_land_as_they_are(shared_data, tmp_path):
+    """The whole hour of 2015, and the samples of every era under the name of an hour of theirs."""
+    eras = {
+        "2011-02-12-0": "events_2011-02", "2011-05-25-0": "events_2011-05", "2012-08-11-23": "events_2012-08",
+        "2013-01-01-0": "events_2013-01", "2014-08-01-0": "events_2014-08_events_api", "2018-06-01-0": "events_2018-06",
+        "2019-10-01-0": "events_2019-10", "2023-03-01-0": "events_2023-03", "2025-12-01-0": "events_2025-12",
+        "2015-01-01-0": "2015-01-01-0",
+    }  # fmt: skip
+    folder = tmp_path / "hours"
+    folder.mkdir()
+    for hour, name in eras.items():
+        (folder / f"{hour}.json.gz").symlink_to(shared_data / "gharchive" / f"{name}.json.gz")
+    (source,) = WORKLOAD.sources(str(folder))
+    report = land(source, bronze=tmp_path / "bronze", pace=Pace(now=lambda: datetime(2026, 1, 1, tzinfo=UTC)))
+    assert (report.landed, report.troubles) == (len(eras), ())
+    for hour, name in eras.items():
+        day, _, number = hour.rpartition("-")
+        landed = tmp_path / "bronze" / "github_archive" / day / f"{number}.json.gz"
+        assert landed.read_bytes() == (shared_data / "gharchive" / f"{name}.json.gz").read_bytes()

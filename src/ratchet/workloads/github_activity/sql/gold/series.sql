@@ -1,1 +1,5 @@
-{{ long_series(ref('weekly_activity'), ['commits', 'new_stars', 'issues_opened', 'prs_opened']) }}
+{{ long_series(
+    ref('repository_weeks'),
+    ['commits', 'new_stars', 'issues_opened', 'prs_opened'],
+    {'coverage': 'TARGET_coverage'}
+) }}

@@ -1,0 +1,116 @@
+"""A release's own reference on disk, and what this disk and the database can say in its terms."""
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ratchet import reference
+from ratchet.contracts.drift import DriftPolicy, FeatureReference, Observations
+from ratchet.contracts.errors import ReleaseError
+from ratchet.contracts.release import CARD, LEVELS, NAME_OFFSETS, NAMES, REFERENCE, Card, file_digest, series_name
+from ratchet.serve.release import OpenRelease, open_release
+
+Floats = NDArray[np.float64]
+Asked = Sequence[tuple[str, str, datetime, list[dict[str, Any]]]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Remembered:
+    """What a release remembers of its data, with each series' yardsticks in the release's own order."""
+
+    opened: OpenRelease
+    features: Mapping[str, FeatureReference]
+    expected_error: Floats
+    levels: Floats
+    scales: Floats
+    names: tuple[str, ...]
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Open a release's reference; a `ReleaseError` where it has none, or not the one it was trained with."""
+        try:
+            card = Card.from_json((folder / CARD).read_bytes())
+            for name in (REFERENCE, LEVELS):
+                if file_digest(folder / name) != card.checksums.get(name):
+                    raise ReleaseError(f"{folder / name} differs from its checksum")
+            body = json.loads((folder / REFERENCE).read_bytes())
+            yardsticks = np.load(folder / LEVELS, allow_pickle=False).astype(float)
+        except FileNotFoundError as error:
+            raise ReleaseError(
+                f"{folder.name} remembers nothing of its data ({error.filename} is not there): "
+                "it is from before drift was looked for; train another"
+            ) from error
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ReleaseError(f"{folder}: its reference cannot be read: {error!r}") from error
+        return cls(
+            opened=open_release(folder, verify=False),
+            features={name: FeatureReference.from_json(kept) for name, kept in body["features"].items()},
+            expected_error=np.array(body["expected_error"], dtype=float),
+            levels=yardsticks[:, 0],
+            scales=yardsticks[:, 1],
+            names=_names(folder),
+        )
+
+    def see_gold(self, frame: pd.DataFrame, policy: DriftPolicy) -> dict[str, Observations]:
+        """Activity, coverage and errors of the weeks since the release's data hour; a series that is gone counts as silent."""
+        wide = self._weeks_since(frame, policy)
+        if wide.shape[1] == 0:
+            return {}
+        values = wide.to_numpy(dtype=float)
+        labels = [f"{week:%Y-%m-%d}" for week in wide.columns]
+        seen = reference.observe_activity(values, names=self.names, weeks=labels, levels=self.levels)
+        absent = np.where(np.isnan(values), 0.0, np.where(values > 0, 1.0, 0.0))
+        seen[reference.COVERAGE] = {label: tuple(absent[:, at].tolist()) for at, label in enumerate(labels)}
+        return {**seen, reference.RESIDUALS: self._errors(wide)}
+
+    def see_forecasts(self, asked: Asked) -> dict[str, Observations]:
+        """What was forecast, beside each series' usual week, by the data that it was made from."""
+        by_issue: dict[str, list[float]] = defaultdict(list)
+        rows = {name: row for row, name in enumerate(self.names)}
+        for unique_id, target, data_hour, weeks in asked:
+            row = rows.get(series_name(unique_id, target))
+            if row is None:
+                continue
+            medians = np.array([float(week["median"]) for week in weeks[: reference.PREDICTED_WEEKS]])
+            by_issue[data_hour.astimezone(UTC).isoformat()] += reference.relate(medians, self.levels[row]).tolist()
+        return {reference.PREDICTIONS: {issue: tuple(values) for issue, values in by_issue.items()}} if by_issue else {}
+
+    def see_issue(self) -> dict[str, Observations]:
+        """The newest forecasts as they are on disk, each series once, whether anybody asked or not."""
+        medians = self.opened.statistics[1][:, : reference.PREDICTED_WEEKS].astype(float)
+        values = reference.relate(medians, self.levels[:, None])
+        return {reference.PREDICTIONS: {self.opened.data_hour.isoformat(): tuple(values.ravel().tolist())}}
+
+    def _weeks_since(self, frame: pd.DataFrame, policy: DriftPolicy) -> pd.DataFrame:
+        trained_until = pd.Timestamp(self.opened.card.data_hour.astimezone(UTC).date())
+        recent = frame[frame["ds"] > trained_until]
+        names = [series_name(str(i), str(t)) for i, t in zip(recent["unique_id"], recent["target"], strict=True)]
+        wide = recent.assign(name=names).pivot_table(index="name", columns="ds", values="y", aggfunc="first")
+        return wide.reindex(list(self.names)).iloc[:, -policy.recent_weeks :]
+
+    def _errors(self, wide: pd.DataFrame) -> Observations:
+        """Of the newest issue, on weeks that it could not know. All of them are wrong together, so they are one period."""
+        first = pd.Timestamp(self.opened.weeks[0])
+        steps = [round((pd.Timestamp(week) - first) / pd.Timedelta(7, "D")) for week in wide.columns]
+        told = [(place, step) for place, step in enumerate(steps) if 0 <= step < self.opened.card.horizon]
+        if not told or not len(self.expected_error):
+            return {}
+        columns, chosen = [place for place, _ in told], [step for _, step in told]
+        expected = self.expected_error[np.minimum(chosen, len(self.expected_error) - 1)]
+        said = self.opened.statistics[1][:, chosen].astype(float)
+        errors = reference.residuals(wide.to_numpy(dtype=float)[:, columns], said, scale=self.scales, expected=expected)
+        return {self.opened.data_hour.isoformat(): tuple(errors[np.isfinite(errors)].tolist())}
+
+
+def _names(folder: Path) -> tuple[str, ...]:
+    offsets, names = np.load(folder / NAME_OFFSETS, allow_pickle=False).tolist(), (folder / NAMES).read_bytes()
+    return tuple(names[begin:end].decode() for begin, end in pairwise(offsets))

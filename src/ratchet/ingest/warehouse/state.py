@@ -1,0 +1,217 @@
+"""What the warehouse already holds: its own list of files, kept in the database itself, so that a kill never parts the two."""
+
+import csv
+import hashlib
+import inspect
+import io
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import duckdb
+import pyarrow as pa
+
+from ratchet.contracts.workload import Workload
+from ratchet.ingest.durable import replace_text
+from ratchet.ingest.manifest import Landed
+from ratchet.ingest.quality import Intake
+from ratchet.ingest.warehouse import read as reading
+from ratchet.ingest.warehouse import unpack
+from ratchet.ingest.warehouse.dbt import SHELL
+from ratchet.ingest.warehouse.read import Count, Task
+
+_SCHEMA: Final = """
+    CREATE SCHEMA IF NOT EXISTS bronze;
+    CREATE TABLE IF NOT EXISTS bronze.landed (
+        file_id BIGINT, source VARCHAR, part VARCHAR, kind VARCHAR, hour TIMESTAMP, known_until TIMESTAMP, file VARCHAR,
+        bytes BIGINT, sha256 VARCHAR, records BIGINT, rejected BIGINT, unfinished BOOLEAN
+    );
+    CREATE TABLE IF NOT EXISTS bronze.made_by (silver VARCHAR, gold VARCHAR);
+"""
+_KNOWN: Final = "SELECT source, file, sha256, unfinished FROM bronze.landed"
+_FORGET_UNFINISHED: Final = "DELETE FROM bronze.landed WHERE unfinished"
+_NEXT_ID: Final = "SELECT coalesce(max(file_id), 0) + 1 FROM bronze.landed"
+_ADD: Final = "INSERT INTO bronze.landed BY NAME SELECT * FROM arriving_files"
+_FINISH: Final = "UPDATE bronze.landed SET unfinished = false WHERE unfinished"
+_VIEWS: Final = """
+    CREATE OR REPLACE VIEW bronze.arriving AS FROM read_parquet('arriving/rows-*.parquet');
+    CREATE OR REPLACE VIEW bronze.arriving_rejected AS FROM read_parquet('arriving/rejected-*.parquet');
+"""
+ARRIVING: Final = "arriving"
+_MADE_BY: Final = "SELECT silver, gold FROM bronze.made_by"
+_FORGET_MADE_BY: Final = "DELETE FROM bronze.made_by"
+_SET_MADE_BY: Final = "INSERT INTO bronze.made_by VALUES (?, ?)"
+_DATA_HOUR: Final = "SELECT max(known_until) FROM bronze.landed"
+_HOURS: Final = """
+    SELECT source, hour, sum(records) AS records, sum(events) AS events, sum(duplicates) AS duplicates, sum(rejected) AS rejected
+    FROM silver.file_counts
+    GROUP BY source, hour
+    ORDER BY source, hour
+"""
+_INTAKE: Final = """
+    SELECT
+        coalesce(sum(records), 0)::BIGINT AS records,
+        coalesce(sum(events), 0)::BIGINT AS events,
+        coalesce(sum(duplicates), 0)::BIGINT AS duplicates,
+        coalesce(sum(rejected), 0)::BIGINT AS rejected,
+        coalesce(sum(records) FILTER (file_id >= ?), 0)::BIGINT AS new_records,
+        coalesce(sum(rejected) FILTER (file_id >= ?), 0)::BIGINT AS new_rejected
+    FROM silver.file_counts
+"""
+_REASONS: Final = "SELECT reason, count(*) FROM silver.rejected_events GROUP BY reason ORDER BY reason"
+HOURS_FILE: Final = "hours.csv"
+SNAPSHOT: Final = "snapshot"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """A workload's DuckDB file and what it says of itself."""
+
+    place: Path
+
+    @property
+    def database(self) -> Path:
+        """Silver and gold, and the list of files that they hold."""
+        return self.place / "warehouse.duckdb"
+
+    @contextmanager
+    def _open(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        # Views over what arrives name their files from here, as dbt does.
+        with duckdb.connect(str(self.database), config={"file_search_path": str(self.place)}) as connection:
+            connection.execute(_SCHEMA)
+            yield connection
+
+    def forget(self) -> None:
+        """Begin anew: everything in here can be made again from bronze."""
+        for path in self.place.glob(f"{self.database.name}*"):
+            path.unlink()
+
+    def made_by(self) -> tuple[str, str]:
+        """What the silver and gold in here were made by; empty texts before the first build, or while one is under way."""
+        with self._open() as connection:
+            row = connection.execute(_MADE_BY).fetchone()
+        return (row[0], row[1]) if row else ("", "")
+
+    def set_made_by(self, silver: str, gold: str) -> None:
+        """Write down what silver and gold are made by."""
+        with self._open() as connection:
+            connection.begin()
+            connection.execute(_FORGET_MADE_BY)
+            connection.execute(_SET_MADE_BY, [silver, gold])
+            connection.commit()
+
+    def pending(self, landed: Sequence[Landed]) -> list[Landed] | None:
+        """Which landed files are not in here yet, oldest hour first; None if something in here has changed or gone since."""
+        wanted = {(entry.source, entry.file, entry.sha256): entry for entry in landed}
+        with self._open() as connection:
+            known = connection.execute(_KNOWN).fetchall()
+        if any((source, file, sha256) not in wanted for source, file, sha256, _ in known):
+            return None
+        finished = {(source, file, sha256) for source, file, sha256, unfinished in known if not unfinished}
+        missing = [entry for key, entry in wanted.items() if key not in finished]
+        return sorted(missing, key=lambda entry: (entry.hour, entry.source, entry.file))
+
+    def next_id(self) -> int:
+        """The number of the next file to read; what an unfinished build has listed is forgotten."""
+        with self._open() as connection:
+            connection.execute(_FORGET_UNFINISHED)
+            return int(connection.execute(_NEXT_ID).fetchall()[0][0])
+
+    def announce(self, workload: Workload, files: Sequence[tuple[Landed, Task, Count]]) -> None:
+        """List the files that arrive now and show their rows to dbt."""
+        rows = [
+            {
+                "file_id": count.file_id,
+                "source": entry.source,
+                "part": task.part,
+                "kind": workload.records.kind(task.landed),
+                "hour": entry.hour.astimezone(UTC).replace(tzinfo=None),
+                "known_until": _known_until(workload, task, count),
+                "file": entry.file,
+                "bytes": entry.bytes,
+                "sha256": entry.sha256,
+                "records": count.records,
+                "rejected": count.rejected,
+                "unfinished": True,
+            }
+            for entry, task, count in files
+        ]
+        with self._open() as connection:
+            connection.begin()
+            connection.execute(_FORGET_UNFINISHED)
+            if rows:
+                connection.register("arriving_files", pa.Table.from_pylist(rows))
+                connection.execute(_ADD)
+            connection.execute(_VIEWS)
+            connection.commit()
+
+    def finish(self) -> None:
+        """Everything that was arriving is in."""
+        with self._open() as connection:
+            connection.execute(_FINISH)
+
+    def data_hour(self) -> datetime:
+        """The end of the newest hour that is known."""
+        with self._open() as connection:
+            newest: datetime = connection.execute(_DATA_HOUR).fetchall()[0][0]
+        return newest.replace(tzinfo=UTC)
+
+    def intake(self, first_new: int) -> Intake:
+        """What became of all records, and of those in the files from number `first_new` on."""
+        with self._open() as connection:
+            records, events, duplicates, rejected, new, new_rejected = connection.execute(
+                _INTAKE, [first_new, first_new]
+            ).fetchall()[0]
+            reasons = dict(connection.execute(_REASONS).fetchall())
+        return Intake(
+            records=records,
+            events=events,
+            duplicates=duplicates,
+            rejected=rejected,
+            new_records=new,
+            new_rejected=new_rejected,
+            reasons=reasons,
+        )
+
+    def write_hours(self) -> None:
+        """Write what became of each landed hour to `hours.csv`: records, events, duplicates, rejected."""
+        with self._open() as connection:
+            result = connection.execute(_HOURS)
+            names = [column[0] for column in result.description or []]
+            text = io.StringIO()
+            writer = csv.writer(text, lineterminator="\n")
+            writer.writerow(names)
+            writer.writerows((row[0], row[1].replace(tzinfo=UTC).isoformat(), *row[2:]) for row in result.fetchall())
+        replace_text(self.place / HOURS_FILE, text.getvalue())
+
+
+def _known_until(workload: Workload, task: Task, count: Count) -> datetime | None:
+    """The end of a file's hour; a snapshot knows no more than its newest record."""
+    if workload.records.kind(task.landed) != SNAPSHOT:
+        return task.landed.hour.astimezone(UTC).replace(tzinfo=None) + timedelta(hours=1)
+    if count.newest is None:
+        return None
+    return datetime.fromisoformat(count.newest).replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+
+
+def fingerprints(workload: Workload) -> tuple[str, str]:
+    """What shapes silver, and what shapes silver and gold: when the first changes everything is made again from bronze."""
+    code = [Path(inspect.getfile(found)) for found in (workload.records.parse, reading, unpack)]
+    silver = [
+        *code,
+        *SHELL.rglob("*.sql"),
+        *(workload.sql / "silver").glob("*.sql"),
+        *(workload.sql / "macros").rglob("*.sql"),
+    ]
+    return _digest(silver), _digest([*silver, *(path for path in workload.sql.rglob("*") if path.is_file())])
+
+
+def _digest(paths: Sequence[Path]) -> str:
+    digest = hashlib.blake2b(digest_size=8)
+    for path in sorted(set(paths)):
+        digest.update(path.name.encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()

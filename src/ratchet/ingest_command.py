@@ -1,0 +1,201 @@
+"""`ratchet ingest …` from a shell: land, look, build; the sources and their arguments are those that the workloads declare."""
+
+import argparse
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
+
+from ratchet import workloads
+from ratchet.contracts.errors import RatchetError
+from ratchet.contracts.source import SEPARATOR, SourceKind, Span
+from ratchet.settings import Settings
+
+if TYPE_CHECKING:
+    from ratchet.ingest import LandReport, Progress
+    from ratchet.ingest.status import SourceStatus
+
+Parsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001  # argparse has no public name for it
+
+_SAMPLE: Final = "sample"
+_DRAW_EVERY_SECONDS: Final = 0.2
+_BAR_WIDTH: Final = 24
+_SHOWN: Final = 10
+_WHAT: Final = "land what is new and rebuild gold"
+
+
+def add_ingest(commands: Parsers) -> None:
+    """Add `ingest` with a subcommand for each workload and each kind of source."""
+    parser = commands.add_parser(
+        "ingest",
+        help=_WHAT,
+        description=f"{_WHAT.capitalize()}. Without a further word: what the setting EVENTS names, for the first workload.",
+        epilog="What has landed is never read again; a run that was stopped goes on where it was.",
+    )
+    parser.set_defaults(command=_ingest, workload=None, kind=None, where=(), first="", last="", land_only=False)
+    what = parser.add_subparsers(metavar="WHAT")
+    known: set[str] = set()
+    for name in workloads.names():
+        of_workload = what.add_parser(name, help=f"what EVENTS names, for {name}", description=_WHAT)
+        of_workload.set_defaults(command=_ingest, workload=name)
+        _add_options(of_workload, by_hour=True)
+        for kind in workloads.find(name).source_kinds:
+            if kind.name not in known:
+                known.add(kind.name)
+                _add_kind(what, kind, name)
+    status = what.add_parser("status", help="what has landed, what is missing", description=_status.__doc__)
+    status.add_argument(
+        "workload", nargs="?", help="whose counts to show (default: the first of the setting WORKLOADS)"
+    )
+    status.set_defaults(command=_status)
+
+
+def _add_kind(what: Parsers, kind: SourceKind, workload: str) -> None:
+    description = f"{kind.summary[0].upper()}{kind.summary[1:]}: {_WHAT}, for the workload {workload}."
+    parser = what.add_parser(kind.name, help=kind.summary, description=description)
+    parser.set_defaults(command=_ingest, workload=workload, kind=kind.name)
+    if kind.takes:
+        parser.add_argument("where", metavar=kind.takes, help=kind.takes_help, nargs="+" if kind.takes_many else 1)
+    _add_options(parser, by_hour=kind.by_hour)
+
+
+def _add_options(parser: argparse.ArgumentParser, *, by_hour: bool) -> None:
+    if by_hour:
+        hour = "2026-01-31 or 2026-01-31T05, UTC"
+        parser.add_argument("--from", dest="first", default="", metavar="HOUR", help=f"first hour to land: {hour}")
+        parser.add_argument("--to", dest="last", default="", metavar="HOUR", help="last one; a day counts whole")
+    parser.add_argument("--land-only", action="store_true", help="leave gold as it is")
+
+
+def _ingest(options: argparse.Namespace) -> str:
+    from ratchet.loop import Loop
+
+    loop = Loop()
+    workload = str(options.workload or loop.settings.workloads.split(",")[0])
+    given = _given(options)
+    span = Span.parse(options.first or loop.settings.events_from, options.last or loop.settings.events_to)
+    with Bar(sys.stderr) as bar:
+        reports = loop.land_from(
+            workload,
+            given or loop.settings.events,
+            span=span,
+            hours_only=bool(options.first or options.last),
+            progress=bar,
+        )
+    lines = [line for report in reports for line in _told(report)]
+    if options.land_only:
+        return "\n".join(lines)
+    try:
+        gold = loop.build_gold(workload, events=_all_events(given, loop.settings.events))
+    except RatchetError:
+        print("\n".join(lines))
+        raise
+    return "\n".join(
+        [*lines, f"gold as of {gold['data_hour']}, digest {gold['digest'][:12]}", *_hint(given, loop.settings)]
+    )
+
+
+def _given(options: argparse.Namespace) -> str:
+    if not options.kind:
+        return ""
+    return f"{options.kind}:{','.join(options.where)}" if options.where else str(options.kind)
+
+
+def _all_events(given: str, setting: str) -> str:
+    """What gold is built from: what was just landed beside what the setting names; real events never beside the sample."""
+    if not given or _SAMPLE in {given, setting}:
+        return given or setting
+    return f"{setting}{SEPARATOR}{given}"
+
+
+def _hint(given: str, settings: Settings) -> list[str]:
+    if not given or given in [word.strip() for word in settings.events.split(SEPARATOR)]:
+        return []
+    kept = f"{settings.events}{SEPARATOR}" if settings.events != _SAMPLE else ""
+    return [f"the hourly run uses EVENTS={settings.events}; to have it go on with this: EVENTS='{kept}{given}'"]
+
+
+def _told(report: "LandReport") -> list[str]:
+    size, seconds = _size(report.bytes), f"{report.seconds:.1f} s"
+    lines = [f"{report.source}: {report.landed} landed ({size}, {seconds}), {report.already} had landed before"]
+    lines += [f"  {trouble.what}: {trouble.name}: {trouble.reason}" for trouble in report.troubles[:_SHOWN]]
+    if len(report.troubles) > _SHOWN:
+        lines.append(f"  and {len(report.troubles) - _SHOWN} more: `ratchet ingest status`")
+    return lines
+
+
+def _status(options: argparse.Namespace) -> str:
+    """What has landed per source: files, bytes, first and newest hour, events, rejected records, and the hours that are missing."""
+    from ratchet.ingest import open_bronze
+    from ratchet.ingest.status import status
+
+    settings = Settings.load()
+    workload = options.workload or settings.workloads.split(",")[0]
+    bronze = open_bronze(settings.bronze_root, home=settings.home).folder
+    found = status(bronze, hours_file=settings.home / "warehouse" / workload / "hours.csv")
+    if not found:
+        return f"nothing has landed in {bronze} yet"
+    return "\n".join(line for source in found for line in _shown(source))
+
+
+def _shown(source: "SourceStatus") -> list[str]:
+    counted = "" if source.events is None else f", {source.events:,} events, {source.rejected:,} rejected"
+    span = f"{source.first:%Y-%m-%d %H}:00 to {source.newest:%Y-%m-%d %H}:00"
+    lines = [f"{source.source}: {source.files:,} files, {_size(source.bytes)}, {span}{counted}"]
+    hours = sum(int((last - first).total_seconds()) // 3600 + 1 for first, last in source.gaps)
+    if hours:
+        shown = [
+            f"{first:%Y-%m-%dT%H}" if first == last else f"{first:%Y-%m-%dT%H}..{last:%Y-%m-%dT%H}"
+            for first, last in source.gaps
+        ]
+        more = f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
+        lines.append(f"  {hours:,} hours between are not there: {', '.join(shown[:_SHOWN])}{more}")
+    return lines + [f"  {trouble.what}: {trouble.name}: {trouble.reason}" for trouble in source.troubles[:_SHOWN]]
+
+
+def _size(size: float) -> str:
+    for unit in ("B", "KB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} TB"
+
+
+class Bar:
+    """One line that is drawn again and again, on a terminal only; from any thread."""
+
+    def __init__(self, stream: Any, clock: Callable[[], float] = time.monotonic) -> None:  # noqa: ANN401  # anything with write and isatty
+        self._stream, self._clock = stream, clock
+        self._shown = bool(stream.isatty())
+        self._guard = threading.Lock()
+        self._start = clock()
+        self._drawn = float("-inf")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._shown and self._drawn > float("-inf"):
+            self._stream.write("\n")
+
+    def __call__(self, source: str, progress: "Progress") -> None:
+        """Draw how far a source has come; five times a second at most."""
+        if not self._shown:
+            return
+        with self._guard:
+            now, last = self._clock(), progress.done == progress.pieces
+            if now - self._drawn < _DRAW_EVERY_SECONDS and not last:
+                return
+            self._drawn = now
+            self._stream.write(f"\r\x1b[K{_line(source, progress, self._drawn - self._start)}")
+            self._stream.flush()
+
+
+def _line(source: str, progress: "Progress", seconds: float) -> str:
+    speed = f"{_size(progress.bytes)}, {_size(progress.bytes / seconds)}/s" if seconds > 0 else _size(progress.bytes)
+    if not progress.pieces:
+        return f"{source}: {progress.done} landed, {speed}"
+    filled = _BAR_WIDTH * progress.done // progress.pieces
+    left = f", {seconds / progress.done * (progress.pieces - progress.done):.0f} s left" if progress.done else ""
+    return f"{source} [{'█' * filled}{'·' * (_BAR_WIDTH - filled)}] {progress.done}/{progress.pieces}, {speed}{left}"

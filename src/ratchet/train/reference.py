@@ -1,0 +1,60 @@
+"""What a release remembers of its data, to tell drift from its own past: small, whatever the number of series."""
+
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ratchet import reference, scores
+from ratchet.contracts.drift import DriftPolicy, Observations
+from ratchet.train.choose import Choice
+from ratchet.train.fit import Validation
+from ratchet.train.panel import Panel
+
+Floats = NDArray[np.float64]
+
+
+def yardsticks(panel: Panel) -> Floats:
+    """[series, 2]: each series' mean over the reference's weeks, and its naive error over its whole history."""
+    recent = panel.values[:, -DriftPolicy().reference_weeks :]
+    return np.stack([scores.mean(recent), scores.naive_scale(panel.values)], axis=1)
+
+
+def learn(panel: Panel, validation: Validation, choice: Choice) -> dict[str, Any]:
+    """Every feature that can be compared later, and how wrong validation found the release to be at each step."""
+    levels = yardsticks(panel)[:, 0]
+    weeks = DriftPolicy().reference_weeks
+    labels = [f"{week:%Y-%m-%d}" for week in panel.weeks[-weeks:]]
+    activity = reference.observe_activity(panel.values[:, -weeks:], names=panel.names, weeks=labels, levels=levels)
+    expected, errors = _residuals(panel, validation, choice)
+    observed = {**activity, reference.RESIDUALS: errors, reference.PREDICTIONS: _predictions(panel, validation, choice)}
+    remembered = {name: reference.remember(values) for name, values in observed.items()}
+    return {
+        "expected_error": [float(f"{value:.6g}") if np.isfinite(value) else None for value in expected],
+        "features": {name: asdict(kept) for name, kept in remembered.items() if kept is not None},
+    }
+
+
+def _residuals(panel: Panel, validation: Validation, choice: Choice) -> tuple[Floats, Observations]:
+    """By the fold that they came from: all weeks after one cutoff are wrong together."""
+    chosen = choice.point(validation.forecasts)
+    error = np.abs(validation.actual - chosen)
+    scaled = scores.scaled(error, validation.scale[:, :, None])
+    by_step = scores.mean(scaled.transpose(2, 0, 1).reshape(scaled.shape[2], -1))
+    weeks = DriftPolicy().recent_weeks
+    relative = reference.residuals(validation.actual, chosen, scale=validation.scale, expected=by_step)[:, :, :weeks]
+    return by_step, _by_fold(panel, validation, relative)
+
+
+def _predictions(panel: Panel, validation: Validation, choice: Choice) -> Observations:
+    levels = yardsticks(panel)[:, 0]
+    said = choice.point(validation.forecasts)[:, :, : reference.PREDICTED_WEEKS]
+    return _by_fold(panel, validation, reference.relate(said, levels[None, :, None]))
+
+
+def _by_fold(panel: Panel, validation: Validation, values: Floats) -> Observations:
+    return {
+        f"{panel.weeks[fold.cutoff - 1]:%Y-%m-%d}": tuple(values[number][np.isfinite(values[number])].tolist())
+        for number, fold in enumerate(validation.folds)
+    }

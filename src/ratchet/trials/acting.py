@@ -1,0 +1,149 @@
+"""Which release is where: placing a new one, and bringing aliases, share and names to what an experiment's state asks for.
+
+Every step may be repeated: what a killed run left half-done, the next one finishes.
+"""
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from ratchet.contracts.errors import RatchetError
+from ratchet.contracts.policy import EvidencePolicy, Verdict
+from ratchet.contracts.ports import Experiment, Journal, LookRow, Registry, Release, Track, TrafficSplit
+from ratchet.decide import Record, State, queued
+from ratchet.decide.records import from_json
+from ratchet.decide.state import OVER, Stage, is_shadowed
+from ratchet.trials.placement import Placement, place, standing
+
+log = logging.getLogger("ratchet.trials")
+
+REPLACEABLE: Final = (Stage.QUEUED, Stage.WARMUP)
+"""No client has met it yet: a newer candidate takes its place."""
+ENDINGS: Final = {Stage.DONE: "promote", Stage.INCONCLUSIVE: "inconclusive"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trials:
+    """Moves releases between the queue, the candidate's track and production."""
+
+    registry: Registry
+    journal: Journal
+    split: TrafficSplit
+
+    def place(self, release: Release, *, now: datetime) -> Release:
+        """Production if that is empty, else an experiment or the queue; a release that was placed before stays where it is."""
+        if release.state not in ("registered", "queued"):
+            log.info("%s is known already (%s): nothing new to try", release.release_id, release.state)
+            return release
+        production = self.registry.live(release.workload, Track.PRODUCTION)
+        if production is None or production.release_id == release.release_id:
+            return self._go_live(release)
+        self.registry.mark(self.registry.name_candidate(release), "queued")
+        self.next_trial(release.workload, now=now)
+        return self.find(release.workload, release.release_id)
+
+    def next_trial(self, workload: str, *, now: datetime) -> None:
+        """Open an experiment for the newest queued release unless clients meet another one; older queued ones are superseded."""
+        production = self.registry.live(workload, Track.PRODUCTION)
+        waiting = [release for release in self.registry.releases(workload) if release.state in ("queued", "trial")]
+        current = self.journal.current(workload)
+        if production is None or not waiting:
+            return
+        newest = waiting[-1]
+        if current is not None and not self._give_way(current, newest, now=now):
+            return
+        for older in waiting[:-1]:
+            self.registry.mark(older, "superseded")
+        self.journal.open_experiment(workload, production=production.release_id, candidate=newest.release_id, at=now)
+
+    def reconcile(
+        self, experiment: Experiment, policy: EvidencePolicy, *, at: datetime, shadowed: bool = False
+    ) -> None:
+        """Bring the world to what the newest look asks for; where it is so already, nothing changes."""
+        state = self.state(experiment, policy)
+        wanted = place(experiment, state, policy, at=at)
+        if not shadowed:
+            self._take_tracks(experiment, wanted)
+        elif state.stage is Stage.ROLLED_BACK:
+            self._point(experiment.workload, Track.PRODUCTION, wanted.production)
+        self._mark(experiment, state)
+        if state.stage in OVER:
+            self.journal.close_experiment(experiment.experiment_id, verdict=self._ending(experiment, state), at=at)
+        elif is_shadowed(state, policy, at) and not shadowed:
+            self.journal.shadow(experiment.experiment_id)
+
+    def carried_out(self, rows: list[LookRow], *, at: datetime) -> None:
+        """Note that these looks have been carried out."""
+        for row in rows:
+            self.journal.acted(row.look_id, at=at)
+
+    def state(self, experiment: Experiment, policy: EvidencePolicy) -> State:
+        """Where an experiment stands after its newest look."""
+        newest = self.journal.newest(experiment.experiment_id)
+        if newest is None or newest.body is None:
+            return queued(experiment.started_at, policy)
+        return from_json(Record, newest.body).state
+
+    def find(self, workload: str, release_id: str) -> Release:
+        """A release by its id; a `RatchetError` if the registry no longer has it."""
+        for release in self.registry.releases(workload):
+            if release.release_id == release_id:
+                return release
+        raise RatchetError(f"release {release_id} of {workload} is gone from the registry")
+
+    def _give_way(self, current: Experiment, newest: Release, *, now: datetime) -> bool:
+        """Whether a newer candidate takes the place of one that no client has met."""
+        if current.candidate == newest.release_id:
+            return False
+        row = self.journal.newest(current.experiment_id)
+        stage = Stage(row.stage) if row and row.stage else Stage.QUEUED
+        if stage not in REPLACEABLE:
+            return False
+        self.journal.close_experiment(current.experiment_id, verdict="superseded", at=now)
+        return True
+
+    def _go_live(self, release: Release) -> Release:
+        release = self.registry.name_best(release)
+        self.registry.point(release.workload, Track.PRODUCTION, release)
+        return self.registry.mark(release, "production")
+
+    def _take_tracks(self, experiment: Experiment, wanted: Placement) -> None:
+        """A smaller share comes first and a larger one last, so that nobody meets a track that is not ready for them.
+
+        Only where production itself changes does its alias come before: nobody is moved from one bad release to another.
+        """
+        workload = experiment.workload
+        if self._is_elsewhere(workload, Track.PRODUCTION, wanted.production):
+            self._point(workload, Track.PRODUCTION, wanted.production)
+        if wanted.percent < self.split.share():
+            self.split.set_share(wanted.percent)
+        if self._is_elsewhere(workload, Track.CANDIDATE, wanted.candidate):
+            self._point(workload, Track.CANDIDATE, wanted.candidate)
+        if (self.split.share(), self.split.salt()) != (wanted.percent, wanted.salt):
+            self.split.set_share(wanted.percent, salt=wanted.salt)
+
+    def _is_elsewhere(self, workload: str, track: Track, release_id: str | None) -> bool:
+        live = self.registry.live(workload, track)
+        return (live.release_id if live else None) != release_id
+
+    def _point(self, workload: str, track: Track, release_id: str | None) -> None:
+        release = self.find(workload, release_id) if release_id else None
+        if release is not None and track is Track.PRODUCTION:
+            release = self.registry.name_best(release)
+        self.registry.point(workload, track, release)
+        log.info("%s@%s is %s now", workload, track.value, release.name_on(track) if release else "empty")
+
+    def _mark(self, experiment: Experiment, state: State) -> None:
+        known = {release.release_id: release for release in self.registry.releases(experiment.workload)}
+        sides = (experiment.production, experiment.candidate)
+        for release_id, wanted in zip(sides, standing(state), strict=True):
+            release = known.get(release_id)
+            if release is not None and release.state != wanted:
+                self.registry.mark(release, wanted)
+
+    def _ending(self, experiment: Experiment, state: State) -> str:
+        if state.stage is not Stage.ROLLED_BACK:
+            return ENDINGS[state.stage]
+        row = self.journal.newest(experiment.experiment_id)
+        return row.decision.verdict.value if row else Verdict.ROLLBACK.value

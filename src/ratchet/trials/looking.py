@@ -1,0 +1,187 @@
+"""One look at an experiment: filled, judged, written down. What acts on it comes after, and may be another process."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final, Protocol
+
+from ratchet.contracts.errors import RatchetError, RegistryError
+from ratchet.contracts.look import Cadence, Look, Order, OrderKind, WeekOfLosses
+from ratchet.contracts.policy import Evidence, EvidencePolicy, Verdict
+from ratchet.contracts.ports import Experiment, Journal, LookRow, NewLook, Release, Track, TrafficSplit
+from ratchet.decide import Record, State, digest, queued, step
+from ratchet.decide.records import from_json, to_json
+from ratchet.decide.stages import cooldown_hours
+from ratchet.decide.state import AFTER_PROMOTION, EXPOSED, Stage, is_plain, is_shadowed
+
+log = logging.getLogger("ratchet.trials")
+
+PROMPT: Final = (Stage.QUEUED, Stage.WARMUP, Stage.PROMOTING)
+CALLED_OFF: Final = ("rollback", "revert")
+REMEMBERED: Final = 20
+
+
+class Measured(Protocol):
+    """What can be measured of an experiment; each says what is missing instead of making it up."""
+
+    def look(self, experiment: Experiment, state: State, policy: EvidencePolicy, asked: "Asked") -> Look:
+        """Requests, failures, new clients and ratings since the look before."""
+
+    def weeks(self, experiment: Experiment, state: State, *, at: datetime) -> tuple[WeekOfLosses, ...]:
+        """Matured weeks that no look has held."""
+
+    def evidence(
+        self, experiment: Experiment, state: State, policy: EvidencePolicy, *, at: datetime
+    ) -> Evidence | None:
+        """What the plain rule reads."""
+
+    def is_served(self, workload: str, track: Track, release_id: str) -> bool:
+        """Whether every worker of a track serves this release."""
+
+    def warm_up(self, release: Release, requests: int, *, now: datetime) -> int:
+        """How many replayed requests the candidate's track answered."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """When and how a look is asked for."""
+
+    at: datetime
+    actor: str
+    cadence: Cadence = Cadence.HOURLY
+    order: Order | None = None
+    after: datetime | None = None
+    """The look before; filled in by the looker."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looker:
+    """Looks at experiments of one installation."""
+
+    journal: Journal
+    split: TrafficSplit
+    measured: Measured
+    find: Callable[[str, str], Release]
+
+    def look(self, experiment: Experiment, policy: EvidencePolicy, asked: Asked, *, now: datetime) -> LookRow | None:
+        """Judge an experiment and write it down; None where a minute has nothing to say.
+
+        A look that is not newer than the newest one returns that one: a second run at the same moment reads the first.
+        """
+        newest = self.journal.newest(experiment.experiment_id)
+        if newest is not None and asked.at <= newest.at:
+            return self.journal.look(experiment.experiment_id, at=asked.at) or newest
+        before = from_json(Record, newest.body) if newest and newest.body else None
+        if before is not None:
+            policy = self._inherit(policy, before.policy)
+        began = before.began if before else experiment.started_at
+        state = before.state if before else from_json(State, to_json(queued(began, policy)))
+        asked = replace(asked, after=newest.at if newest else began)
+        look = from_json(Look, to_json(self._fill(experiment, state, policy, asked)))
+        after, decision = step(state, look, policy)
+        if asked.cadence is Cadence.MINUTE and after.stage is state.stage:
+            return None
+        record = Record(
+            began=began,
+            production=experiment.production,
+            candidate=experiment.candidate,
+            policy=digest(policy),
+            actor=asked.actor,
+            look=look,
+            decision=decision,
+            state=after,
+        )
+        return self.journal.record(experiment.experiment_id, _written(record, policy), at=now)
+
+    def _fill(self, experiment: Experiment, state: State, policy: EvidencePolicy, asked: Asked) -> Look:
+        look = replace(
+            self.measured.look(experiment, state, policy, asked),
+            order=asked.order,
+            share=self._share(state, policy, asked.at),
+        )
+        if state.stage in PROMPT:
+            look = self._readiness(experiment, state, policy, look)
+        if asked.cadence is Cadence.MINUTE:
+            return look
+        evidence = self.measured.evidence(experiment, state, policy, at=asked.at) if state.stage in EXPOSED else None
+        return replace(
+            look,
+            weeks=self.measured.weeks(experiment, state, at=asked.at),
+            evidence=evidence,
+            gaps=(*look.gaps, *self._gone(experiment)),
+        )
+
+    def _readiness(self, experiment: Experiment, state: State, policy: EvidencePolicy, look: Look) -> Look:
+        """What a stage waits for that needs no evidence."""
+        workload, candidate = experiment.workload, experiment.candidate
+        if state.stage is Stage.QUEUED:
+            return replace(look, waits_for=self._obstacle(workload, policy, look.at))
+        track = Track.PRODUCTION if state.stage is Stage.PROMOTING else Track.CANDIDATE
+        is_ready = self.measured.is_served(workload, track, candidate)
+        if state.stage is Stage.PROMOTING or not is_ready or is_plain(policy):
+            return replace(look, is_ready=is_ready)
+        release = self.find(workload, candidate)
+        answered = self.measured.warm_up(release, policy.warmup_requests, now=look.at)
+        return replace(look, is_ready=True, replayed_requests=answered)
+
+    def _obstacle(self, workload: str, policy: EvidencePolicy, at: datetime) -> str:
+        """Why a queued candidate may not start yet: rollbacks in a row cool down, longer after each."""
+        past = [one for one in self.journal.past(workload, limit=REMEMBERED) if one.verdict != "superseded"]
+        count = next((n for n, one in enumerate(past) if one.verdict not in CALLED_OFF), len(past))
+        if not count or is_plain(policy) or past[0].ended_at is None:
+            return ""
+        until = past[0].ended_at + timedelta(hours=cooldown_hours(count, policy))
+        if at >= until:
+            return ""
+        return f"cooling down until {until:%Y-%m-%d %H:%M} UTC after {count} rollback{'s' * (count > 1)} in a row"
+
+    def _share(self, state: State, policy: EvidencePolicy, at: datetime) -> float | None:
+        """The share in force of the experiment's candidate, which is on the other track after its promotion."""
+        if state.stage is Stage.PROMOTING or is_shadowed(state, policy, at):
+            return None
+        percent = self.split.share()
+        return (100 - percent) / 100 if state.stage in AFTER_PROMOTION else percent / 100
+
+    def _gone(self, experiment: Experiment) -> tuple[str, ...]:
+        gaps = []
+        for release_id in (experiment.production, experiment.candidate):
+            try:
+                self.find(experiment.workload, release_id)
+            except RegistryError as error:
+                log.warning("%s", error)
+                break
+            except RatchetError as error:
+                gaps.append(str(error))
+        return tuple(gaps)
+
+    def _inherit(self, policy: EvidencePolicy, before: str) -> EvidencePolicy:
+        """What an experiment's wealth is counted in cannot change while it runs; every other parameter may, and is recorded."""
+        body = self.journal.policies().get(before)
+        if body is None:
+            return policy
+        first = from_json(EvidencePolicy, body)
+        return replace(policy, bets=first.bets, bad_odds=first.bad_odds)
+
+
+def overthrown(row: LookRow | None) -> bool:
+    """Whether a look takes a promotion back."""
+    return row is not None and row.decision.verdict is Verdict.REVERT
+
+
+def stopped_by(reason: str) -> Order:
+    """The order that ends an experiment whose production was taken back under it."""
+    return Order(kind=OrderKind.ROLLBACK, who="ratchet", why=f"its production was reverted: {reason}")
+
+
+def _written(record: Record, policy: EvidencePolicy) -> NewLook:
+    return NewLook(
+        at=record.look.at,
+        actor=record.actor,
+        policy=record.policy,
+        policy_body=to_json(policy).decode(),
+        stage=record.state.stage.value,
+        decision=record.decision,
+        evidence=record.look.evidence,
+        body=to_json(record).decode(),
+    )

@@ -1,0 +1,121 @@
+"""Looks, orders, and what is done about them: one at a time per workload, whoever asks."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from ratchet.contracts.errors import RatchetError
+from ratchet.contracts.look import Cadence, Order, OrderKind
+from ratchet.contracts.policy import EvidencePolicy
+from ratchet.contracts.ports import Experiment, Journal, LookRow
+from ratchet.decide.state import OVER, Stage
+from ratchet.trials.acting import Trials
+from ratchet.trials.looking import Asked, Looker, overthrown, stopped_by
+
+log = logging.getLogger("ratchet.trials")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turns:
+    """What is done with experiments, under the workload's lock: two evaluations at once never both act."""
+
+    trials: Trials
+    looker: Looker
+    tell: Callable[[str, Sequence[LookRow]], None]
+    """Tells people what was done about a workload's looks; may hear of one twice, and never raises."""
+
+    @property
+    def journal(self) -> Journal:
+        """Where looks are written down."""
+        return self.trials.journal
+
+    def look(self, workload: str, policy: EvidencePolicy, asked: Asked) -> dict[str, str]:
+        """Judge what runs and write it down; the verdict of the experiment on trial."""
+        with self.journal.alone(workload):
+            now, current = datetime.now(UTC), self.journal.current(workload)
+            if asked.cadence is Cadence.HOURLY:
+                asked = self._look_at_shadows(workload, policy, asked, now=now)
+            row = self.looker.look(current, policy, asked, now=now) if current else None
+        if current is None:
+            return {"verdict": "none", "reason": "no experiment is running"}
+        if row is None:
+            return {"verdict": "none", "reason": "guardrails hold"}
+        verdict, reason = row.decision.verdict.value, row.decision.reason
+        log.info("experiment %d, %s: verdict %s, because %s", row.experiment_id, row.stage, verdict, reason)
+        return {"verdict": verdict, "reason": reason, "stage": str(row.stage)}
+
+    def order(self, workload: str, policy: EvidencePolicy, order: Order, *, now: datetime) -> dict[str, Any]:
+        """Look with a person's word in the look, and carry out what comes of it."""
+        if not order.why:
+            raise RatchetError("say why: it is kept with the verdict")
+        with self.journal.alone(workload):
+            experiment = self._meant(workload, order.kind)
+            row = self.looker.look(experiment, policy, Asked(at=now, actor=order.who, order=order), now=now)
+            if row is None or row.at != now:
+                raise RatchetError("another look came first; try again")
+        said = {"verdict": row.decision.verdict.value, "reason": row.decision.reason, "stage": str(row.stage)}
+        return {**said, "acted": self.act(workload, policy, now=now)}
+
+    def act(self, workload: str, policy: EvidencePolicy, *, now: datetime) -> list[str]:
+        """Bring the world to what the newest looks ask for, note it, then try the next queued candidate."""
+        with self.journal.alone(workload):
+            pending = list(self.journal.pending(workload))
+            current, shadows = self.journal.current(workload), list(self.journal.shadows(workload))
+            if current is not None:
+                self.trials.reconcile(current, policy, at=now)
+            ended = {row.experiment_id for row in pending}.difference(
+                one.experiment_id for one in (current, *shadows) if one is not None
+            )
+            for experiment in (*shadows, *map(self.journal.experiment, sorted(ended))):
+                if experiment.ended_at is None or self.trials.state(experiment, policy).stage in OVER:
+                    self.trials.reconcile(experiment, policy, at=now, shadowed=True)
+            self.trials.next_trial(workload, now=now)
+        self.tell(workload, pending)  # not under the lock: a receiver may be slow
+        self.trials.carried_out(pending, at=now)  # last: what is pending, the next run does and tells again
+        return [row.decision.verdict.value for row in pending]
+
+    def advance(self, workload: str, policy: EvidencePolicy, *, now: datetime) -> dict[str, Any]:
+        """Move on what waits for no evidence and judge the guardrails; act on it, and on what a killed run left."""
+        said = self.look(workload, policy, Asked(at=now, actor="guard", cadence=Cadence.MINUTE))
+        if not self.journal.pending(workload):
+            return said
+        return {**said, "acted": self.act(workload, policy, now=now)}
+
+    def waiting_since(self, workload: str, policy: EvidencePolicy) -> str:
+        """A name for the approval that is asked for now: the same one until it is answered; empty if none is."""
+        current = self.journal.current(workload)
+        state = self.trials.state(current, policy) if current else None
+        if current is None or state is None or state.stage is not Stage.AWAITING_APPROVAL:
+            return ""
+        return f"experiment-{current.experiment_id}-{state.since:%Y%m%dT%H%M%S}"
+
+    def _look_at_shadows(self, workload: str, policy: EvidencePolicy, asked: Asked, *, now: datetime) -> Asked:
+        """A promotion that is taken back late ends the experiment whose production it was."""
+        for shadow in self.journal.shadows(workload):
+            row = self.looker.look(shadow, policy, replace(asked, order=None), now=now)
+            if row is not None and overthrown(row):
+                asked = replace(asked, order=stopped_by(row.decision.reason))
+        return asked
+
+    def _meant(self, workload: str, kind: OrderKind) -> Experiment:
+        """The experiment that an order is about: the one on trial; a revert may also mean the promotion that came last."""
+        current = self.journal.current(workload)
+        if kind is not OrderKind.REVERT:
+            if current is None:
+                raise RatchetError(f"nothing is on trial for {workload}: there is nothing to {kind.value}")
+            return current
+        promoted = [one for one in self.journal.past(workload, limit=1) if one.verdict == "promote"]
+        found = [*promoted, *self.journal.shadows(workload)]
+        if current is not None and self._is_promoted(current):
+            return current
+        if current is not None and found:
+            raise RatchetError(f"experiment {current.experiment_id} is on trial: roll it back first, then revert")
+        if not found:
+            raise RatchetError(f"no promotion of {workload} can be taken back")
+        return found[-1]
+
+    def _is_promoted(self, experiment: Experiment) -> bool:
+        newest = self.journal.newest(experiment.experiment_id)
+        return newest is not None and newest.stage in (Stage.PROMOTING.value, Stage.WATCH.value)

@@ -1,0 +1,315 @@
+"""What the files in bronze say, as one typed row per record: five eras of archive events, API items, CSV histories, sample totals."""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import orjson
+
+from ratchet.contracts.workload import LandedFile, Records, Row
+
+COLUMNS: Final = {
+    "kind": "VARCHAR",
+    "type": "VARCHAR",
+    "event_id": "VARCHAR",
+    "event_key": "VARCHAR",
+    "created_at": "TIMESTAMP",
+    "repository": "VARCHAR",
+    "repo_id": "BIGINT",
+    "actor": "VARCHAR",
+    "actor_email": "VARCHAR",
+    "action": "VARCHAR",
+    "commits": "INTEGER",
+    "commits_estimated": "BOOLEAN",
+    "merged_at": "TIMESTAMP",
+    "language": "VARCHAR",
+    "seen_at": "TIMESTAMP",
+    "new_stars": "INTEGER",
+    "issues_opened": "INTEGER",
+    "prs_opened": "INTEGER",
+}
+ITEM_KINDS: Final = ("commits", "issues", "pull_requests", "stargazers")
+_TOTALS: Final = "totals"
+_HISTORY_SOURCE: Final = "sample_history"
+_API_SOURCE: Final = "github_api"
+_FIRST: Final = datetime(2011, 2, 12)  # noqa: DTZ001  # rows are naive UTC, as DuckDB and Snowflake keep them
+_TOLERANCE: Final = timedelta(days=1, hours=1)  # until 2014 files are named by Pacific time: up to eight hours behind
+_NAME: Final = re.compile(r"[^/\s\x00]+/[^/\s\x00]+")
+_HASHED: Final = re.compile(r"[0-9a-f]{40}")
+_ADDRESS: Final = re.compile(r"([^\s@\"'<>\\]+)@([^\s@\"'<>\\]+)")
+_NO_REPOSITORY: Final = frozenset({"FollowEvent", "GistEvent"})
+_LARGEST: Final = 2**31 - 1
+_LARGEST_ID: Final = 2**63 - 1
+_MISSING: Final[Mapping[str, Any]] = {}
+
+
+def kind(file: LandedFile) -> str:
+    """`hours` of events, `items` of the API, a `snapshot` of a repository, or weekly `totals`."""
+    if file.source == _HISTORY_SOURCE:
+        return _TOTALS
+    if not file.part:
+        return "hours"
+    return "items" if file.source == _API_SOURCE else "snapshot"
+
+
+def parse(file: LandedFile, record: Mapping[str, Any]) -> Row | str:
+    """The record as a row in the order of `COLUMNS`, or why it is none."""
+    if not file.part:
+        return _totals(record) if file.source == _HISTORY_SOURCE else _event(file, record)
+    return _api_item(file, record) if file.source == _API_SOURCE else _csv_item(file, record)
+
+
+def mask(text: str) -> str:
+    """E-mail addresses as GH Archive's crawler masks them: SHA-1 of the part before `@`, domain kept."""
+    return _ADDRESS.sub(lambda found: f"{_hash(found[1])}@{found[2]}", text) if "@" in text else text
+
+
+def _event(file: LandedFile, event: Mapping[str, Any]) -> Row | str:
+    type_ = _text(event.get("type"))
+    if not type_:
+        return "type missing"
+    created = _moment(event.get("created_at"), file)
+    if isinstance(created, str):
+        return created
+    payload = _object(event.get("payload"))
+    timeline = "repo" not in event and ("repository" in event or not isinstance(event.get("actor"), dict))
+    event_id = _identifier(event.get("id"))
+    if event_id is None and not timeline:
+        return "id missing"
+    repository, repo_id, language = _repository(event, payload, timeline=timeline)
+    if repository is None and not _may_lack_repository(event, type_):
+        return "repository missing"
+    actor, email = _actor(event)
+    action = _text(payload.get("action"))
+    commits, estimated = _commits(payload) if type_ == "PushEvent" else (0, False)
+    merged = type_ == "PullRequestEvent" and _is_merged(payload, action)
+    key = _key(event, type_, event_id, created, str(repo_id or repository))
+    return (
+        *("event", type_, event_id, key, created, repository, repo_id, actor, email, action),
+        *(commits, estimated, created if merged else None, language, None, None, None, None),
+    )
+
+
+def _key(event: Mapping[str, Any], type_: str, event_id: str | None, created: datetime, repository: str) -> str:
+    """The era's key: ids repeat over eras and series, and 2012 to 2014 has none, where only the whole event tells it apart."""
+    if event_id is None:
+        kept = {name: event[name] for name in ("type", "actor", "created_at", "url", "payload") if name in event}
+        text = orjson.dumps([kept, repository], option=orjson.OPT_SORT_KEYS)
+    else:
+        text = f"{type_} {event_id} {created} {repository}".encode("utf-8", "replace")
+    return hashlib.blake2b(text, digest_size=16).hexdigest()
+
+
+def _repository(
+    event: Mapping[str, Any], payload: Mapping[str, Any], *, timeline: bool
+) -> tuple[str | None, int | None, str | None]:
+    if timeline:
+        found = _object(event.get("repository"))
+        name = f"{found.get('owner')}/{found.get('name')}" if found.get("owner") else _text(found.get("name"))
+        return _name(name), _number(found.get("id"), _LARGEST_ID), _text(found.get("language"))
+    found = _object(event.get("repo"))
+    base = _object(_object(_object(payload.get("pull_request")).get("base")).get("repo"))
+    return _name(found.get("name")), _number(found.get("id"), _LARGEST_ID), _text(base.get("language"))
+
+
+def _may_lack_repository(event: Mapping[str, Any], type_: str) -> bool:
+    # In 2011 a repository that was gone when the crawler came is written as "/", with no id.
+    return type_ in _NO_REPOSITORY or _object(event.get("repo")).get("name") == "/"
+
+
+def _actor(event: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    actor = event.get("actor")
+    email = _text(_object(event.get("actor_attributes")).get("email"))
+    login = _text(actor.get("login")) if isinstance(actor, dict) else _text(actor)
+    return login, _masked(email)
+
+
+def _commits(payload: Mapping[str, Any]) -> tuple[int, bool]:
+    """How many commits are new in a push, and whether that is a guess."""
+    distinct = _number(payload.get("distinct_size"))
+    if distinct is not None:
+        return distinct, False
+    shas = payload.get("shas")
+    if isinstance(shas, list):
+        marks = [sha[4] for sha in shas if isinstance(sha, list) and len(sha) > 4]
+        # In 2011 nothing is marked: all that are listed count, and the week says that this is a guess.
+        return (sum(mark is True for mark in marks), False) if len(marks) == len(shas) else (len(shas), True)
+    return 1, True
+
+
+def _is_merged(payload: Mapping[str, Any], action: str | None) -> bool:
+    return action == "merged" or (action == "closed" and _object(payload.get("pull_request")).get("merged") is True)
+
+
+def _api_item(file: LandedFile, record: Mapping[str, Any]) -> Row | str:
+    item, kind_ = _object(record.get("item")), _text(record.get("kind"))
+    if kind_ not in ITEM_KINDS:
+        return "kind unknown"
+    repository = _name(record.get("repository"))
+    if repository is None:
+        return "repository missing"
+    commit, author = _object(item.get("commit")), _object(_object(item.get("commit")).get("author"))
+    when = {"commits": author.get("date"), "stargazers": item.get("starred_at")}.get(kind_, item.get("created_at"))
+    created = _moment(when, file, first=None)
+    if isinstance(created, str):
+        return created
+    user = _object(item.get({"commits": "author"}.get(kind_, "user")))
+    item_id = _text(item.get("sha")) or _identifier(item.get("id")) or _text(user.get("login"))
+    if item_id is None:
+        return "id missing"
+    # The API lists pull requests among the issues; they are counted where they are listed as what they are.
+    action = "pull_request" if kind_ == "issues" and "pull_request" in item else None
+    merged = _any_moment(item.get("merged_at")) if kind_ == "pull_requests" else None
+    email = _masked(_text(author.get("email"))) if commit else None
+    return _item(
+        kind_,
+        item_id,
+        created,
+        repository,
+        repo_id=_number(record.get("repo_id"), _LARGEST_ID),
+        actor=_text(user.get("login")),
+        email=email,
+        action=action,
+        merged_at=merged,
+        seen_at=_any_moment(record.get("fetched_at")) or _naive(file.hour),
+    )
+
+
+_CSV_MOMENT: Final = {
+    "commits": "author_date",
+    "issues": "created_at",
+    "pull_requests": "created_at",
+    "stargazers": "starred_at",
+}
+
+
+def _csv_item(file: LandedFile, record: Mapping[str, Any]) -> Row | str:
+    repository, _, kind_ = file.part.rpartition("/")
+    column = _CSV_MOMENT.get(kind_)
+    if column is None:
+        return "kind unknown"
+    if column not in record:
+        return f"column {column} missing"
+    created = _moment(record.get(column) or None, file, first=None, name=column)
+    if isinstance(created, str):
+        return created
+    item_id = next((str(record[name]) for name in ("sha", "id", "number", "user") if record.get(name)), None)
+    merged = _any_moment(record.get("merged_at")) if kind_ == "pull_requests" else None
+    actor = _text(record.get("author")) or _text(record.get("user"))
+    return _item(
+        kind_,
+        item_id,
+        created,
+        repository,
+        actor=mask(actor) if actor else None,
+        merged_at=merged,
+        seen_at=_naive(file.hour),
+    )
+
+
+def _item(  # noqa: PLR0913  # a row of the table, by name
+    kind_: str,
+    item_id: str | None,
+    created: datetime,
+    repository: str,
+    *,
+    seen_at: datetime,
+    repo_id: int | None = None,
+    actor: str | None = None,
+    email: str | None = None,
+    action: str | None = None,
+    merged_at: datetime | None = None,
+) -> Row:
+    key = hashlib.blake2b(f"{kind_} {repository} {item_id}".encode("utf-8", "replace"), digest_size=16).hexdigest()
+    return (
+        *(kind_, kind_, item_id, key, created, repository, repo_id, actor, email, action),
+        *(int(kind_ == "commits"), False, merged_at, None, seen_at),
+        *(int(kind_ == "stargazers"), int(kind_ == "issues" and action is None), int(kind_ == "pull_requests")),
+    )
+
+
+def _totals(record: Mapping[str, Any]) -> Row | str:
+    repository, week = _name(record.get("repository")), _any_moment(record.get("week"))
+    counts = [_number(record.get(name)) for name in ("commits", "new_stars", "issues_opened", "prs_opened")]
+    if repository is None:
+        return "repository missing"
+    if week is None:
+        return "week unreadable"
+    if None in counts:
+        return "count unreadable"
+    commits, *others = counts
+    key = f"{repository} {week:%Y-%m-%d}"
+    return (
+        *(_TOTALS, _TOTALS, None, key, week, repository, None, None, None, None),
+        *(commits, False, None, None, week, *others),
+    )
+
+
+def _moment(
+    value: object, file: LandedFile, *, first: datetime | None = _FIRST, name: str = "created_at"
+) -> datetime | str:
+    if value is None:
+        return f"{name} missing"
+    found = _any_moment(value)
+    if found is None:
+        return f"{name} unreadable"
+    if (first and found < first) or found >= _naive(file.hour) + _TOLERANCE:
+        return f"{name} outside the archive"
+    return found
+
+
+def _any_moment(value: object) -> datetime | None:
+    """ISO 8601 with any offset, or the timeline's `2012/03/24 00:00:04 -0700`; without an offset it is UTC."""
+    if not isinstance(value, str):
+        return None
+    try:
+        if value[4:5] == "/":
+            return _naive(datetime.strptime(value, "%Y/%m/%d %H:%M:%S %z"))
+        return _naive(datetime.fromisoformat(value))
+    except (ValueError, OverflowError):
+        return None
+
+
+def _naive(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
+
+
+def _object(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else _MISSING
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _identifier(value: object) -> str | None:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else _text(value)
+
+
+def _number(value: object, largest: int = _LARGEST) -> int | None:
+    if isinstance(value, str) and value.isdecimal() and len(value) < 20:
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= largest:
+        return None
+    return value
+
+
+def _name(value: object) -> str | None:
+    return value if isinstance(value, str) and _NAME.fullmatch(value) else None
+
+
+def _masked(email: str | None) -> str | None:
+    if email is None:
+        return None
+    return mask(email) if "@" in email else _hash(email)
+
+
+def _hash(text: str) -> str:
+    if _HASHED.fullmatch(text):
+        return text
+    return hashlib.sha1(text.encode("utf-8", "replace"), usedforsecurity=False).hexdigest()
+
+
+RECORDS: Final = Records(columns=COLUMNS, kind=kind, parse=parse, moment="created_at", mask=mask)

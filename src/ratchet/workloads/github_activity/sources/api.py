@@ -1,0 +1,173 @@
+"""The REST API as a source: what is new of named repositories since the last run, as gzip'd JSON lines."""
+
+import gzip
+import json
+import logging
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+
+from ratchet.contracts.errors import DataError, NotThereError, SourceError
+from ratchet.contracts.source import Arrival, Clock, Landings, Piece, Trouble, utc_now
+from ratchet.workloads.github_activity.sources.api_client import ApiClient, LimitedError, RefusedError
+from ratchet.workloads.github_activity.sources.api_kinds import WALKS, Cursor, Item, Walk
+
+log = logging.getLogger(__name__)
+
+ADDRESS: Final = "https://api.github.com"
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*/(?!\.{1,2}$)[A-Za-z0-9._-]+")
+_PAGES_A_PIECE: Final = 10
+_TIMEOUT: Final = httpx.Timeout(60, connect=15)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repository:
+    """A repository as the API knows it now."""
+
+    full_name: str
+    repo_id: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepositoryApi:
+    """Named repositories. A piece is up to ten pages of one kind of one repository; its cursor lands with it, in one write."""
+
+    name: str
+    repositories: tuple[str, ...]
+    address: str = ADDRESS
+    token: str = field(default="", repr=False)
+    clock: Clock = utc_now
+    sleep: Callable[[float], None] = time.sleep
+    by_hour: bool = field(default=False, init=False)
+
+    @classmethod
+    def of(cls, names: str, *, name: str, environment: Mapping[str, str], clock: Clock) -> "RepositoryApi":
+        """Read `owner/name` or `@file` with one a line, separated by commas; token and address come from the environment."""
+        return cls(
+            name=name,
+            repositories=tuple(dict.fromkeys(_names(names))),
+            address=environment.get("GITHUB_API_URL") or ADDRESS,
+            token=environment.get("GITHUB_TOKEN", ""),
+            clock=clock,
+        )
+
+    def offers(self, landed: Landings) -> Iterator[Piece | Trouble]:
+        """Offer what is new of each repository, in turn; one that is not there or refuses does not stop the others."""
+        headers = {"User-Agent": "ratchet", "X-GitHub-Api-Version": "2022-11-28"}
+        if self.token:
+            headers["Authorization"] = f"Bearer {self.token}"
+        with httpx.Client(base_url=self.address, headers=headers, timeout=_TIMEOUT) as http:
+            api = ApiClient(http, clock=self.clock, sleep=self.sleep)
+            for repository in self.repositories:
+                try:
+                    yield from self._walk(api, repository, landed)
+                except NotThereError as error:
+                    reason = f"no such repository, or GITHUB_TOKEN may not see it ({error})"
+                    yield Trouble(what="missing", name=repository, reason=reason)
+
+    def _walk(self, api: ApiClient, asked: str, landed: Landings) -> Iterator[Piece | Trouble]:
+        repository = _look_up(api, asked, landed)
+        if repository.full_name.lower() != asked.lower():
+            log.info("%s is called %s now", asked, repository.full_name)
+        for kind, walk in WALKS.items():
+            part = f"{asked}/{kind}"
+            try:
+                yield from self._pieces(api, walk, repository, part, landed)
+            except (LimitedError, NotThereError):
+                raise
+            except SourceError as error:
+                if isinstance(error, RefusedError) and error.status == 401:
+                    raise
+                yield Trouble(what="failed", name=part, reason=str(error))
+
+    def _pieces(
+        self, api: ApiClient, walk: Walk, repository: Repository, part: str, landed: Landings
+    ) -> Iterator[Piece]:
+        cursor = _resume(landed, part)
+        lines: list[bytes] = []
+        pages = 0
+        for page in walk(api, f"/repos/{repository.full_name}", cursor):
+            now = self.clock()
+            cursor = {**page.cursor, "at": now.isoformat()}
+            lines += [_line(item, repository, part.rpartition("/")[2], now) for item in page.items]
+            pages += 1
+            if pages >= _PAGES_A_PIECE and lines:
+                yield self._piece(lines, part, cursor, now, landed)
+                lines, pages = [], 0
+        if lines:
+            yield self._piece(lines, part, cursor, self.clock(), landed)
+        if (
+            "at" in cursor
+        ):  # everything up to here has landed; a cursor without a new piece saves the next run its questions
+            landed.keep_note(part, json.dumps(cursor, sort_keys=True))
+
+    @staticmethod
+    def _piece(lines: list[bytes], part: str, cursor: Cursor, now: datetime, landed: Landings) -> Piece:
+        hour = now.replace(minute=0, second=0, microsecond=0)
+        content = gzip.compress(b"".join(lines), mtime=0)
+        at = landed.files(hour)
+        return Piece(
+            hour=hour,
+            file=f"{hour:%Y-%m-%d}/{hour.hour}{f'-{at}' if at else ''}.json.gz",
+            open=lambda _start, _version: Arrival(chunks=iter((content,))),
+            part=part,
+            cursor=json.dumps(cursor, sort_keys=True),
+        )
+
+
+def _look_up(api: ApiClient, asked: str, landed: Landings) -> Repository:
+    """The repository's id and name today: renamed ones are followed, and asking again costs nothing while nothing changes."""
+    known = _parse(landed.note(asked))
+    answer = api.get(f"/repos/{asked}", etag=known.get("etag", ""))
+    if answer.body is not None:
+        known = {
+            "repo_id": answer.body.get("id"),
+            "full_name": answer.body.get("full_name", asked),
+            "etag": answer.etag,
+        }
+        landed.keep_note(asked, json.dumps(known, sort_keys=True))
+    return Repository(full_name=known["full_name"], repo_id=known["repo_id"])
+
+
+def _resume(landed: Landings, part: str) -> Cursor:
+    """The newer of the cursor that landed with the last piece and the one noted after it."""
+    return max(_parse(landed.cursor(part)), _parse(landed.note(part)), key=lambda cursor: str(cursor.get("at", "")))
+
+
+def _parse(text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text or "{}")
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _line(item: Item, repository: Repository, kind: str, now: datetime) -> bytes:
+    row = {
+        "repository": repository.full_name,
+        "repo_id": repository.repo_id,
+        "kind": kind,
+        "fetched_at": f"{now:%Y-%m-%dT%H:%M:%SZ}",
+        "item": item,
+    }
+    return json.dumps(row, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+
+
+def _names(text: str) -> Iterator[str]:
+    for word in (word.strip() for word in text.split(",")):
+        if word.startswith("@"):
+            try:
+                lines = Path(word[1:]).expanduser().read_text(encoding="utf-8").splitlines()
+            except OSError as error:
+                raise DataError(f"repositories from `{word}`: {error.strerror}") from error
+            yield from _names(",".join(line.partition("#")[0] for line in lines))
+        elif word and not _NAME.fullmatch(word):
+            raise DataError(f"`{word}` is no repository: write owner/name, or @FILE with one a line")
+        elif word:
+            yield word

@@ -1,0 +1,173 @@
+"""The REST API's manners: pages, ETags, redirects, rate limits, retries."""
+
+import logging
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import httpx
+
+from ratchet.contracts.errors import NotThereError, SourceError
+from ratchet.contracts.source import Clock
+
+log = logging.getLogger(__name__)
+
+LONGEST_WAIT_SECONDS: Final = 70 * 60
+"""A primary limit is over within the hour; a longer wait is left to a later run."""
+_TRIES: Final = 5
+_FIRST_WAIT_SECONDS: Final = 1.0
+_SECONDARY_WAIT_SECONDS: Final = 60.0
+_MOST_REDIRECTS: Final = 5
+_REDIRECTS: Final = {301, 302, 307, 308}
+
+
+class RefusedError(SourceError):
+    """An answer that stays the same however often it is asked for."""
+
+    def __init__(self, message: str, *, status: int) -> None:
+        super().__init__(message, lasting=True)
+        self.status = status
+
+
+class LimitedError(SourceError):
+    """A rate limit that lasts longer than this run is ready to wait."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A page; `body` is None where nothing has changed since the ETag that was sent."""
+
+    body: Any
+    next_url: str
+    """The page after this one, from the Link header, as a path; empty at the last one."""
+    etag: str
+
+
+class ApiClient:
+    """Asks one question at a time. Waits for rate limits and says how long, retries what passes, follows renamed repositories."""
+
+    def __init__(self, http: httpx.Client, *, clock: Clock, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._http, self._clock, self._sleep = http, clock, sleep
+        self._free_at: datetime | None = None
+
+    def get(self, url: str, *, etag: str = "", accept: str = "application/vnd.github+json", **query: str) -> Answer:
+        """Return the page at a path of the API or at a full address that an earlier answer gave."""
+        headers = {"Accept": accept, **({"If-None-Match": etag} if etag else {})}
+        response = self._follow(self._http.build_request("GET", url, headers=headers, params=query or None))
+        changed = response.status_code != 304
+        return Answer(
+            body=response.json() if changed else None,
+            next_url=self._from_home(response.links.get("next", {}).get("url", "")),
+            etag=response.headers.get("ETag", "") if changed else etag,
+        )
+
+    def _follow(self, request: httpx.Request) -> httpx.Response:
+        for _ in range(_MOST_REDIRECTS):
+            response = self._send(request)
+            if response.status_code not in _REDIRECTS:
+                return response
+            there = request.url.join(response.headers.get("Location", ""))
+            headers = {name: request.headers[name] for name in ("Accept", "If-None-Match") if name in request.headers}
+            request = self._http.build_request("GET", there, headers=headers)
+        raise RefusedError(f"{request.url}: redirected {_MOST_REDIRECTS} times", status=508)
+
+    def _send(self, request: httpx.Request) -> httpx.Response:
+        """Return an answer that is neither a limit nor a passing failure; a `SourceError` after five tries of either kind."""
+        failures = limits = 0
+        self._require_home(request)
+        while True:
+            self._wait_until_free()
+            try:
+                response = self._http.send(request)
+            except httpx.HTTPError as error:
+                problem = f"{request.url}: {type(error).__name__}: {error}"
+            else:
+                if (wait := self._limit_seconds(response, limits)) is not None:
+                    limits += 1
+                    if limits >= _TRIES:
+                        raise LimitedError(f"{request.url}: still limited after {limits} waits: {_message(response)}")
+                    self._free_at = self._clock() + timedelta(seconds=wait)
+                    continue
+                if response.status_code < 500:
+                    self._note_remaining(response)
+                    return _accepted(response)
+                problem = f"{request.url}: HTTP {response.status_code} {response.reason_phrase}"
+            failures += 1
+            if failures >= _TRIES:
+                raise SourceError(problem)
+            self._sleep(_FIRST_WAIT_SECONDS * 2 ** (failures - 1))
+
+    def _from_home(self, url: str) -> str:
+        """A link as a path of the API, so that a kept one still leads there when the API has moved; any other as it is."""
+        home, there = self._http.base_url, httpx.URL(url)
+        path = there.raw_path.decode()
+        return f"/{path.removeprefix(home.raw_path.decode())}" if url and _origin(there) == _origin(home) else url
+
+    def _require_home(self, request: httpx.Request) -> None:
+        """The token goes nowhere but to the API's own address, whatever a link or a redirect says."""
+        if _origin(request.url) != _origin(self._http.base_url):
+            raise RefusedError(
+                f"the API leads away to {request.url.scheme}://{request.url.host}: not followed", status=508
+            )
+
+    def _limit_seconds(self, response: httpx.Response, limits: int) -> float | None:
+        """How long a limit asks to wait, by the API's own rules in their order; None if this answer is no limit."""
+        if response.status_code not in {403, 429}:
+            return None
+        if (after := response.headers.get("Retry-After", "")).isdigit():
+            return float(after)
+        if response.headers.get("X-RateLimit-Remaining") == "0":
+            return self._seconds_until_reset(response)
+        if response.status_code == 429 or "rate limit" in _message(response).lower():
+            return float(_SECONDARY_WAIT_SECONDS * 2**limits)
+        return None
+
+    def _note_remaining(self, response: httpx.Response) -> None:
+        if response.headers.get("X-RateLimit-Remaining") == "0" and "X-RateLimit-Reset" in response.headers:
+            self._free_at = self._clock() + timedelta(seconds=self._seconds_until_reset(response))
+
+    def _seconds_until_reset(self, response: httpx.Response) -> float:
+        reset = response.headers.get("X-RateLimit-Reset", "")
+        seconds = float(reset) - self._clock().timestamp() if reset.isdigit() else _SECONDARY_WAIT_SECONDS
+        return max(seconds, 0) + 1  # their clock and ours may differ within the second
+
+    def _wait_until_free(self) -> None:
+        if self._free_at is None:
+            return
+        seconds = math.ceil((self._free_at - self._clock()).total_seconds())
+        until = f"{self._free_at.astimezone(UTC):%H:%M:%S} UTC"
+        if seconds > LONGEST_WAIT_SECONDS:
+            raise LimitedError(
+                f"rate limit until {until}, {timedelta(seconds=seconds)} from now; what landed stays, run it again then"
+            )
+        if seconds > 0:
+            log.warning("rate limit: waiting %s, until %s", timedelta(seconds=seconds), until)
+            self._sleep(seconds)
+        self._free_at = None
+
+
+def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
+    return url.scheme, url.host, url.port
+
+
+def _accepted(response: httpx.Response) -> httpx.Response:
+    status = response.status_code
+    if status < 400:
+        return response
+    words = f"{response.request.url.path}: HTTP {status}: {_message(response)}"
+    if status == 404:
+        raise NotThereError(words)
+    if status == 401:
+        raise RefusedError(f"the API does not accept GITHUB_TOKEN ({words})", status=status)
+    raise RefusedError(words, status=status)
+
+
+def _message(response: httpx.Response) -> str:
+    try:
+        body = response.json()
+    except ValueError:
+        return response.text[:200]
+    return str(body.get("message", "")) if isinstance(body, dict) else ""

@@ -1,0 +1,191 @@
+"""How each kind of thing is walked through, so that nothing new is missed and a walk can go on anywhere.
+
+Each walk yields pages with a cursor to go on behind them, and at last a page that may be empty with the cursor for the next walk.
+A cursor is a small JSON object; `{}` begins anew.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ratchet.contracts.errors import NotThereError
+from ratchet.workloads.github_activity.sources.api_client import ApiClient, RefusedError
+
+PAGE: Final = 100
+_STARS_WITH_TIME: Final = "application/vnd.github.star+json"
+_EMPTY_REPOSITORY: Final = 409
+_SWITCHED_OFF: Final = 410
+_TOO_MANY_PAGES: Final = 422
+
+Item = Mapping[str, Any]
+Cursor = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """What is new on a page, and where to go on behind it."""
+
+    items: Sequence[Item]
+    cursor: Cursor
+
+
+Walk = Callable[[ApiClient, str, Cursor], Iterator[Page]]
+
+
+def commits(api: ApiClient, repository: str, cursor: Cursor) -> Iterator[Page]:
+    """Walk the commits of the default branch: all of a pinned head, later those reachable from the new head and not from the old.
+
+    Dates would not do: a merge brings commits that are older than the newest one seen.
+    """
+    state = cursor if cursor.get("next") else _look_at_head(api, repository, cursor)
+    if "next" not in state:
+        if state != cursor:
+            yield Page(items=(), cursor=state)
+        return
+    url, to = state["next"], state["to"]
+    done = {"head": to, **({"etag": state["etag"]} if "etag" in state else {})}
+    while url:
+        try:
+            answer = api.get(url)
+        except NotThereError:
+            if "/compare/" not in url:
+                raise
+            url = _all_of(repository, to)  # history was rewritten and the old head is gone
+            continue
+        items = answer.body["commits"] if isinstance(answer.body, dict) else answer.body
+        url = answer.next_url
+        yield Page(items=items, cursor={**state, "next": url} if url else done)
+
+
+def _look_at_head(api: ApiClient, repository: str, cursor: Cursor) -> Cursor:
+    """The cursor of a walk to the head of today; without `next` if there is nothing to walk to."""
+    head = cursor.get("head", "")
+    try:
+        newest = api.get(f"{repository}/commits", etag=cursor.get("etag", ""), per_page="1")
+    except RefusedError as error:
+        if error.status == _EMPTY_REPOSITORY:
+            return cursor
+        raise
+    if not newest.body:
+        return cursor
+    to, known = newest.body[0]["sha"], {"head": head, "etag": newest.etag}
+    if to == head:
+        return known
+    compared = f"{repository}/compare/{head}...{to}?per_page={PAGE}"
+    return {**known, "to": to, "next": compared if head else _all_of(repository, to)}
+
+
+def issues(api: ApiClient, repository: str, cursor: Cursor) -> Iterator[Page]:
+    """Walk issues by their last change, oldest change first. Each question starts at the last change seen: no page can shift."""
+    since, seen, etag = cursor.get("since", ""), set(cursor.get("seen", ())), cursor.get("etag", "")
+    asked = {"state": "all", "sort": "updated", "direction": "asc", "per_page": str(PAGE)}
+    url, query = f"{repository}/issues", {**asked, **({"since": since} if since else {})}
+    while True:
+        try:
+            answer = api.get(url, etag=etag, **query)
+        except RefusedError as error:
+            if error.status == _SWITCHED_OFF:
+                return
+            raise
+        if answer.body is None:
+            return
+        fresh = [item for item in answer.body if item["updated_at"] > since or item["number"] not in seen]
+        last = max((item["updated_at"] for item in answer.body), default=since)
+        at_last = {item["number"] for item in answer.body if item["updated_at"] == last}
+        moved, since = last > since, last
+        seen = at_last if moved else seen | at_last
+        # Only an answer to the question that the next run will ask has an ETag worth keeping.
+        etag = "" if moved or answer.next_url else answer.etag
+        kept: Cursor = {"since": since, "seen": sorted(seen), **({"etag": etag} if etag else {})}
+        yield Page(items=[item for item in fresh if "pull_request" not in item], cursor=kept)
+        if not answer.next_url:
+            return
+        # More than a page changed in the same second: only the link leads on.
+        url, query = (f"{repository}/issues", {**asked, "since": since}) if moved else (answer.next_url, {})
+
+
+def pull_requests(api: ApiClient, repository: str, cursor: Cursor) -> Iterator[Page]:
+    """Walk pull requests by their last change, newest first, down to the newest change of the walk before.
+
+    What changes meanwhile moves to the front, which shifts the pages behind a repeated item, never a missed one.
+    """
+    floor, seen = cursor.get("floor", ""), set(cursor.get("seen", ()))
+    url, mark, at_mark = cursor.get("next", ""), cursor.get("mark", ""), cursor.get("at_mark", [])
+    etag = "" if url else cursor.get("etag", "")
+    query = {} if url else {"state": "all", "sort": "updated", "direction": "desc", "per_page": str(PAGE)}
+    answer = api.get(url or f"{repository}/pulls", etag=etag, **query)
+    if answer.body is None:
+        return
+    if not mark:
+        etag = answer.etag
+        mark = answer.body[0]["updated_at"] if answer.body else floor
+        at_mark = [item["number"] for item in answer.body if item["updated_at"] == mark]
+    while True:
+        new = [
+            item
+            for item in answer.body
+            if item["updated_at"] > floor or (item["updated_at"] == floor and item["number"] not in seen)
+        ]
+        if not answer.next_url or any(item["updated_at"] < floor for item in answer.body):
+            yield Page(items=new, cursor={"floor": mark, "seen": at_mark, **({"etag": etag} if etag else {})})
+            return
+        going = {"floor": floor, "seen": sorted(seen), "mark": mark, "at_mark": at_mark, "next": answer.next_url}
+        yield Page(items=new, cursor=going)
+        answer = api.get(answer.next_url)
+
+
+def stargazers(api: ApiClient, repository: str, cursor: Cursor) -> Iterator[Page]:
+    """Walk stars in the order they were given. Stars taken back shift the pages: a walk steps back until it meets one that it knows."""
+    page, last, seen = cursor.get("page", 1), cursor.get("last", ""), set(cursor.get("seen", ()))
+    etag = cursor.get("etag", "")
+    meeting = page > 1
+    while True:
+        try:
+            answer = api.get(
+                f"{repository}/stargazers", etag=etag, accept=_STARS_WITH_TIME, per_page=str(PAGE), page=str(page)
+            )
+        except RefusedError as error:
+            if error.status == _TOO_MANY_PAGES:
+                raise RefusedError(
+                    f"{repository}: the API lists the first {(page - 1) * PAGE:,} stars only; later ones are in the archive",
+                    status=error.status,
+                ) from error
+            raise
+        if answer.body is None:
+            return
+        etag, starred = "", answer.body
+        if meeting and page > 1 and (not starred or starred[0]["starred_at"] >= last):
+            page -= 1
+            continue
+        meeting = False
+        new = [
+            star
+            for star in starred
+            if star["starred_at"] > last or (star["starred_at"] == last and _who(star) not in seen)
+        ]
+        newest = max((star["starred_at"] for star in starred), default=last)
+        seen = {_who(star) for star in starred if star["starred_at"] == newest} | (seen if newest == last else set())
+        last = newest
+        kept: Cursor = {"page": page, "last": last, "seen": sorted(seen)}
+        if not answer.next_url:
+            # A full last page does not change when the next star opens another one.
+            yield Page(items=new, cursor=kept if len(starred) >= PAGE else {**kept, "etag": answer.etag})
+            return
+        yield Page(items=new, cursor=kept)
+        page += 1
+
+
+def _who(star: Item) -> int:
+    return int((star.get("user") or {}).get("id", 0))  # an account that is gone has no id
+
+
+def _all_of(repository: str, head: str) -> str:
+    return f"{repository}/commits?sha={head}&per_page={PAGE}"
+
+
+WALKS: Final[Mapping[str, Walk]] = {
+    "commits": commits,
+    "issues": issues,
+    "pull_requests": pull_requests,
+    "stargazers": stargazers,
+}

@@ -1,0 +1,113 @@
+"""CSV histories of repositories: folders `owner__name` with a file per kind, as `git log` or an export leaves them."""
+
+import csv
+import hashlib
+import io
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from ratchet.contracts.errors import SourceError
+from ratchet.contracts.source import Arrival, Clock, Landings, Piece, Trouble, utc_now
+
+COLUMNS: Final = {
+    "commits": "author_date",
+    "issues": "created_at",
+    "pull_requests": "created_at",
+    "stargazers": "starred_at",
+}
+"""The files of a folder, and the one column that each must have."""
+_CHUNK_BYTES: Final = 1 << 20
+_GZIP: Final = 31
+_HEADER_BYTES: Final = 1 << 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CsvFolder:
+    """A folder of folders. Each file is a whole snapshot: it lands when its content is not that of the newest landed one."""
+
+    name: str
+    folder: Path
+    clock: Clock = utc_now
+    by_hour: bool = field(default=False, init=False)
+
+    def offers(self, landed: Landings) -> Iterator[Piece | Trouble]:
+        """Offer each file that is new or has changed; a `SourceError` if there is no such file at all."""
+        files = [*self._files()]
+        if not files:
+            names = "|".join(COLUMNS)
+            raise SourceError(f"{self.name}: no file owner__name/({names}).csv below `{self.folder}`")
+        for repository, kind, path in files:
+            part = f"{repository}/{kind}"
+            try:
+                if reason := _refusal(path, COLUMNS[kind]):
+                    yield Trouble(what="damaged", name=part, reason=reason)
+                    continue
+                digest = _digest(path)
+            except OSError as error:
+                yield Trouble(what="failed", name=part, reason=f"{path}: {error.strerror}")
+                continue
+            if landed.cursor(part) != digest:
+                yield self._piece(repository, kind, path, digest)
+
+    def _files(self) -> Iterator[tuple[str, str, Path]]:
+        for place in sorted(self.folder.glob("?*__?*")):
+            owner, _, name = place.name.partition("__")
+            for kind in COLUMNS:
+                if (path := place / f"{kind}.csv").is_file():
+                    yield f"{owner}/{name}", kind, path
+
+    def _piece(self, repository: str, kind: str, path: Path, digest: str) -> Piece:
+        hour = self.clock().replace(minute=0, second=0, microsecond=0)
+        return Piece(
+            hour=hour,
+            file=f"{hour:%Y-%m-%d}/{hour.hour}/{path.parent.name}/{kind}-{digest[:8]}.csv.gz",
+            open=partial(_open, path, digest),
+            part=f"{repository}/{kind}",
+            cursor=digest,
+        )
+
+
+def _open(path: Path, digest: str, _start: int, _version: str) -> Arrival:
+    return Arrival(chunks=_packed(path, digest))
+
+
+def _packed(path: Path, digest: str) -> Iterator[bytes]:
+    """Yield the file as gzip, the same bytes for the same content; a `SourceError` if it is not the content that was offered."""
+    pack, read = zlib.compressobj(6, zlib.DEFLATED, _GZIP), hashlib.sha256()
+    for chunk in _chunks(path):
+        read.update(chunk)
+        if packed := pack.compress(chunk):
+            yield packed
+    if read.hexdigest() != digest:
+        raise SourceError(f"{path} changed while it was read", lasting=True)
+    yield pack.flush()
+
+
+def _refusal(path: Path, column: str) -> str:
+    """Why this is no such table; empty if it is one. Rows are judged later, where each can be kept with its reason."""
+    with path.open("rb") as stream:
+        head = stream.read(_HEADER_BYTES).removeprefix(b"\xef\xbb\xbf").decode("utf-8", errors="replace")
+    names = next(csv.reader(io.StringIO(head)), [])
+    found = ", ".join(names)[:200] or "nothing"
+    return (
+        ""
+        if column in [name.strip() for name in names]
+        else f"{path}: no column `{column}`; its first line has: {found}"
+    )
+
+
+def _digest(path: Path) -> str:
+    digest = hashlib.sha256()
+    for chunk in _chunks(path):
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _chunks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as stream:
+        while chunk := stream.read(_CHUNK_BYTES):
+            yield chunk

@@ -1,0 +1,85 @@
+"""Files as they come: every record is told apart, every hole is named, nothing is dropped."""
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+
+from ratchet.ingest.warehouse import unpack
+from ratchet.ingest.warehouse.unpack import Unreadable, records
+
+ONE = b'{"id":"1","text":"a}{\\"b"}'
+TWO = b'{"id":"2","nested":{"x":[1,{"y":"}{"}]}}'
+
+
+def found(folder: Path, content: bytes, name: str = "0.json.gz") -> list:
+    path = folder / name
+    path.write_bytes(content)
+    return [found.reason if isinstance(found, Unreadable) else found for found in records(path)]
+
+
+def packed(*lines: bytes) -> bytes:
+    return gzip.compress(b"\n".join(lines), mtime=0)
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        pytest.param(packed(ONE, TWO, b""), [json.loads(ONE), json.loads(TWO)], id="a line each"),
+        pytest.param(packed(ONE, b"", b"  ", TWO), [json.loads(ONE), json.loads(TWO)], id="blank lines are nothing"),
+        pytest.param(packed(ONE + TWO + ONE), [json.loads(ONE), json.loads(TWO), json.loads(ONE)], id="no newline"),
+        pytest.param(packed(ONE + b" \r" + TWO), [json.loads(ONE), json.loads(TWO)], id="blanks between"),
+        pytest.param(
+            packed(ONE + b'{"id": nonsense}' + TWO),
+            [json.loads(ONE), "not JSON", json.loads(TWO)],
+            id="a bad one between",
+        ),
+        pytest.param(packed(ONE + TWO[:-3]), [json.loads(ONE), "not JSON"], id="the last one torn"),
+        pytest.param(packed(ONE, b"") + packed(TWO), [json.loads(ONE), json.loads(TWO)], id="several members"),
+        pytest.param(b"", ["empty file"], id="empty file"),
+        pytest.param(packed(b""), [], id="an hour without events"),
+        pytest.param(b"<html>", ["damaged gzip"], id="no gzip at all"),
+        pytest.param(packed(b"[1]", b"null", b"3"), ["not an object"] * 3, id="no objects"),
+        pytest.param(packed(b'{"a":"\xff"}', b'{"a":"\x00"}'), ["not UTF-8", "NUL byte"], id="bytes that are no text"),
+        pytest.param(
+            packed(b'{"a":' + b"[" * 5000 + b"]" * 5000 + b"}", ONE), ["nested too deeply", json.loads(ONE)], id="deep"
+        ),
+    ],
+)
+def test_records_and_holes_come_in_order(tmp_path, content, expected):
+    assert found(tmp_path, content) == expected
+
+
+def test_a_truncated_file_gives_what_is_whole_and_one_hole(tmp_path):
+    lines = [json.dumps({"id": str(number), "noise": f"{number * 7919 % 65537:x}"}).encode() for number in range(5000)]
+    whole = packed(*lines)
+    values = found(tmp_path, whole[: len(whole) // 2])
+    assert values[-1] == "truncated gzip"
+    assert [value["id"] for value in values[:-1]] == [str(number) for number in range(len(values) - 1)]
+    assert 1000 < len(values) < 5000
+
+
+def test_long_lines_are_passed_over_and_what_follows_is_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(unpack, "LONGEST_RECORD", 3 << 20)
+    long = b'{"id":"' + b"x" * (9 << 20) + b'"}'
+    assert found(tmp_path, packed(ONE, long, TWO)) == [json.loads(ONE), "line too long", json.loads(TWO)]
+
+
+def test_a_long_file_without_newlines_is_read_piece_by_piece(tmp_path, monkeypatch):
+    monkeypatch.setattr(unpack, "LONGEST_RECORD", 1 << 16)
+    monkeypatch.setattr(unpack, "PIECE_BYTES", 1 << 14)
+    texts = [
+        json.dumps({"id": number, "code": "if (x) {y}{z \u00e9" * (number % 40)}).encode() for number in range(2000)
+    ]
+    assert [value["id"] for value in found(tmp_path, gzip.compress(b"".join(texts)))] == list(range(2000))
+
+
+def test_rows_of_a_file_are_told_apart(tmp_path):
+    text = '\ufeffsha,author_date,title\na,2026-01-01T00:00:00+02:00,"two\nlines, one row"\nb,2026\n\nc,2026,x,y\n'
+    assert found(tmp_path, gzip.compress(text.encode() + b"d,2026,\xff\n"), "commits.csv.gz") == [
+        {"sha": "a", "author_date": "2026-01-01T00:00:00+02:00", "title": "two\nlines, one row"},
+        "columns missing",
+        "too many columns",
+        {"sha": "d", "author_date": "2026", "title": "\ufffd"},
+    ]

@@ -1,0 +1,114 @@
+"""`ratchet rehearse` as somebody types it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from ratchet.__main__ import main
+from ratchet.contracts.errors import DataError
+from ratchet.contracts.policy import Mode
+from ratchet.rehearsal.command import read_policy
+
+
+@pytest.fixture
+def gold(tmp_path, small):
+    (tmp_path / "gold").mkdir()
+    small.frame.to_csv(tmp_path / "gold/gold.csv", index=False)
+    return tmp_path / "gold"
+
+
+def rehearse(tmp_path, gold, *more):
+    return [
+        "rehearse", "--gold", str(gold), "--from", "2026-05-10", "--recipe", "seasonal_naive", "--out", str(tmp_path / "out"), *more
+    ]  # fmt: skip
+
+
+def test_a_report_in_three_forms_from_one_command(tmp_path, gold, monkeypatch, capsys):
+    monkeypatch.setenv("DATA_HOME", str(tmp_path / "home"))
+    assert main(rehearse(tmp_path, gold, "--processes", "1")) == 0
+    out, err = capsys.readouterr()
+    assert "| the loop |" in out
+    assert "trained 4 of 4" in err
+    body = json.loads((tmp_path / "out/report.json").read_text())
+    assert (body["weeks"], body["from"], body["recipe"]) == (4, "2026-05-10", ["seasonal_naive"])
+    assert (tmp_path / "out/report.html").exists()
+    assert (tmp_path / "out/report.md").read_text() in out
+    trained = len(list((tmp_path / "home/rehearsals/.releases/github_activity").iterdir()))
+    assert main(rehearse(tmp_path, gold, "--policy", "spec", "--processes", "1")) == 0
+    assert len(list((tmp_path / "home/rehearsals/.releases/github_activity").iterdir())) == trained
+    assert json.loads((tmp_path / "out/report.json").read_text())["policy"]["mode"] == "spec"
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        (("--plant", "odd@2"), "--plant is one of biased"),
+        (("--recipe", "crystal_ball"), "no family crystal_ball"),
+        (("--policy", '{"alpha": 1}'), "EvidencePolicy has no alpha"),
+        (("--policy", "often"), "--policy is one of"),
+        (("--to", "tomorrow"), "not a day"),
+        (("--to", "2031-01-01"), "not within the history"),
+        (("--gold", "/nowhere"), "neither series.parquet nor a CSV file"),
+    ],
+)
+def test_what_makes_no_sense_is_one_clear_line(tmp_path, gold, monkeypatch, capsys, more, says):
+    monkeypatch.setenv("DATA_HOME", str(tmp_path / "home"))
+    assert main(rehearse(tmp_path, gold, *more)) == 1
+    assert says in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_full_disk_is_one_clear_line_and_no_report(tmp_path, gold, monkeypatch, capsys):
+    monkeypatch.setenv("DATA_HOME", str(tmp_path / "home"))
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("ratchet.rehearsal.command.publish", full)
+    assert main(rehearse(tmp_path, gold, "--processes", "1")) == 1
+    assert "No space left on device" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_without_gold_it_says_what_to_do(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("DATA_HOME", str(tmp_path / "home"))
+    assert main(["rehearse"]) == 1
+    assert "run `ratchet ingest github_activity`" in capsys.readouterr().err
+
+
+def test_a_policy_is_a_mode_or_some_of_its_fields():
+    assert read_policy("").mode is Mode.EVIDENCE
+    assert read_policy("spec_guarded").mode is Mode.SPEC_GUARDED
+    assert read_policy('{"ab_share": 0.5, "composite": {"min_ratings": 20}}').composite.min_ratings == 20
+    with pytest.raises(DataError):
+        read_policy("[]")
+
+
+def test_an_interrupt_leaves_no_report_and_no_process(tmp_path, gold):
+    command = [sys.executable, "-m", "ratchet", *rehearse(tmp_path, gold, "--processes", "2", "--from", "2025-12-01")]
+    environment = {**os.environ, "DATA_HOME": str(tmp_path / "home"), "PYTHONPATH": "src"}
+    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    for line in process.stderr:
+        if "trained" in line:
+            break
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.wait(timeout=60) == 130
+    process.stderr.close()
+    assert not (tmp_path / "out").exists()
+    give_up = time.monotonic() + 20
+    while time.monotonic() < give_up and _group_lives(process.pid):
+        time.sleep(0.1)
+    assert not _group_lives(process.pid)
+
+
+def _group_lives(group):
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True

@@ -1,0 +1,50 @@
+"""The guard's rounds: prompt where a stage may move at any moment, once a minute where only guardrails speak, quiet about the rest."""
+
+import logging
+
+import pytest
+
+from ratchet.contracts.errors import JournalError
+from ratchet.guard import Rounds, watch
+
+
+class Loop:
+    """A stage, and a note of every look."""
+
+    def __init__(self, stage):
+        self.now, self.looks, self.at, self.away = 0.0, [], stage, False
+
+    def stage(self, _workload):
+        if self.away:
+            raise JournalError("the journal is away: Connection refused")
+        return self.at
+
+    def advance(self, _workload, *, now):
+        self.looks.append((self.now, now.tzinfo is not None))
+        return {"verdict": "none"}
+
+    def run(self, kept, seconds):
+        for _ in range(seconds // 5):
+            watch("toys", kept, stage=self.stage, advance=self.advance, clock=lambda: self.now)
+            self.now += 5
+
+
+@pytest.mark.parametrize(
+    ("stage", "looks"),
+    [("", 0), ("queued", 24), ("warmup", 24), ("promoting", 24), ("canary", 2), ("ab", 2), ("watch", 2)],
+)
+def test_how_often_it_looks_depends_on_what_may_happen(stage, looks):
+    loop = Loop(stage)
+    loop.run(Rounds(), 120)
+    assert len(loop.looks) == looks
+
+
+def test_a_neighbour_that_is_away_is_one_line_and_its_return_another(caplog):
+    loop, kept = Loop("ab"), Rounds()
+    with caplog.at_level(logging.WARNING):
+        loop.away = True
+        loop.run(kept, 60)
+        loop.away = False
+        loop.run(kept, 60)
+    assert caplog.messages == ["toys: the journal is away: Connection refused", "toys: all neighbours are back"]
+    assert len(loop.looks) == 1

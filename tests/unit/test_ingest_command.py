@@ -1,0 +1,132 @@
+"""`ratchet ingest …` as a person meets it."""
+
+import gzip
+import io
+from datetime import UTC, datetime
+
+import pytest
+
+from ratchet.__main__ import main
+from ratchet.ingest import Progress
+from ratchet.ingest_command import Bar
+from ratchet.loop import Loop
+from ratchet.settings import Settings
+from web import Asked, Reply, serve
+
+HOUR = gzip.compress(b"", mtime=0)
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    """A home of its own, and nothing of the caller's settings."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DATA_HOME", str(tmp_path / "home"))
+    for name in ("EVENTS", "EVENTS_FROM", "EVENTS_TO", "BRONZE", "LAND_AT_ONCE"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path / "home"
+
+
+def run(capsys, *words: str) -> tuple[int, str, str]:
+    code = main(["ingest", *words])
+    told = capsys.readouterr()
+    return code, told.out, told.err
+
+
+def test_help_names_every_source_and_what_it_takes(capsys):
+    with pytest.raises(SystemExit):
+        main(["ingest", "--help"])
+    told = capsys.readouterr().out
+    for word in ("archive", "github", "csv", "sample", "status", "github_activity"):
+        assert word in told
+    with pytest.raises(SystemExit):
+        main(["ingest", "archive", "--help"])
+    assert "--from" in capsys.readouterr().out
+
+
+def test_a_span_of_an_address_lands_with_its_holes_named_and_status_shows_them(capsys, home):
+    def answer(asked: Asked) -> Reply:
+        return Reply(status=404) if asked.path.endswith("-3.json.gz") else Reply(body=HOUR)
+
+    with serve(answer) as web:
+        words = ("archive", web.address, "--from", "2015-01-01T01", "--to", "2015-01-01T05", "--land-only")
+        code, told, _ = run(capsys, *words)
+        assert (code, told.splitlines()[0][:25]) == (0, "github_archive: 4 landed ")
+        assert f"  missing: 2015-01-01 hour 3: {web.address}/2015-01-01-3.json.gz: HTTP 404" in told
+        asked = len(web.asked)
+        assert "0 landed" in run(capsys, *words)[1]
+        assert len(web.asked) == asked + 1  # by hand, a hole is asked for whatever its turn
+    (home / "warehouse" / "github_activity").mkdir(parents=True)
+    (home / "warehouse" / "github_activity" / "hours.csv").write_text(
+        "source,hour,records,events,duplicates,rejected\n"
+        "github_archive,2015-01-01 01:00:00,9,7,1,1\ngithub_archive,2015-01-01 02:00:00,1200,1200,0,0\n"
+    )
+    code, told, _ = run(capsys, "status")
+    assert code == 0
+    assert told.splitlines()[0] == (
+        f"github_archive: 4 files, {4 * len(HOUR)} B, 2015-01-01 01:00 to 2015-01-01 05:00, 1,207 events, 1 rejected"
+    )
+    assert told.splitlines()[1] == "  1 hours between are not there: 2015-01-01T03"
+    assert told.splitlines()[2].startswith("  missing: 2015-01-01 hour 3: ")
+
+
+def test_nothing_landed_is_said(capsys):
+    assert "nothing has landed" in run(capsys, "status")[1]
+
+
+def test_what_landed_is_told_even_if_gold_cannot_be_built(capsys, tmp_path):
+    (tmp_path / "hours").mkdir()
+    (tmp_path / "hours" / "2015-01-01-0.json.gz").write_bytes(HOUR)
+    code, told, problem = run(capsys, "archive", str(tmp_path / "hours"))
+    assert code == 1
+    assert "1 landed" in told
+    assert problem.strip().splitlines()[-1].startswith("ratchet: github_activity: ")
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        pytest.param(("archive", "https://example.org"), "EVENTS_FROM=2026-01-01 or --from", id="no first hour"),
+        pytest.param(("archive", "/no/such/folder"), "no such folder", id="no folder"),
+        pytest.param(("github", "flask"), "write owner/name", id="no repository"),
+        pytest.param(("archive", "x", "--from", "soon"), "`soon` is no hour", id="no hour"),
+    ],
+)
+def test_a_mistake_is_one_clear_line(capsys, words, problem):
+    code, _, told = run(capsys, *words, "--land-only")
+    assert code == 1
+    assert problem in told.splitlines()[-1]
+
+
+def test_hours_of_a_backfill_are_cut_into_few_equal_parts(home):
+    loop = Loop(Settings(_env_file=None, data_home=home))
+    day = loop.plan_hours("2026-01-31", "2026-01-31")
+    assert (len(day), day[0], day[-1]) == (
+        24,
+        {"first": "2026-01-31T00", "last": "2026-01-31T00"},
+        {"first": "2026-01-31T23", "last": "2026-01-31T23"},
+    )
+    year = loop.plan_hours("2025-01-01", "2025-12-31")
+    assert len(year) == 48
+    assert (year[0]["first"], year[-1]["last"]) == ("2025-01-01T00", "2025-12-31T23")
+    until_now = loop.plan_hours(f"{datetime.now(UTC):%Y-%m-%dT%H}", "")
+    assert len(until_now) in {1, 2}
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_the_bar_is_drawn_on_a_terminal_only():
+    times = iter(range(100))
+    shown, hidden = Terminal(), io.StringIO()
+    for stream in (shown, hidden):
+        with Bar(stream, clock=lambda: next(times)) as bar:
+            bar("archive", Progress(done=1, pieces=4, bytes=2_000_000))
+            bar("archive", Progress(done=4, pieces=4, bytes=8_000_000))
+            bar("api", Progress(done=2, pieces=0, bytes=100))
+    assert hidden.getvalue() == ""
+    lines = shown.getvalue().split("\r\x1b[K")
+    assert lines[1] == "archive [██████··················] 1/4, 2.0 MB, 2.0 MB/s, 3 s left"
+    assert "4/4, 8.0 MB, 4.0 MB/s, 0 s left" in lines[2]
+    assert lines[3].startswith("api: 2 landed, 100 B")

@@ -1,0 +1,108 @@
+"""CSV histories: real ones, changed ones, and what is none."""
+
+import gzip
+import shutil
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from ratchet.contracts.errors import SourceError
+from ratchet.ingest import land, manifest
+from ratchet.workloads.github_activity.sources.csv_folder import CsvFolder
+
+NOW = datetime(2026, 2, 1, 10, 30, tzinfo=UTC)
+ROWS = "sha,author_date\n1,2026-01-08T16:20:06+01:00\n2,2026-01-09T16:20:06-08:00\n"
+
+
+def folder(place, now: datetime = NOW) -> CsvFolder:
+    return CsvFolder(name="github_csv", folder=place, clock=lambda: now)
+
+
+@pytest.fixture
+def place(tmp_path):
+    (tmp_path / "csv" / "pallets__flask").mkdir(parents=True)
+    (tmp_path / "csv" / "pallets__flask" / "commits.csv").write_text(ROWS)
+    return tmp_path / "csv"
+
+
+def landed(tmp_path) -> list[tuple[str, str, bytes]]:
+    root = tmp_path / "bronze" / "github_csv"
+    return [
+        (entry.part, entry.file, gzip.decompress((root / entry.file).read_bytes())) for entry in manifest.read(root)
+    ]
+
+
+def test_the_real_histories_land_as_they_are(shared_data, tmp_path):
+    report = land(folder(shared_data / "repo_history"), bronze=tmp_path / "bronze")
+    originals = {
+        f"{path.parent.name.replace('__', '/')}/{path.stem}": path.read_bytes()
+        for path in (shared_data / "repo_history").glob("*/*.csv")
+    }
+    assert {part: content for part, _, content in landed(tmp_path)} == originals
+    assert (report.landed, report.troubles) == (8, ())
+    assert land(folder(shared_data / "repo_history"), bronze=tmp_path / "bronze").landed == 0
+
+
+def test_a_file_says_what_hour_it_landed_in_and_what_it_holds(place, tmp_path):
+    land(folder(place), bronze=tmp_path / "bronze")
+    ((part, file, content),) = landed(tmp_path)
+    assert (part, content) == ("pallets/flask/commits", ROWS.encode())
+    assert file.startswith("2026-02-01/10/pallets__flask/commits-")
+    assert file.endswith(".csv.gz")
+
+
+def test_the_same_content_lands_once_and_a_change_lands_as_a_whole_new_snapshot(place, tmp_path):
+    path = place / "pallets__flask" / "commits.csv"
+    assert land(folder(place), bronze=tmp_path / "bronze").landed == 1
+    path.touch()
+    assert land(folder(place, NOW + timedelta(hours=3)), bronze=tmp_path / "bronze").landed == 0
+    path.write_text(ROWS + "3,2026-01-10T00:00:00Z\n")
+    assert land(folder(place, NOW + timedelta(hours=3)), bronze=tmp_path / "bronze").landed == 1
+    path.write_text(ROWS)
+    assert land(folder(place, NOW + timedelta(hours=5)), bronze=tmp_path / "bronze").landed == 1
+    assert [content.count(b"\n") for _, _, content in landed(tmp_path)] == [3, 4, 3]
+    assert [file[:13] for _, file, _ in landed(tmp_path)] == ["2026-02-01/10", "2026-02-01/13", "2026-02-01/15"]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        pytest.param(b"", "no column `author_date`; its first line has: nothing", id="empty"),
+        pytest.param(b"sha,date\n1,2\n", "its first line has: sha, date", id="another column"),
+        pytest.param(b"\x00\xff\xfe", "no column `author_date`", id="no text"),
+    ],
+)
+def test_a_file_without_its_column_is_named_and_the_others_land(place, tmp_path, content, words):
+    shutil.copytree(place / "pallets__flask", place / "other__one")
+    (place / "other__one" / "commits.csv").write_bytes(content)
+    report = land(folder(place), bronze=tmp_path / "bronze")
+    assert [(trouble.what, trouble.name) for trouble in report.troubles] == [("damaged", "other/one/commits")]
+    assert words in report.troubles[0].reason
+    assert [part for part, _, _ in landed(tmp_path)] == ["pallets/flask/commits"]
+
+
+def test_marks_and_quotes_in_the_first_line_are_understood(place, tmp_path):
+    (place / "pallets__flask" / "commits.csv").write_bytes(
+        b'\xef\xbb\xbf"sha", "x" ,author_date\r\n1,2,2026-01-01T00:00:00Z\r\n'
+    )
+    assert land(folder(place), bronze=tmp_path / "bronze").troubles == ()
+
+
+def test_other_files_and_folders_are_left_alone_and_none_at_all_is_said(place, tmp_path):
+    (place / "pallets__flask" / "notes.csv").write_text("x")
+    (place / "noowner").mkdir()
+    assert land(folder(place), bronze=tmp_path / "bronze").landed == 1
+    with pytest.raises(SourceError, match=r"no file owner__name/\(commits\|issues"):
+        land(folder(place / "noowner"), bronze=tmp_path / "bronze")
+
+
+def test_a_file_that_changes_while_it_is_read_does_not_land(place, tmp_path):
+    class Changing(CsvFolder):
+        def offers(self, known):
+            for piece in super().offers(known):
+                (place / "pallets__flask" / "commits.csv").write_text("sha,author_date\n")
+                yield piece
+
+    with pytest.raises(SourceError, match="changed while it was read"):
+        land(Changing(name="github_csv", folder=place), bronze=tmp_path / "bronze")
+    assert landed(tmp_path) == []
