@@ -15,6 +15,9 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 
 NAIVE = "naive"
+SCEPTIC_FOLDS = 48
+SCEPTIC_MARGIN = 0.05
+"""On real activity every weaker doubt lost: four folds of one series say little, and share their noise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +68,11 @@ def choose(validation: Validation, families: Sequence[Forecaster]) -> Choice:
     allowed = np.array([*_beating(mase, typical, naive), *range(len(families), len(names))])
     return Choice(
         families=names,
-        family=allowed[select.pick(mase[allowed], prior_folds=select.weigh(mase[allowed]))],
+        family=allowed[
+            select.pick(
+                mase[allowed], prior_folds=select.weigh(mase[allowed], least=SCEPTIC_FOLDS), margin=SCEPTIC_MARGIN
+            )
+        ],
         whole=_whole(validation.actual),
         members=members,
         expects=_expects(validation, families, typical),

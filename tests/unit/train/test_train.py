@@ -126,10 +126,10 @@ def test_another_process_gives_the_same_bytes(tmp_path):
     """Hash seeds and set orders differ between processes; releases must not."""
     script = (
         "import sys; from datetime import UTC, datetime; from pathlib import Path; import numpy as np, pandas as pd\n"
-        "from ratchet.contracts.policy import CompositePolicy; from ratchet.contracts.workload import Workload\n"
+        "from ratchet.contracts.policy import EvidencePolicy; from ratchet.contracts.workload import Workload\n"
         "from ratchet.train import train\n"
         "workload = Workload(name='w', title='', id_name='thing', targets=('b', 'a'), season_length=4, horizon=4,"
-        " families=(), sources=lambda _: (), sql=Path(), policy=CompositePolicy(), first_recipe=(),"
+        " families=(), source_kinds=(), records=None, sql=Path(), policy=EvidencePolicy(), first_recipe=(),"
         " sample_actuals=Path())\n"
         "weeks = pd.date_range(end='2026-05-31', periods=30, freq='7D')\n"
         "frames = [pd.DataFrame({'unique_id': f'u{i}', 'target': t, 'ds': weeks,"
