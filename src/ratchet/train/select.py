@@ -21,10 +21,12 @@ MARGIN = 0.01
 """A series leaves the family that is best over all only for one this much better after shrinking."""
 
 
-def pick(mase: Floats, *, prior_folds: float = PRIOR_FOLDS, margin: float = MARGIN) -> NDArray[np.intp]:
-    """Pick each series' best family by shrunk score, [family, series, fold] to [series]; in doubt the one best over all."""
+def pick(
+    mase: Floats, *, prior_folds: float = PRIOR_FOLDS, margin: float = MARGIN, home: int | None = None
+) -> NDArray[np.intp]:
+    """Pick each series' best family by shrunk score, [family, series, fold] to [series]; in doubt `home`, or the one best over all."""
     score = shrunk(mase, prior_folds=prior_folds)
-    own, best = np.argmin(score, axis=0), _best(relative(mase))
+    own, best = np.argmin(score, axis=0), _best(relative(mase)) if home is None else home
     clearly = score.min(axis=0, initial=np.inf) < (1 - margin) * score[best]
     return np.asarray(np.where(clearly, own, best))
 
