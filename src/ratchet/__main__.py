@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 from ratchet.contracts.errors import RatchetError
+from ratchet.forecast_command import add_forecast
 from ratchet.ingest_command import add_ingest
 from ratchet.settings import Settings
 
@@ -75,6 +76,7 @@ def _add_stack(commands: Commands) -> None:
 def _add_loop(commands: Commands) -> None:
     _add(commands, "migrate", "bring database `ratchet` to this version's tables", _migrate)
     add_ingest(commands)
+    add_forecast(commands)
     _add(commands, "reports", "serve ingest's metrics and quality reports on REPORTS_PORT", _reports)
     _add(commands, "docs", "write dbt's documentation of silver and gold, with lineage", _docs, ("workload",))
     train = _add(commands, "train", "train on the newest gold and register the release", _train, ("workload",))

@@ -1,19 +1,69 @@
-"""What every family of forecasters offers."""
+"""What every family of forecasters offers: long frames for people, arrays for training, the same numbers in both."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol, Self
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """Weekly counts up to one week that all series share; `counts` is [series, week], NaN before a series' first week."""
+
+    names: tuple[str, ...]
+    weeks: NDArray[np.datetime64]
+    counts: Floats
+
+    def until(self, weeks: int) -> Self:
+        """Go back to what was known after the first `weeks` weeks: nothing later is in it."""
+        return type(self)(names=self.names, weeks=self.weeks[:weeks], counts=self.counts[:, :weeks])
+
+    def only(self, rows: NDArray[np.intp]) -> Self:
+        """Keep some of the series."""
+        return type(self)(names=tuple(self.names[row] for row in rows), weeks=self.weeks, counts=self.counts[rows])
+
+
+class Learned(Protocol):
+    """What a family has learnt. It forecasts from what it is shown, which may be newer than what it learnt from."""
+
+    def forecast(self, known: Known, *, horizon: int) -> Floats:
+        """Forecast [series, step], finite and never below 0."""
+
+    def explain(self, known: Known) -> Mapping[str, Floats]:
+        """Return figures by name, one per series, such as FARIMA's d; empty where the family has none."""
+
+    def files(self) -> Mapping[str, bytes]:
+        """Return what a release must keep for the model to answer again: file name to content; empty if nothing is kept."""
 
 
 class Forecaster(Protocol):
-    """A family: learns all series at once and forecasts a typical week (the median) of each."""
+    """A family: learns all series at once."""
 
     @property
     def name(self) -> str:
         """The family's name in cards, metrics and screens, such as `seasonal_naive`."""
 
+    @property
+    def pooled(self) -> bool:
+        """Whether one model serves all series, so that what is learnt once answers for newer weeks and other series."""
+
+    @property
+    def expects(self) -> bool:
+        """Whether it forecasts the expected week (the mean) rather than a typical one (the median)."""
+
+    def learn(self, known: Known) -> Learned:
+        """Learn from everything in `known`, and from nothing else."""
+
     def fit(self, history: pd.DataFrame) -> Self:
         """Learn from `unique_id, ds, y`: one row per series and week, no gaps, weeks ending on Sunday."""
 
-    def forecast(self, *, horizon: int) -> pd.DataFrame:
-        """`unique_id, ds, yhat` for the `horizon` weeks after each series' last one; never below 0."""
+    def forecast(self, *, horizon: int, levels: Sequence[int] = (80, 95)) -> pd.DataFrame:
+        """`unique_id, ds, median, mean, lo_80, hi_80, …` for the `horizon` weeks after each series' last one; never below 0."""
+
+    def explain(self) -> pd.DataFrame:
+        """`unique_id` and one column per figure that the family can tell of each series it was fitted to."""

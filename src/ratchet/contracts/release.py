@@ -9,6 +9,7 @@ series/weeks.npy                int32: how many weeks of history each series was
 series/levels.npy               float32 [series, 2]: its usual week, and how wrong a naive forecast of it is
 reference.json                  what it remembers of its data, to tell drift by (`ratchet.reference`)
 posted.json                     how wrong a bare level is, for histories that are posted (`ratchet.posted`)
+model.json, models/             what is needed to forecast again from newer weeks (`train.model`)
 forecasts/0001/issue.json       data hour and first week of this issue
 forecasts/0001/<statistic>.npy  float32 [series, week], memory-mapped by every worker
 """
@@ -83,6 +84,10 @@ class Card:
     coverage: dict[str, float] = field(default_factory=dict)
     checksums: dict[str, str] = field(default_factory=dict)
     rejected: dict[str, str] = field(default_factory=dict)
+    ensemble: tuple[str, ...] = ()
+    """The families whose median the family `ensemble` is."""
+    expects: str = ""
+    """The family whose expected week is half of the mean; empty if the mean is the median's own, corrected."""
 
     def to_json(self) -> str:
         """The card as it is written: sorted keys, so that equal cards are equal bytes."""
@@ -95,4 +100,5 @@ class Card:
         values["data_hour"] = datetime.fromisoformat(values["data_hour"])
         values["targets"] = tuple(values["targets"])
         values["recipe"] = tuple(values["recipe"])
+        values["ensemble"] = tuple(values.get("ensemble", ()))
         return cls(**values)

@@ -52,6 +52,7 @@ class Workload:
     season_length: int
     horizon: int
     families: tuple[str, ...]
+    """What a training tries unless it is told otherwise: cheap enough to repeat at will."""
     source_kinds: tuple[SourceKind, ...]
     """What it can read; a bare address means the first kind, and `sample` is the sample that ships with the workload."""
     records: Records
@@ -64,6 +65,8 @@ class Workload:
     sample_actuals: Path
     """What came after the sample's last week (`unique_id, target, ds, y` as CSV): nothing trains on it; simulated users rate by it."""
     retrain_after_weeks: int = 1
+    more_families: tuple[str, ...] = ()
+    """What may be asked for as well: ten to a thousand times the cost for no gain that was measured, but known to people."""
     drift: DriftPolicy = field(default_factory=DriftPolicy)
     more_drift: MoreDrift | None = None
     """Its own features to look for drift in, such as labels or embeddings; None: those of every workload."""

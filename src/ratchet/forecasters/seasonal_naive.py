@@ -2,15 +2,18 @@
 
 import numpy as np
 
-from ratchet.contracts.forecaster import Forecaster
-from ratchet.forecasters._per_series import Floats, Learned, PerSeries
+from ratchet.contracts.forecaster import Floats, Forecaster
+from ratchet.forecasters._family import Family, Local
 
 
 def make(*, season_length: int) -> Forecaster:
     """Make a new seasonal naive forecaster."""
 
-    def learn(y: Floats) -> Learned:
-        cycle = y[-season_length:] if len(y) >= season_length else y[-1:]
-        return lambda horizon: np.resize(cycle, horizon)
+    def forecast(values: Floats, horizon: int) -> Floats:
+        last = np.repeat(values[:, -1:], horizon, axis=1)
+        if values.shape[1] < season_length:
+            return last
+        cycle = values[:, -season_length:][:, np.arange(horizon) % season_length]
+        return np.asarray(np.where(np.isfinite(values[:, -season_length])[:, None], cycle, last))
 
-    return PerSeries(name="seasonal_naive", learn=learn)
+    return Family(name="seasonal_naive", learn=lambda _: Local(arithmetic=forecast))

@@ -9,18 +9,18 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from ratchet import forecasters
 from ratchet.contracts.errors import DataError
 from ratchet.contracts.forecaster import Forecaster
 from ratchet.contracts.release import Card
 from ratchet.contracts.workload import Workload
-from ratchet.train import bundle, calibrate, folds, reference, report, select, unseen
-from ratchet.train.fit import Validation, predict, validate
+from ratchet.train import bundle, calibrate, choose, folds, reference, report, unseen
+from ratchet.train.fit import Validation, validate
+from ratchet.train.model import finish
 from ratchet.train.panel import WEEK, Panel, accept
 
-__all__ = ["train"]
+__all__ = ["hold_out", "train"]
 
 Say = Callable[[str], None]
 
@@ -65,7 +65,7 @@ def train(  # noqa: PLR0913 - all of it is the release's identity, but for where
         say(f"{card.release_id}: already trained")
         return there
     say(f"{card.release_id}: {len(panel.names)} series, {len(rejected)} rejected, {len(panel.weeks)} weeks")
-    return bundle.write(_learn(panel, families, card, say), folder)
+    return bundle.write(_learn(panel, families, card, season_length=workload.season_length, say=say), folder)
 
 
 def _families(recipe: tuple[str, ...], *, season_length: int) -> list[Forecaster]:
@@ -79,51 +79,56 @@ def _identify(card: Card, panel: Panel, *, season_length: int) -> str:
     return f"{card.data_hour:%Y%m%dT%H}-{hashlib.blake2b(identity.encode(), digest_size=4).hexdigest()}"
 
 
-def _learn(panel: Panel, families: Sequence[Forecaster], card: Card, say: Say) -> bundle.Content:
-    validation = validate(panel, families, folds.plan(len(panel.weeks), horizon=card.horizon), say=say)
-    choice = select.pick(validation.mase())
-    held = _held_out(panel, validation, choice)
-    nature = calibrate.describe(panel.values)
-    point = _forecast(panel, families, choice, horizon=card.horizon, say=say)
+def _learn(panel: Panel, families: Sequence[Forecaster], card: Card, *, season_length: int, say: Say) -> bundle.Content:
+    validation = validate(panel, families, _folds(panel, horizon=card.horizon), say=say)
+    choice = choose.choose(validation.older(), families)
+    newer = validation.newer()
+    held = hold_out(panel, newer, choice)
     say("calibrating the bounds")
-    used = sorted(family.name for family in families)
-    family = np.array([used.index(validation.families[index]) for index in choice])
+    calibration = calibrate.learn(held)
+    say(f"learning from everything: {', '.join(families[index].name for index in sorted(choice.needed()))}")
+    model = finish(panel, families, choice, calibration)
+    used = sorted(choice.families)
+    family = np.array([used.index(choice.families[index]) for index in choice.family])
     return bundle.Content(
         card=replace(
             card,
             families={name: int((family == index).sum()) for index, name in enumerate(used)},
-            scores=report.summarise(validation, choice),
+            ensemble=tuple(families[index].name for index in choice.members),
+            expects=families[choice.expects].name if choice.expects is not None else "",
+            scores=report.summarise(newer, choice, held, panel.names),
             coverage=calibrate.achieved(held),
         ),
         names=panel.names,
         family=family,
-        forecasts=calibrate.apply(calibrate.learn(held), point=point, nature=nature),
+        forecasts=model.forecast(panel, horizon=card.horizon),
         first_week=(panel.weeks[-1] + WEEK).date(),
-        series=report.describe_series(panel, validation, choice=choice, size=nature.size),
+        series=report.describe_series(panel, newer, choice=choice, size=calibrate.describe(panel.values).size),
         weeks=panel.ages(),
-        posted=unseen.learn(panel, validation, held.nature),
-        reference=reference.learn(panel, validation, choice),
+        posted=unseen.learn(panel, newer, held.nature),
+        kept=model.files(panel, season_length=season_length),
+        reference=reference.learn(panel, newer, choice),
         yardsticks=reference.yardsticks(panel),
     )
 
 
-def _held_out(panel: Panel, validation: Validation, choice: NDArray[np.intp]) -> calibrate.HeldOut:
+def _folds(panel: Panel, *, horizon: int) -> tuple[folds.Fold, ...]:
+    # Cutoffs stay on the same calendar weeks from one training to the next.
+    spare = (panel.weeks[-1] - pd.Timestamp(0)).days // 7
+    return folds.plan(len(panel.weeks), horizon=horizon, spare=spare)
+
+
+def hold_out(panel: Panel, validation: Validation, choice: choose.Choice) -> calibrate.HeldOut:
+    """Bring together what a choice forecast on folds, what happened, and what the series were like at each cutoff."""
     natures = [calibrate.describe(fold.known(panel).values) for fold in validation.folds]
     shape = (len(natures), len(panel.names))
     nature = calibrate.Nature(
         size=np.array([nature.size for nature in natures], dtype=np.intp).reshape(shape),
         spread=np.array([nature.spread for nature in natures], dtype=float).reshape(shape),
     )
-    return calibrate.HeldOut(point=report.chosen(validation, choice), actual=validation.actual, nature=nature)
-
-
-def _forecast(
-    panel: Panel, families: Sequence[Forecaster], choice: NDArray[np.intp], *, horizon: int, say: Say
-) -> NDArray[np.float64]:
-    point = np.full((len(panel.names), horizon), np.nan)
-    for index, family in enumerate(families):
-        rows = np.flatnonzero(choice == index)
-        if len(rows):
-            say(f"forecasting {len(rows)} series with {family.name}")
-            point[rows] = predict(family, panel.only(rows), horizon=horizon)
-    return point
+    return calibrate.HeldOut(
+        point=choice.point(validation.forecasts),
+        actual=validation.actual,
+        nature=nature,
+        cutoffs=tuple(fold.cutoff for fold in validation.folds),
+    )

@@ -3,7 +3,8 @@
 import json
 import shutil
 import tempfile
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,8 @@ class Content:
     """How many weeks of history each series has."""
     posted: dict[str, Any] | None = None
     """What `train.unseen` learnt."""
+    kept: Mapping[str, bytes] = field(default_factory=dict)
+    """What the model keeps to forecast again, by file name."""
     reference: dict[str, Any] | None = None
     """What `train.reference` learnt,"""
     yardsticks: NDArray[np.float64] | None = None
@@ -78,6 +81,9 @@ def write(content: Content, folder: Path) -> Card:
         _write_issue(content, draft / issue_folder(1), order=order)
         _write_reference(content, draft, order=order)
         (draft / SCORES).write_text(json.dumps(content.series, indent=1, sort_keys=True) + "\n")
+        for name, kept in content.kept.items():
+            (draft / name).parent.mkdir(parents=True, exist_ok=True)
+            (draft / name).write_bytes(kept)
         card = replace(content.card, checksums=_checksums(draft))
         (draft / CARD).write_text(card.to_json())
         return _publish(draft, folder, card)
@@ -116,17 +122,27 @@ def _write_reference(content: Content, draft: Path, *, order: NDArray[np.intp]) 
 
 
 def _write_issue(content: Content, folder: Path, *, order: NDArray[np.intp]) -> None:
-    folder.mkdir(parents=True)
     issue = {
         "data_hour": content.card.data_hour.isoformat(),
         "first_week": content.first_week.isoformat(),
         "horizon": content.card.horizon,
     }
-    (folder / ISSUE).write_text(json.dumps(issue, indent=1, sort_keys=True) + "\n")
-    for statistic in STATISTICS:
-        np.save(
-            folder / f"{statistic}.npy", np.ascontiguousarray(content.forecasts[statistic][order], dtype=np.float32)
-        )
+    write_issue(folder, issue, {statistic: content.forecasts[statistic][order] for statistic in STATISTICS})
+
+
+def write_issue(folder: Path, issue: dict[str, Any], forecasts: Mapping[str, NDArray[np.float64]]) -> None:
+    """Write one issue whole or not at all; what lay there, cut short, is replaced."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    try:
+        draft.chmod(0o755)
+        for statistic in STATISTICS:
+            np.save(draft / f"{statistic}.npy", np.ascontiguousarray(forecasts[statistic], dtype=np.float32))
+        (draft / ISSUE).write_text(json.dumps(issue, indent=1, sort_keys=True) + "\n")
+        shutil.rmtree(folder, ignore_errors=True)
+        draft.rename(folder)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
 
 
 def _checksums(draft: Path) -> dict[str, str]:

@@ -11,9 +11,10 @@ weeks want: the point corrected by the pool's mean and mean square, because the 
 on average root^2 + 2 x root x spread x mean + spread^2 x mean square (Duan 1983).
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Self
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,10 @@ BLOCK_ENDS = (4, 13)
 """Steps 1 to 4, 5 to 13, and all later ones."""
 YEAR = 52
 MIN_POOL = 100
+MIN_FOLDS = 3
+"""With fewer, how wrong weeks are together cannot be told."""
+WIDER = tuple(float(factor) for factor in np.round(np.linspace(1.3, 0.2, 23), 3))
+"""What the share of missed weeks is multiplied with, narrowest bounds first."""
 PRIOR_WEEKS = 26
 """A series' own spread counts with its weeks of the last year, the mean of all series with this many."""
 MIN_SPREAD = 0.05
@@ -48,16 +53,29 @@ class Nature:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldOut:
-    """Forecasts and actuals of held-out weeks, [fold, series, step], and the nature at each cutoff, [fold, series]."""
+    """Forecasts and actuals of held-out weeks, [fold, series, step], and the nature at each cutoff, [fold, series].
+
+    `cutoffs` are the folds' own, in weeks, oldest first; without them no fold is taken to share a week with another.
+    """
 
     point: Floats
     actual: Floats
     nature: Nature
+    cutoffs: tuple[int, ...] = ()
 
     def folds(self, chosen: list[int]) -> Self:
         """Keep some of the folds."""
         nature = Nature(size=self.nature.size[chosen], spread=self.nature.spread[chosen])
-        return type(self)(point=self.point[chosen], actual=self.actual[chosen], nature=nature)
+        cutoffs = tuple(self.cutoffs[fold] for fold in chosen) if self.cutoffs else ()
+        return type(self)(point=self.point[chosen], actual=self.actual[chosen], nature=nature, cutoffs=cutoffs)
+
+    def before(self, fold: int) -> Self:
+        """Keep what was known at a fold's cutoff: the folds before it, and of those no week after it."""
+        earlier = self.folds(list(range(fold)))
+        if not self.cutoffs:
+            return earlier
+        weeks = np.array(earlier.cutoffs)[:, None] + np.arange(self.actual.shape[2])
+        return replace(earlier, actual=np.where((weeks < self.cutoffs[fold])[:, None, :], earlier.actual, np.nan))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +87,8 @@ class Pool:
     square: float
 
 
+Misses = dict[str, float]
+"""Level to the share of weeks that its bounds may miss."""
 Calibration = dict[tuple[int, int], Pool]
 """(size, block of steps) to what its pool says; every pair is there."""
 
@@ -85,17 +105,13 @@ def describe(values: Floats) -> Nature:
 
 
 def learn(held: HeldOut) -> Calibration:
-    """Make a pool for every size and block; beyond the held-out steps, forecasts are taken to be as wrong as there."""
-    residual = (_root(held.actual) - _root(held.point)) / held.nature.spread[:, :, None]
-    blocks = np.broadcast_to(_blocks(residual.shape[2]), residual.shape)
-    sizes = np.broadcast_to(held.nature.size[:, :, None], residual.shape)
-    known, furthest = np.isfinite(residual), blocks.max(initial=0)
-    calibration = {}
-    for size, block in np.ndindex(len(SIZES), len(BLOCK_ENDS) + 1):
-        step = known & (blocks == min(block, furthest))
-        pool = next((pool for pool in (step & (sizes == size), step, known) if pool.sum() >= MIN_POOL), None)
-        calibration[size, block] = UNKNOWN if pool is None else _pool(residual[pool])
-    return calibration
+    """Make a pool for every size and block; beyond the held-out steps, forecasts are taken to be as wrong as there.
+
+    Weeks of one fold are wrong together, so a pool of few folds looks narrower than what comes. Each size's bounds are widened
+    (or narrowed) until folds left out of the pools are covered as promised.
+    """
+    misses = _misses(held)
+    return {key: pool(key, misses[key[0]]) for key, pool in _pools(held).items()}
 
 
 def apply(calibration: Calibration, *, point: Floats, nature: Nature) -> dict[str, Floats]:
@@ -116,40 +132,116 @@ def apply(calibration: Calibration, *, point: Floats, nature: Nature) -> dict[st
     return answer
 
 
-def achieved(held: HeldOut) -> dict[str, float]:
-    """Measure coverage on folds whose residuals were left out of the pools: by level, and by level and size."""
-    count = len(held.point)
-    if count <= 1:
-        return {}
-    inside = {level: np.full(held.actual.shape, np.nan) for level in LEVELS}
-    for fold in range(count):
-        rest = learn(held.folds([other for other in range(count) if other != fold]))
+def rehearse(held: HeldOut) -> dict[str, Floats]:
+    """Answer the newer half of the folds as it would have been done then, from what was known at each cutoff.
+
+    Every statistic as [fold, series, step]; NaN on the folds before, which nobody could have answered yet.
+    """
+    answer: dict[str, Floats] = {}
+    for fold in range(max(1, len(held.point) // 2), len(held.point)):
         nature = Nature(size=held.nature.size[fold], spread=held.nature.spread[fold])
-        answer = apply(rest, point=held.point[fold], nature=nature)
-        for level in LEVELS:
-            single = [array[..., None] for array in (held.actual[fold], answer[f"lo_{level}"], answer[f"hi_{level}"])]
-            inside[level][fold] = scores.coverage(*single)
-    groups = {"": slice(None)} | {f"/{name}": held.nature.size == size for size, name in enumerate(SIZES)}
-    shares = {
-        level + group: float(scores.mean(inside[level][rows].ravel()))
-        for level in LEVELS
-        for group, rows in groups.items()
-    }
+        for name, values in apply(learn(held.before(fold)), point=held.point[fold], nature=nature).items():
+            answer.setdefault(name, np.full(held.point.shape, np.nan))[fold] = values
+    return answer
+
+
+def achieved(held: HeldOut) -> dict[str, float]:
+    """Measure the coverage of `rehearse`: by level, by level and size, and by level and step."""
+    answer = rehearse(held)
+    shares: dict[str, float] = {}
+    for level in LEVELS if answer else ():
+        inside = covered(held.actual, answer[f"lo_{level}"], answer[f"hi_{level}"])
+        shares[level] = float(scores.mean(inside.ravel()))
+        for size, name in enumerate(SIZES):
+            shares[f"{level}/{name}"] = float(scores.mean(inside[held.nature.size == size].ravel()))
+        for step in {0, 3, 7, 12, inside.shape[2] - 1} & set(range(inside.shape[2])):
+            shares[f"{level}/step {step + 1}"] = float(scores.mean(inside[:, :, step].ravel()))
     return {name: round(share, 4) for name, share in shares.items() if np.isfinite(share)}
 
 
-def _pool(residual: Floats) -> Pool:
-    bounds = {level: _quantiles(residual, miss=1 - share) for level, share in LEVELS.items()}
+def covered(actual: Floats, lo: Floats, hi: Floats) -> Floats:
+    """1 where an actual lies within its bounds, 0 where not, NaN where nobody knows."""
+    return np.asarray(np.where(np.isnan(actual + lo + hi), np.nan, (actual >= lo) & (actual <= hi)))
+
+
+def to_json(calibration: Calibration) -> list[dict[str, Any]]:
+    """Say a calibration as JSON can hold it."""
+    return [{"size": SIZES[size], "block": block, **asdict(pool)} for (size, block), pool in calibration.items()]
+
+
+def from_json(pools: list[dict[str, Any]]) -> Calibration:
+    """Read what `to_json` wrote."""
+    return {
+        (SIZES.index(pool["size"]), int(pool["block"])): Pool(
+            bounds={level: (float(lo), float(hi)) for level, (lo, hi) in pool["bounds"].items()},
+            mean=float(pool["mean"]),
+            square=float(pool["square"]),
+        )
+        for pool in pools
+    }
+
+
+def _pools(held: HeldOut) -> dict[tuple[int, int], Callable[[tuple[int, int], Misses], Pool]]:
+    residual = _residuals(held)
+    blocks = np.broadcast_to(_blocks(residual.shape[2]), residual.shape)
+    sizes = np.broadcast_to(held.nature.size[:, :, None], residual.shape)
+    known, furthest = np.isfinite(residual), int(blocks.max(initial=0))
+    found: dict[tuple[int, int], Floats] = {}
+    for size, block in np.ndindex(len(SIZES), furthest + 1):
+        step = known & (blocks == block)
+        pool = next((pool for pool in (step & (sizes == size), step, known) if pool.sum() >= MIN_POOL), None)
+        found[size, block] = np.zeros(0) if pool is None else np.sort(residual[pool])
+    return {
+        (size, block): partial(_say, found[size, min(block, furthest)])
+        for size, block in np.ndindex(len(SIZES), len(BLOCK_ENDS) + 1)
+    }
+
+
+def _say(residual: Floats, _key: tuple[int, int], misses: Misses) -> Pool:
+    return _pool(residual, misses) if len(residual) else UNKNOWN
+
+
+def _residuals(held: HeldOut) -> Floats:
+    return np.asarray((_root(held.actual) - _root(held.point)) / held.nature.spread[:, :, None])
+
+
+def _misses(held: HeldOut) -> list[Misses]:
+    """Find, by size, the largest share that bounds may miss so that folds left out are still covered as promised."""
+    plain = [{level: 1 - share for level, share in LEVELS.items()} for _ in SIZES]
+    count = len(held.point)
+    if count < MIN_FOLDS:
+        return plain
+    inside = {(size, level): np.zeros((2, len(WIDER))) for size in range(len(SIZES)) for level in LEVELS}
+    residual, blocks = _residuals(held), _blocks(held.point.shape[2])
+    for fold in range(count):
+        for (size, block), pool in _pools(held.folds([other for other in range(count) if other != fold])).items():
+            left = residual[fold][held.nature.size[fold] == size][:, blocks == block].ravel()
+            left = left[np.isfinite(left)]
+            for column, factor in enumerate(WIDER if len(left) else ()):
+                said = pool((size, block), {level: (1 - share) * factor for level, share in LEVELS.items()})
+                for level, (lo, hi) in said.bounds.items():
+                    within = (left >= min(lo, 0.0)) & (left <= max(hi, 0.0))
+                    inside[size, level][:, column] += within.sum(), len(left)
+    for (size, level), (within, total) in inside.items():
+        enough = np.flatnonzero(within >= LEVELS[level] * total)
+        if total[0] >= MIN_POOL:
+            plain[size][level] *= WIDER[enough[0]] if len(enough) else WIDER[-1]
+    return plain
+
+
+def _pool(residual: Floats, misses: Misses) -> Pool:
+    bounds = {level: _quantiles(residual, miss=miss) for level, miss in misses.items()}
     return Pool(bounds=bounds, mean=float(residual.mean()), square=float((residual**2).mean()))
 
 
-def _quantiles(residual: Floats, *, miss: float) -> tuple[float, float]:
-    lo = float(np.quantile(residual, miss / 2, method="lower"))
+def _quantiles(ordered: Floats, *, miss: float) -> tuple[float, float]:
+    count = len(ordered)
+    lo = float(ordered[int(np.floor(miss / 2 * (count - 1)))])
     # Zeros tie: fewer may be below the lower bound than it allows for, and the upper one makes up for it.
-    below = float(np.mean(residual < lo))
+    below = float(np.searchsorted(ordered, lo, side="left")) / count
     # (n + 1) / n: the bound must hold for one more residual, not only for those at hand (Vovk et al. 2005).
-    share = min(1.0, (1 - (miss - below)) * (len(residual) + 1) / len(residual))
-    return lo, float(np.quantile(residual, share, method="higher"))
+    share = min(1.0, (1 - (miss - below)) * (count + 1) / count)
+    return lo, float(ordered[int(np.ceil(share * (count - 1)))])
 
 
 def _cells(calibration: Calibration, size: Ints, blocks: Ints) -> Iterator[tuple[Pool, NDArray[np.bool_]]]:

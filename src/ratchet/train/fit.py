@@ -1,15 +1,16 @@
 """Fit families: on each fold to learn how wrong they are, and on everything to forecast what comes."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ratchet.contracts.errors import DataError
-from ratchet.contracts.forecaster import Forecaster
+from ratchet.contracts.forecaster import Forecaster, Learned
 from ratchet.scores import mae, naive_scale, scaled
-from ratchet.train.folds import Fold
+from ratchet.train.folds import Fold, split
 from ratchet.train.panel import MIN_WEEKS, Panel
 
 Floats = NDArray[np.float64]
@@ -32,18 +33,51 @@ class Validation:
         """[family, series, fold]: NaN where a series was too young, or had never changed."""
         return scaled(mae(self.actual, self.forecasts), self.scale).transpose(0, 2, 1)
 
+    def older(self) -> Self:
+        """Keep the folds to choose by, and of those no week that a calibration fold holds out."""
+        count = split(self.folds)
+        if not count:
+            return self
+        first = self.folds[count].cutoff
+        weeks = np.array([fold.cutoff for fold in self.folds[:count]])[:, None] + np.arange(self.actual.shape[2])
+        actual = np.where((weeks < first)[:, None, :], self.actual[:count], np.nan)
+        return self._folds(slice(count), actual)
+
+    def newer(self) -> Self:
+        """Keep the folds to calibrate on and to report: nothing was chosen by any week of them."""
+        count = split(self.folds)
+        return self._folds(slice(count, None), self.actual[count:])
+
+    def _folds(self, kept: slice, actual: Floats) -> Self:
+        return replace(
+            self, folds=self.folds[kept], forecasts=self.forecasts[:, kept], actual=actual, scale=self.scale[kept]
+        )
+
+    def also(self, name: str, forecasts: Floats) -> Self:
+        """Add a forecaster that is made of the others, [fold, series, step]."""
+        return replace(
+            self, families=(*self.families, name), forecasts=np.concatenate([self.forecasts, forecasts[None]])
+        )
+
 
 def validate(
     panel: Panel, families: Sequence[Forecaster], folds: tuple[Fold, ...], *, say: Callable[[str], None]
 ) -> Validation:
-    """Every family on every fold; it sees nothing after a fold's cutoff."""
+    """Every family on every fold; it sees nothing after a fold's cutoff.
+
+    A pooled family learns twice: before the first fold to choose by, and before the first one to calibrate on. Its weights
+    age by weeks on the later folds, its inputs never: on activity that costs nothing, and what ages is what is measured.
+    """
     horizon = folds[0].horizon if folds else 0
     shape = (len(families), len(folds), len(panel.names), horizon)
     forecasts = np.full(shape, np.nan)
-    for number, fold in enumerate(folds):
-        for index, family in enumerate(families):
+    for index, family in enumerate(families):
+        learned: Learned | None = None
+        for number, fold in enumerate(folds):
             say(f"fold {number + 1} of {len(folds)}: {family.name}")
-            forecasts[index, number] = predict(family, fold.known(panel), horizon=horizon)
+            if not family.pooled or number in {0, split(folds)}:
+                learned = learn(family, fold.known(panel))
+            forecasts[index, number] = ask(family, learned, fold.known(panel), horizon=horizon)
     return Validation(
         families=tuple(family.name for family in families),
         folds=folds,
@@ -53,16 +87,25 @@ def validate(
     )
 
 
-def predict(family: Forecaster, panel: Panel, *, horizon: int) -> Floats:
-    """Fit and forecast: [series, step], NaN for series that are too young."""
+def learn(family: Forecaster, panel: Panel) -> Learned | None:
+    """Learn from the series that are old enough; None where there is none."""
+    rows = np.flatnonzero(panel.ages() >= MIN_WEEKS)
+    return family.learn(panel.only(rows).known()) if len(rows) else None
+
+
+def ask(family: Forecaster, learned: Learned | None, panel: Panel, *, horizon: int) -> Floats:
+    """Forecast [series, step], NaN for series that are too young."""
     answer = np.full((len(panel.names), horizon), np.nan)
     rows = np.flatnonzero(panel.ages() >= MIN_WEEKS)
-    if not len(rows):
+    if learned is None or not len(rows):
         return answer
-    frame = family.fit(panel.only(rows).long()).forecast(horizon=horizon)
-    wide = frame.pivot_table(index="unique_id", columns="ds", values="yhat", aggfunc="first", sort=True)
-    ordered = wide.reindex([panel.names[row] for row in rows]).to_numpy(dtype=float)
-    if ordered.shape != (len(rows), horizon) or not np.isfinite(ordered).all():
+    forecast = learned.forecast(panel.only(rows).known(), horizon=horizon)
+    if forecast.shape != (len(rows), horizon) or not np.isfinite(forecast).all():
         raise DataError(f"family {family.name!r} did not forecast every series for every week")
-    answer[rows] = ordered
+    answer[rows] = forecast
     return answer
+
+
+def predict(family: Forecaster, panel: Panel, *, horizon: int) -> Floats:
+    """Learn and forecast: [series, step], NaN for series that are too young."""
+    return ask(family, learn(family, panel), panel, horizon=horizon)

@@ -7,8 +7,13 @@ from numpy.typing import NDArray
 
 from ratchet.train.panel import Panel
 
-COUNT = 6
-"""Enough residuals for 95 % bounds in each size class; the cost of training is one fit more than this."""
+COUNT = 10
+"""Four to choose families by and six to calibrate bounds on; the cost of training is one fit more than this."""
+STRIDE = 8
+"""Weeks between cutoffs: closer ones would only say the same again."""
+
+
+MIN_TO_PART = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,15 +32,21 @@ class Fold:
         return panel.values[:, self.cutoff : self.cutoff + self.horizon]
 
 
-def plan(weeks: int, *, horizon: int, count: int = COUNT) -> tuple[Fold, ...]:
+def plan(weeks: int, *, horizon: int, count: int = COUNT, spare: int = 0) -> tuple[Fold, ...]:
     """Lay out up to `count` folds, oldest first, the last one ending with the history; none in a history too short.
 
-    Each holds out the whole horizon, or a third of a shorter history. Cutoffs are a third of that apart, and
-    at least as much is learnt from as is held out.
+    Each holds out the whole horizon, or a third of a shorter history, and at least as much is learnt from as is held out.
+    `spare` weeks at the end are left alone where there is room: cutoffs that stay where they were last week cost nothing again.
     """
     held_out = min(horizon, weeks // 3)
     if held_out < 1:
         return ()
-    stride = max(1, held_out // 3)
-    cutoffs = [weeks - held_out - stride * back for back in range(count)]
+    stride = min(STRIDE, max(1, held_out // 3)) if weeks < 4 * horizon else STRIDE
+    end = weeks - spare % stride if weeks >= 4 * horizon else weeks
+    cutoffs = [end - held_out - stride * back for back in range(count)]
     return tuple(Fold(cutoff=cutoff, horizon=held_out) for cutoff in reversed(cutoffs) if cutoff >= held_out)
+
+
+def split(folds: tuple[Fold, ...]) -> int:
+    """Return how many of the oldest folds families are chosen by; the rest calibrates. 0: there are too few to part."""
+    return len(folds) * 2 // 5 if len(folds) >= MIN_TO_PART else 0

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ratchet.contracts.errors import DataError
+from ratchet.contracts.forecaster import Known
 from ratchet.contracts.frames import SERIES_COLUMNS
 from ratchet.contracts.release import series_name, split_name
 
@@ -34,6 +35,16 @@ class Panel:
         """Go back to the panel as it was after its first `weeks` weeks: nothing later is in it."""
         return type(self)(names=self.names, weeks=self.weeks[:weeks], values=self.values[:, :weeks])
 
+    def and_then(self, values: Floats) -> Self:
+        """Take the weeks that follow, [series, week], as if they had come true."""
+        more = self.weeks[-1] + WEEK * np.arange(1, values.shape[1] + 1)
+        weeks = pd.DatetimeIndex([*self.weeks, *more])
+        return type(self)(names=self.names, weeks=weeks, values=np.concatenate([self.values, values], axis=1))
+
+    def newest(self, weeks: int) -> Floats:
+        """Return the last weeks, [series, week]."""
+        return self.values[:, -weeks:]
+
     def only(self, rows: NDArray[np.intp]) -> Self:
         """Keep some of its series."""
         names = tuple(self.names[row] for row in rows)
@@ -43,11 +54,9 @@ class Panel:
         """Count the weeks of each series."""
         return np.asarray(np.isfinite(self.values).sum(axis=1))
 
-    def long(self) -> pd.DataFrame:
-        """Say the same as `unique_id, ds, y`, one id per series name."""
-        series, week = np.nonzero(np.isfinite(self.values))
-        ids = np.array(self.names, dtype=object)[series]
-        return pd.DataFrame({"unique_id": ids, "ds": self.weeks[week], "y": self.values[series, week]})
+    def known(self) -> Known:
+        """Say the same as families take it."""
+        return Known(names=self.names, weeks=self.weeks.to_numpy(dtype="datetime64[ns]"), counts=self.values)
 
     def digest(self) -> str:
         """Hash every name, week and value: equal panels have equal digests on every machine."""

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ratchet import reference, scores
 from ratchet.contracts.drift import DriftPolicy, Observations
-from ratchet.train import report
+from ratchet.train.choose import Choice
 from ratchet.train.fit import Validation
 from ratchet.train.panel import Panel
 
@@ -21,7 +21,7 @@ def yardsticks(panel: Panel) -> Floats:
     return np.stack([scores.mean(recent), scores.naive_scale(panel.values)], axis=1)
 
 
-def learn(panel: Panel, validation: Validation, choice: NDArray[np.intp]) -> dict[str, Any]:
+def learn(panel: Panel, validation: Validation, choice: Choice) -> dict[str, Any]:
     """Every feature that can be compared later, and how wrong validation found the release to be at each step."""
     levels = yardsticks(panel)[:, 0]
     weeks = DriftPolicy().reference_weeks
@@ -36,9 +36,9 @@ def learn(panel: Panel, validation: Validation, choice: NDArray[np.intp]) -> dic
     }
 
 
-def _residuals(panel: Panel, validation: Validation, choice: NDArray[np.intp]) -> tuple[Floats, Observations]:
+def _residuals(panel: Panel, validation: Validation, choice: Choice) -> tuple[Floats, Observations]:
     """By the fold that they came from: all weeks after one cutoff are wrong together."""
-    chosen = report.chosen(validation, choice)
+    chosen = choice.point(validation.forecasts)
     error = np.abs(validation.actual - chosen)
     scaled = scores.scaled(error, validation.scale[:, :, None])
     by_step = scores.mean(scaled.transpose(2, 0, 1).reshape(scaled.shape[2], -1))
@@ -47,9 +47,9 @@ def _residuals(panel: Panel, validation: Validation, choice: NDArray[np.intp]) -
     return by_step, _by_fold(panel, validation, relative)
 
 
-def _predictions(panel: Panel, validation: Validation, choice: NDArray[np.intp]) -> Observations:
+def _predictions(panel: Panel, validation: Validation, choice: Choice) -> Observations:
     levels = yardsticks(panel)[:, 0]
-    said = report.chosen(validation, choice)[:, :, : reference.PREDICTED_WEEKS]
+    said = choice.point(validation.forecasts)[:, :, : reference.PREDICTED_WEEKS]
     return _by_fold(panel, validation, reference.relate(said, levels[None, :, None]))
 
 

@@ -13,7 +13,12 @@ from ratchet.train.panel import MIN_WEEKS, Panel
 
 def learn(panel: Panel, validation: Validation, nature: calibrate.Nature) -> dict[str, Any]:
     """Return pools of residuals by size and block, the usual spread and the coverage achieved, as JSON can hold them."""
-    held = calibrate.HeldOut(point=_levels(panel, validation), actual=validation.actual, nature=nature)
+    held = calibrate.HeldOut(
+        point=_levels(panel, validation),
+        actual=validation.actual,
+        nature=nature,
+        cutoffs=tuple(fold.cutoff for fold in validation.folds),
+    )
     pools = calibrate.learn(held)
     sizes = {
         name: [pools[size, block] for block in range(len(calibrate.BLOCK_ENDS) + 1)]

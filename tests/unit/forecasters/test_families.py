@@ -1,5 +1,6 @@
 """One suite of checks for every family: a new file in `forecasters/` is tested by being there."""
 
+import itertools
 from collections.abc import Callable
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 
 from ratchet import forecasters, scores
 from ratchet.contracts.errors import DataError
+from ratchet.contracts.forecaster import Known
 
 LAST = pd.Timestamp("2026-05-31")
 WEEK = pd.Timedelta(7, "D")
@@ -40,7 +42,7 @@ def dates_follow_each_series_own_last_week(family):
     early = LAST - 5 * WEEK
     history = pd.concat([frame({"a": [1.0] * 60}), frame({"b": [2.0, 3.0] * 30}, last=early)])
     answer = run(family, history, horizon=3)
-    assert list(answer.columns) == ["unique_id", "ds", "yhat"]
+    assert list(answer.columns) == ["unique_id", "ds", "median", "mean", "lo_80", "hi_80", "lo_95", "hi_95"]
     assert list(answer["unique_id"]) == ["a"] * 3 + ["b"] * 3
     assert list(answer["ds"]) == [LAST + i * WEEK for i in (1, 2, 3)] + [early + i * WEEK for i in (1, 2, 3)]
     assert (answer["ds"].dt.dayofweek == 6).all()
@@ -52,8 +54,8 @@ def forecasts_are_finite_and_never_negative(family):
     rocket = [float(2**i) for i in range(30)]
     noise = dict(zip("cdefg", map(list, simulated(5, 120, seed=1)), strict=True))
     answer = run(family, frame({"falling": falling, "bursts": bursts, "rocket": rocket, **noise}), horizon=104)
-    assert np.isfinite(answer["yhat"]).all()
-    assert (answer["yhat"] >= 0).all()
+    assert np.isfinite(answer["median"]).all()
+    assert (answer["median"] >= 0).all()
 
 
 def repeats_give_equal_answers(family):
@@ -67,23 +69,25 @@ def repeats_give_equal_answers(family):
 
 def a_longer_horizon_begins_like_a_shorter_one(family):
     history = frame({"a": list(simulated(1, 90, seed=3)[0])})
-    np.testing.assert_allclose(run(family, history, horizon=26)["yhat"][:8], run(family, history, horizon=8)["yhat"])
+    np.testing.assert_allclose(
+        run(family, history, horizon=26)["median"][:8], run(family, history, horizon=8)["median"]
+    )
 
 
 def a_constant_stays_constant(family):
-    np.testing.assert_allclose(run(family, frame({"a": [7.0] * 80}))["yhat"], 7.0)
+    np.testing.assert_allclose(run(family, frame({"a": [7.0] * 80}))["median"], 7.0)
 
 
 def zeros_stay_zero(family):
-    np.testing.assert_array_equal(run(family, frame({"a": [0.0] * 80}))["yhat"], 0.0)
+    np.testing.assert_array_equal(run(family, frame({"a": [0.0] * 80}))["median"], 0.0)
 
 
 def short_series_are_forecast_within_what_was_seen(family):
     for weeks in (1, 2, 3, 5, 9, 11):
         y = [4.0, 6.0, 5.0, 4.0, 6.0, 5.0, 5.0, 4.0, 6.0, 4.0, 5.0][:weeks]
-        yhat = run(family, frame({"a": y}))["yhat"]
-        assert len(yhat) == 26
-        assert yhat.between(min(y) * 0.5, max(y) * 2).all(), weeks
+        median = run(family, frame({"a": y}))["median"]
+        assert len(median) == 26
+        assert median.between(min(y) * 0.5, max(y) * 2).all(), weeks
 
 
 def one_odd_series_leaves_the_others_alone(family):
@@ -91,7 +95,37 @@ def one_odd_series_leaves_the_others_alone(family):
     odd = {"lone": [3.0], "zero": [0.0] * 4, "spike": [0.0] * 20 + [1e11]}
     both = run(family, frame({"good": good, **odd}))
     alone = run(family, frame({"good": good}))
-    np.testing.assert_array_equal(both.loc[both["unique_id"] == "good", "yhat"], alone["yhat"])
+    beside = both.loc[both["unique_id"] == "good", "median"].to_numpy()
+    if forecasters.find(family).pooled:  # it learns from everyone: a neighbour may move it, not spoil it
+        assert (np.abs(np.log1p(beside) - np.log1p(alone["median"])) < 1.0).all()
+    else:
+        np.testing.assert_array_equal(beside, alone["median"])
+
+
+def bounds_are_ordered_and_hold_the_median(family):
+    answer = run(family, frame({f"s{i}": list(y) for i, y in enumerate(simulated(6, 120, seed=8))}))
+    chain = [answer[name] for name in ("lo_95", "lo_80", "median", "hi_80", "hi_95")]
+    assert all((low <= high).all() for low, high in itertools.pairwise(chain))
+    assert (answer["lo_95"] >= 0).all()
+    assert (answer["mean"] >= 0).all()
+
+
+def what_it_explains_is_a_row_per_series(family):
+    history = frame({f"s{i}": list(y) for i, y in enumerate(simulated(3, 90, seed=9))})
+    assert list(forecasters.find(family).fit(history).explain()["unique_id"]) == ["s0", "s1", "s2"]
+
+
+def never_sees_what_it_is_not_shown(family):
+    """The future is planted behind the known weeks: what is learnt and forecast stays equal to the last byte."""
+    y = simulated(6, 140, seed=10)
+    planted = y.copy()
+    planted[:, 120:] = 1e6
+    weeks = np.datetime64("2026-05-31", "ns") - np.arange(140)[::-1] * np.timedelta64(7, "D")
+    answers = []
+    for values in (y, planted):
+        known = Known(names=tuple("abcdef"), weeks=weeks, counts=values).until(120)
+        answers.append(forecasters.find(family).learn(known).forecast(known, horizon=8).tobytes())
+    assert answers[0] == answers[1]
 
 
 def rows_may_come_in_any_order(family):
@@ -120,9 +154,9 @@ def nothing_to_learn_is_said(family):
 
 
 def is_never_far_worse_than_naive(family):
-    y = simulated(30, 182, seed=7)
+    y = simulated(20, 182, seed=7)
     history = frame({f"s{i:02}": list(row) for i, row in enumerate(y[:, :156])})
-    forecast = run(family, history)["yhat"].to_numpy().reshape(30, 26)
+    forecast = run(family, history)["median"].to_numpy().reshape(20, 26)
     naive = np.repeat(y[:, 155:156], 26, axis=1)
     ours, theirs = (float(np.mean(scores.mase(y[:, 156:], f, y[:, :156]))) for f in (forecast, naive))
     assert ours < 1.25 * theirs
@@ -141,6 +175,9 @@ CHECKS: tuple[Callable[[str], None], ...] = (
     broken_weeks_and_values_are_refused,
     nothing_to_learn_is_said,
     is_never_far_worse_than_naive,
+    bounds_are_ordered_and_hold_the_median,
+    what_it_explains_is_a_row_per_series,
+    never_sees_what_it_is_not_shown,
 )
 CASES = [
     pytest.param(family, check, id=f"{family}:{check.__name__}") for family in forecasters.names() for check in CHECKS
@@ -168,4 +205,4 @@ def test_an_unknown_family_is_refused_with_the_known_ones():
 
 def test_private_files_are_no_families():
     with pytest.raises(DataError, match="no family"):
-        forecasters.find("_per_series")
+        forecasters.find("_family")

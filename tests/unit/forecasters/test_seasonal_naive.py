@@ -10,7 +10,7 @@ LAST = pd.Timestamp("2026-05-31")
 def forecast(y, *, season_length, horizon):
     history = pd.DataFrame({"unique_id": "a", "ds": pd.date_range(end=LAST, periods=len(y), freq="7D"), "y": y})
     return list(
-        forecasters.find("seasonal_naive", season_length=season_length).fit(history).forecast(horizon=horizon)["yhat"]
+        forecasters.find("seasonal_naive", season_length=season_length).fit(history).forecast(horizon=horizon)["median"]
     )
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from ratchet.contracts.policy import EvidencePolicy
-from ratchet.contracts.workload import Workload
+from ratchet.contracts.workload import Records, Workload
 from ratchet.train.panel import Panel
 
 LAST = pd.Timestamp("2026-05-31")
@@ -24,7 +24,8 @@ def workload():
         season_length=52,
         horizon=26,
         families=("seasonal_naive", "ets", "theta"),
-        sources=lambda _: (),
+        source_kinds=(),
+        records=Records(columns={}, kind=lambda _: "", parse=lambda _, __: "", moment=""),
         sql=Path(),
         policy=EvidencePolicy(),
         first_recipe=("seasonal_naive",),

@@ -1,11 +1,10 @@
 import numpy as np
-import pandas as pd
 import pytest
 
 from ratchet import forecasters
 from ratchet.contracts.errors import DataError
 from ratchet.train.fit import predict, validate
-from ratchet.train.folds import Fold, plan
+from ratchet.train.folds import Fold, plan, split
 
 FAMILIES = ("seasonal_naive", "ets", "theta")
 
@@ -67,8 +66,31 @@ def test_no_folds_is_a_validation_that_knows_nothing(panel_of, counts):
 def test_progress_names_every_fold_and_family(panel_of, counts):
     said = []
     validate(panel_of(counts(2, 30, seed=6)), families(), plan(30, horizon=8), say=said.append)
-    assert said[:3] == ["fold 1 of 6: seasonal_naive", "fold 1 of 6: ets", "fold 1 of 6: theta"]
-    assert len(said) == 18
+    assert said[:3] == ["fold 1 of 8: seasonal_naive", "fold 2 of 8: seasonal_naive", "fold 3 of 8: seasonal_naive"]
+    assert len(said) == 24
+
+
+@pytest.mark.parametrize("name", ["trees", "neural", "farima", "tsb"])
+def test_a_global_model_never_sees_a_later_week_of_any_series(name, panel_of, counts):
+    """One series' future is planted; no fold's forecast of any other series moves by a bit, before the plant's week."""
+    values, folds = counts(12, 200, seed=12), plan(200, horizon=8)
+    planted = values.copy()
+    planted[3, folds[4].cutoff :] = 1e5
+    family = [forecasters.find(name)]
+    honest, garbage = (validate(panel_of(some), family, folds, say=silent).forecasts for some in (values, planted))
+    assert honest[:, :5].tobytes() == garbage[:, :5].tobytes()
+    assert honest[:, 5:].tobytes() != garbage[:, 5:].tobytes()
+
+
+def test_what_is_chosen_by_shares_no_week_with_what_calibrates(panel_of, counts):
+    """Everything from the first calibration cutoff on becomes garbage: what families are chosen by stays as it was."""
+    values, folds = counts(4, 160, seed=13), plan(160, horizon=26)
+    planted = values.copy()
+    planted[:, folds[split(folds)].cutoff :] = 7777.0
+    honest, garbage = (validate(panel_of(some), families(), folds, say=silent).older() for some in (values, planted))
+    assert honest.mase().tobytes() == garbage.mase().tobytes()
+    assert len(honest.folds) == split(folds) == 4
+    assert np.isfinite(honest.mase()).all()
 
 
 class Lazy:
@@ -76,13 +98,11 @@ class Lazy:
 
     name = "lazy"
 
-    def fit(self, history):
-        self.history = history
+    def learn(self, _known):
         return self
 
-    def forecast(self, *, horizon):
-        ds = pd.date_range(self.history["ds"].max(), periods=horizon + 1, freq="7D")[1:]
-        return pd.DataFrame({"unique_id": self.history["unique_id"].iloc[0], "ds": ds, "yhat": 1.0})
+    def forecast(self, known, *, horizon):
+        return np.ones((len(known.names) - 1, horizon))
 
 
 def test_a_family_that_forgets_a_series_is_named(panel_of, counts):

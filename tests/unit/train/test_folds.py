@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
-from ratchet.train.folds import COUNT, plan
+from ratchet.train.folds import COUNT, plan, split
 
 
 def test_three_years_give_all_folds_with_the_whole_horizon_held_out():
     folds = plan(156, horizon=26)
-    assert [fold.cutoff for fold in folds] == [90, 98, 106, 114, 122, 130]
+    assert [fold.cutoff for fold in folds] == [58, 66, 74, 82, 90, 98, 106, 114, 122, 130]
     assert {fold.horizon for fold in folds} == {26}
 
 
@@ -18,6 +18,18 @@ def test_folds_are_ordered_in_time_and_end_with_the_history(weeks):
     assert cutoffs == sorted(set(cutoffs))
     assert cutoffs[-1] + folds[-1].horizon == weeks
     assert cutoffs[0] >= folds[0].horizon
+
+
+def test_cutoffs_stay_on_the_same_weeks_while_the_history_grows():
+    """A week more on both counts: the same cutoffs until a whole stride has passed."""
+    first = [fold.cutoff for fold in plan(200, horizon=26, spare=0)]
+    assert all([fold.cutoff for fold in plan(200 + more, horizon=26, spare=more)] == first for more in range(8))
+    assert [fold.cutoff for fold in plan(208, horizon=26, spare=8)] == [cutoff + 8 for cutoff in first]
+
+
+def test_folds_to_choose_by_are_older_than_those_to_calibrate_on():
+    assert split(plan(200, horizon=26)) == 4
+    assert split(plan(200, horizon=26)[:3]) == 0
 
 
 @pytest.mark.parametrize("weeks", [0, 1, 2])

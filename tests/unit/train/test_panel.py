@@ -84,12 +84,13 @@ def test_the_callers_frame_is_left_alone(good, data_hour):
     pd.testing.assert_frame_equal(good, before)
 
 
-def test_a_long_frame_holds_what_the_panel_holds(gold, counts, data_hour):
+def test_families_are_shown_what_the_panel_holds(gold, counts, data_hour):
     history = add(gold(counts(2, 12, seed=7)), gold(counts(1, 5, seed=8), prefix="young"))
     panel, _ = accept(history, targets=TARGETS, data_hour=data_hour)
-    long = panel.long()
-    assert len(long) == len(history)
-    assert list(long["y"]) == list(history["y"])
+    known = panel.known()
+    assert known.names == panel.names
+    assert list(known.counts[np.isfinite(known.counts)]) == list(history["y"])
+    assert known.weeks[-1] == np.datetime64(history["ds"].max())
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
 
+from ratchet.train.calibrate import HeldOut, Nature
+from ratchet.train.choose import Choice
 from ratchet.train.fit import Validation
 from ratchet.train.folds import Fold
-from ratchet.train.report import chosen, describe_series, summarise
+from ratchet.train.report import describe_series, summarise
 
 
 @pytest.fixture
@@ -16,12 +18,41 @@ def validation():
     return Validation(families=("a", "b"), folds=folds, forecasts=forecasts, actual=actual, scale=np.full((2, 3), 2.0))
 
 
+def choice_of(*family, families=("a", "b"), members=(0,)):
+    return Choice(families=families, family=np.array(family), members=members, expects=None)
+
+
+def held_of(validation, choice):
+    shape = validation.scale.shape
+    nature = Nature(size=np.ones(shape, dtype=int), spread=np.ones(shape))
+    return HeldOut(point=choice.point(validation.forecasts), actual=validation.actual, nature=nature)
+
+
+NAMES = ("s0\x1fvisits", "s1\x1fsales", "s2\x1fvisits")
+
+
 def test_scores_are_given_for_each_family_and_for_the_choice(validation):
-    report = summarise(validation, np.array([0, 1, 0]))
-    assert report["a"] == {"mase": 1.0, "rmsse": 1.0, "bias": 1.0, "smape": pytest.approx(200 * 2 / 22, abs=1e-4)}
+    choice = choice_of(0, 1, 0)
+    report = summarise(validation, choice, held_of(validation, choice), NAMES)
+    expected = {"mase": 1.0, "rmsse": 1.0, "bias": 1.0, "smape": pytest.approx(200 * 2 / 22, abs=1e-4)}
+    assert report["a"] == expected | {"mae": 2.0, "rmse": 2.0}
     assert report["b"]["mase"] == 2.0
     assert report["b"]["bias"] == -2.0
     assert report["release"]["mase"] == 1.5
+    assert report["release/visits"]["mase"] == 1.0
+    assert report["release/sales"]["mase"] == 2.0
+
+
+def test_a_release_with_bounds_is_scored_on_them(validation):
+    choice = choice_of(0, 1, 0)
+    report = summarise(validation, choice, held_of(validation, choice), NAMES)["release"]
+    assert {"spl", "rmsse_mean", "bias_mean", "coverage_80", "coverage_95"} <= set(report)
+
+
+def test_the_ensemble_is_scored_where_there_is_one(validation):
+    choice = choice_of(2, 2, 2, families=("a", "b", "ensemble"), members=(0, 1))
+    report = summarise(validation, choice, held_of(validation, choice), NAMES)
+    assert report["ensemble"]["bias"] == report["release"]["bias"] == -0.5
 
 
 def test_what_nobody_measured_is_left_out(panel_of):
@@ -32,23 +63,15 @@ def test_what_nobody_measured_is_left_out(panel_of):
         actual=np.empty((0, 3, 0)),
         scale=np.empty((0, 3)),
     )
-    assert summarise(empty, np.zeros(3, dtype=int)) == {"a": {}, "release": {}}
-    assert (
-        describe_series(panel_of(np.ones((3, 5))), empty, choice=np.zeros(3, int), size=np.ones(3, int))[0]["mase"]
-        == {}
-    )
-
-
-def test_each_series_takes_the_forecasts_of_its_family(validation):
-    held = chosen(validation, np.array([1, 0, 0]))
-    assert held.shape == (2, 3, 2)
-    np.testing.assert_array_equal(held[:, 0], 6.0)
-    np.testing.assert_array_equal(held[:, 1], 12.0)
+    choice = choice_of(0, 0, 0, families=("a",))
+    report = summarise(empty, choice, held_of(empty, choice), ("a\x1fv", "b\x1fv", "c\x1fv"))
+    assert report == {"a": {}, "release": {}}
+    assert describe_series(panel_of(np.ones((3, 5))), empty, choice=choice, size=np.ones(3, int))[0]["mase"] == {}
 
 
 def test_each_series_has_a_record_and_a_young_one_a_note(validation, panel_of):
     records = describe_series(
-        panel_of(np.ones((3, 8))), validation, choice=np.array([0, 1, 0]), size=np.array([0, 1, 2])
+        panel_of(np.ones((3, 8))), validation, choice=choice_of(0, 1, 0), size=np.array([0, 1, 2])
     )
     assert records[1] == {
         "unique_id": "s001",

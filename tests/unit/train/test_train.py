@@ -63,9 +63,13 @@ def test_the_card_says_what_the_release_is(released, workload, data_hour):
         True,
     )
     assert card.rejected == {}
-    assert list(card.families) == sorted(RECIPE)
+    assert set(RECIPE) <= set(card.families) <= {*RECIPE, "ensemble"}
+    assert set(card.ensemble) <= set(RECIPE)
     assert sum(card.families.values()) == 20
-    assert set(card.scores) == {*RECIPE, "release"}
+    assert set(card.scores) == {*card.families, "release", "release/sales", "release/visits"}
+    assert {"mase", "smape", "mae", "rmse", "bias", "spl", "rmsse_mean", "bias_mean", "coverage_80"} <= set(
+        card.scores["release"]
+    )
     assert 0.7 < card.coverage["80"] < 0.9
     assert 0.9 < card.coverage["95"] < 1.0
 
@@ -103,7 +107,7 @@ def test_the_family_index_and_the_scores_agree(released):
     for record in records:
         at = np.searchsorted(keys, np.uint64(series_key(record["unique_id"], record["target"])))
         assert sorted(card.families)[family[at]] == record["family"]
-        assert set(record["mase"]) == set(RECIPE)
+        assert set(record["mase"]) == set(card.families)
 
 
 def test_the_issue_starts_the_week_after_the_last_one(released):
@@ -125,7 +129,7 @@ def test_another_process_gives_the_same_bytes(tmp_path):
         "from ratchet.contracts.policy import EvidencePolicy; from ratchet.contracts.workload import Workload\n"
         "from ratchet.train import train\n"
         "workload = Workload(name='w', title='', id_name='thing', targets=('b', 'a'), season_length=4, horizon=4,"
-        " families=(), sources=lambda _: (), sql=Path(), policy=EvidencePolicy(), first_recipe=(),"
+        " families=(), source_kinds=(), records=None, sql=Path(), policy=EvidencePolicy(), first_recipe=(),"
         " sample_actuals=Path())\n"
         "weeks = pd.date_range(end='2026-05-31', periods=30, freq='7D')\n"
         "frames = [pd.DataFrame({'unique_id': f'u{i}', 'target': t, 'ds': weeks,"
@@ -232,8 +236,8 @@ def test_progress_is_told_at_every_step(run, history, tmp_path):
     said = []
     run(history, tmp_path, progress=said.append)
     assert said[0].endswith("20 series, 0 rejected, 110 weeks")
-    assert "fold 6 of 6: theta" in said
-    assert said[-1] == "calibrating the bounds"
+    assert "fold 7 of 7: theta" in said
+    assert said[-1].startswith("learning from everything: ")
 
 
 def test_gold_after_the_data_hour_changes_nothing(run, history, tmp_path):

@@ -1,0 +1,76 @@
+"""`ratchet forecast`: what the live release says of one series, as a table, and as a chart that any terminal can show."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from ratchet import workloads
+from ratchet.contracts.errors import RatchetError
+from ratchet.contracts.ports import Track
+from ratchet.settings import Settings
+
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001  # argparse has no public name for it
+Week = dict[str, Any]
+WIDTH = 60
+
+
+def add_forecast(commands: Commands) -> None:
+    """Add `forecast` to the command line."""
+    command = commands.add_parser("forecast", help="what the live release says of one series")
+    command.set_defaults(command=forecast)
+    command.add_argument("unique_id", help="such as owner/name")
+    command.add_argument("--target", help="default: the workload's first")
+    command.add_argument("--horizon", type=int, default=8, help="weeks (default: 8)")
+    command.add_argument("--workload", default=workloads.names()[0])
+    command.add_argument("--track", choices=[track.value for track in Track], default=Track.PRODUCTION.value)
+    command.add_argument("--release", type=Path, help="a release folder, in place of the live one")
+    command.add_argument("--plot", action="store_true", help="a chart as well")
+
+
+def forecast(options: argparse.Namespace) -> str:
+    """Return the table, and the chart if it was asked for."""
+    from ratchet.serve.release import open_release  # noqa: PLC0415 - only this command opens releases
+
+    found = workloads.find(options.workload)
+    opened = open_release(options.release or _live(options.workload, Track(options.track)), verify=False)
+    if not 1 <= options.horizon <= opened.card.horizon:
+        raise RatchetError(f"--horizon must be between 1 and {opened.card.horizon}")
+    target = options.target or found.targets[0]
+    weeks = opened.forecast(options.unique_id, target, options.horizon)
+    head = f"{options.unique_id} {target}, {opened.card.release_id}, data to {opened.data_hour:%Y-%m-%d %H:%M} UTC"
+    note = ["trained on synthetic sample data"] if opened.card.synthetic else []
+    return "\n".join([head, *note, *table(weeks), *(chart(weeks) if options.plot else ())])
+
+
+def table(weeks: Sequence[Week]) -> list[str]:
+    """One line per week."""
+    columns = ("median", "mean", "lo_80", "hi_80", "lo_95", "hi_95")
+    head = f"{'week':10s}" + "".join(f"{name:>10s}" for name in columns)
+    return [head, *(f"{week['week']}" + "".join(f"{week[name]:10.1f}" for name in columns) for week in weeks)]
+
+
+def chart(weeks: Sequence[Week]) -> list[str]:
+    """One bar per week, zero at its left: 95 % as dots, 80 % as dashes, the median as `o`."""
+    highest = max(1.0, *(week["hi_95"] for week in weeks))
+
+    def line(week: Week) -> str:
+        at = {
+            name: round(week[name] / highest * (WIDTH - 1)) for name in ("lo_95", "lo_80", "median", "hi_80", "hi_95")
+        }
+        cells = [" "] * WIDTH
+        for mark, low, high in ((".", "lo_95", "hi_95"), ("-", "lo_80", "hi_80"), ("o", "median", "median")):
+            cells[at[low] : at[high] + 1] = mark * (at[high] + 1 - at[low])
+        return f"{week['week']} |{''.join(cells).rstrip()}"
+
+    return ["", f"{'':10s} 0{'':{WIDTH - 9}s}{highest:8.1f}", *map(line, weeks)]
+
+
+def _live(workload: str, track: Track) -> Path:
+    from ratchet.register.live import MlflowLive  # noqa: PLC0415 - see forecast
+
+    settings = Settings.load()
+    release = MlflowLive(settings.tracking_uri).live(workload, track)
+    if release is None:
+        raise RatchetError(f"nothing is live on {track.value} for {workload}")
+    return settings.home / "bundles" / workload / release.release_id

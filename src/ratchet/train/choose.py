@@ -1,0 +1,102 @@
+"""Which families answer for which series, learnt on the older folds only: the newer ones judge the result."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ratchet import scores
+from ratchet.contracts.forecaster import Forecaster
+from ratchet.train import combine, select
+from ratchet.train.fit import Validation
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.intp]
+
+NAIVE = "naive"
+SCEPTIC_FOLDS = 48
+SCEPTIC_MARGIN = 0.05
+"""On real activity every weaker doubt lost: four folds of one series say little, and share their noise."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """`families` with the ensemble last, if there is one; each series' index into them; the ensemble's members."""
+
+    families: tuple[str, ...]
+    family: Ints
+    members: tuple[int, ...]
+    expects: int | None
+    """The family whose expected week is averaged with the median's own mean; None if the recipe has none."""
+    whole: NDArray[np.bool_] | None = None
+    """Which series are whole numbers: so is their typical week then."""
+
+    def point(self, forecasts: Floats) -> Floats:
+        """Take each series' typical week from its choice: [family, …, series, step] of the recipe to […, series, step]."""
+        every = forecasts
+        if combine.NAME in self.families:
+            every = np.concatenate([forecasts, combine.median(forecasts, self.members)[None]])
+        rows = self.family.reshape((1,) * (every.ndim - 2) + (-1, 1))
+        point = np.take_along_axis(every, rows, axis=0)[0]
+        return np.asarray(point if self.whole is None else np.where(self.whole[:, None], np.floor(point + 0.5), point))
+
+    def mean(self, forecasts: Floats, calibrated: Floats) -> Floats:
+        """Average the median's own mean with the expected week of the family that expects best."""
+        if self.expects is None:
+            return calibrated
+        return np.asarray((calibrated + forecasts[self.expects]) / 2)
+
+    def needed(self) -> set[int]:
+        """Return the families of the recipe that must forecast."""
+        used = {int(index) for index in self.family if index < len(self.families) - (combine.NAME in self.families)}
+        if combine.NAME in self.families and (self.family == len(self.families) - 1).any():
+            used |= set(self.members)
+        return used | ({self.expects} if self.expects is not None else set())
+
+
+def choose(validation: Validation, families: Sequence[Forecaster]) -> Choice:
+    """Choose on the folds given; a family that does not beat naive over all series answers for none, unless none does."""
+    typical = tuple(index for index, family in enumerate(families) if not family.expects) or tuple(range(len(families)))
+    naive = next((index for index in typical if validation.families[index] == NAIVE), None)
+    members = combine.deserving(validation, candidates=typical, naive=naive)
+    names = validation.families
+    if len(members) > 1:
+        names = (*names, combine.NAME)
+        validation = validation.also(combine.NAME, combine.median(validation.forecasts, members))
+    mase = validation.mase()
+    allowed = np.array([*_beating(mase, typical, naive), *range(len(families), len(names))])
+    # In doubt the ensemble: a single family that led on four folds is more often lucky than better.
+    home = len(allowed) - 1 if combine.NAME in names else None
+    weight = select.weigh(mase[allowed], least=SCEPTIC_FOLDS)
+    return Choice(
+        families=names,
+        family=allowed[select.pick(mase[allowed], prior_folds=weight, margin=SCEPTIC_MARGIN, home=home)],
+        whole=_whole(validation.actual),
+        members=members,
+        expects=_expects(validation, families, typical),
+    )
+
+
+def _beating(mase: Floats, typical: tuple[int, ...], naive: int | None) -> tuple[int, ...]:
+    if naive is None:
+        return typical
+    overall = scores.mean(select.relative(mase[list(typical)]))
+    limit = overall[typical.index(naive)]
+    return tuple(index for index, score in zip(typical, overall, strict=True) if score < limit) or typical
+
+
+def _expects(validation: Validation, families: Sequence[Forecaster], typical: tuple[int, ...]) -> int | None:
+    expecting = [index for index, family in enumerate(families) if family.expects and index not in typical]
+    if not expecting or not validation.folds:
+        return expecting[0] if expecting else None
+    error = (validation.forecasts[expecting] - validation.actual) / np.where(
+        validation.scale > 0, validation.scale, np.nan
+    )[..., None]
+    rmsse = scores.mean(np.sqrt(scores.mean(error**2)).reshape(len(expecting), -1))
+    return expecting[int(np.nanargmin(np.nan_to_num(rmsse, nan=np.inf)))]
+
+
+def _whole(actual: Floats) -> NDArray[np.bool_]:
+    known = np.isfinite(actual)
+    return np.asarray((known.any(axis=(0, 2))) & (np.where(known, actual, 0.0) % 1 == 0).all(axis=(0, 2)))

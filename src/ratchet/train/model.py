@@ -1,0 +1,102 @@
+"""What a release has learnt, kept so that it can forecast again from newer weeks without learning again."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ratchet import forecasters
+from ratchet.contracts.errors import ReleaseError
+from ratchet.contracts.forecaster import Forecaster, Learned
+from ratchet.train import calibrate
+from ratchet.train.choose import Choice
+from ratchet.train.fit import ask, learn
+from ratchet.train.panel import Panel
+
+Floats = NDArray[np.float64]
+
+FILE: Final = "model.json"
+FOLDER: Final = "models"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """Families with what those that answer have learnt, which of them answers for which series, and the bounds' pools."""
+
+    families: tuple[Forecaster, ...]
+    learned: Mapping[int, Learned | None]
+    choice: Choice
+    calibration: calibrate.Calibration
+
+    def forecast(self, panel: Panel, *, horizon: int) -> dict[str, Floats]:
+        """Make every statistic of an issue, [series, step]. Local families read the panel, pooled ones their weights too."""
+        forecasts = np.full((len(self.families), len(panel.names), horizon), np.nan)
+        for index, learned in self.learned.items():
+            forecasts[index] = ask(self.families[index], learned, panel, horizon=horizon)
+        nature = calibrate.describe(panel.values)
+        answer = calibrate.apply(self.calibration, point=self.choice.point(forecasts), nature=nature)
+        return answer | {"mean": self.choice.mean(forecasts, answer["mean"])}
+
+    def files(self, panel: Panel, *, season_length: int) -> dict[str, bytes]:
+        """Return what a release keeps, by file name: JSON, and each pooled family's own form. No pickles."""
+        known = {
+            "recipe": [family.name for family in self.families],
+            "season_length": season_length,
+            "needed": sorted(self.learned),
+            "members": list(self.choice.members),
+            "expects": self.choice.expects,
+            "fractions": [panel.names[row] for row in np.flatnonzero(~self.choice.whole)]
+            if self.choice.whole is not None
+            else [],
+            "families": list(self.choice.families),
+            "calibration": calibrate.to_json(self.calibration),
+        }
+        kept = {FILE: (json.dumps(known, indent=1, sort_keys=True) + "\n").encode()}
+        for index, learned in self.learned.items():
+            for name, content in (learned.files() if learned is not None else {}).items():
+                kept[f"{FOLDER}/{self.families[index].name}/{name}"] = content
+        return kept
+
+
+def finish(panel: Panel, families: Sequence[Forecaster], choice: Choice, calibration: calibrate.Calibration) -> Model:
+    """Learn from everything, for those families that answer for any series."""
+    learned = {index: learn(families[index], panel) for index in sorted(choice.needed())}
+    return Model(families=tuple(families), learned=learned, choice=choice, calibration=calibration)
+
+
+def read(folder: Path, family: NDArray[np.intp], panel: Panel) -> Model:
+    """Read what a release folder keeps; `family` is each series' index into the sorted names of the card's families."""
+    try:
+        known: dict[str, Any] = json.loads((folder / FILE).read_bytes())
+        recipe = [forecasters.find(name, season_length=known["season_length"]) for name in known["recipe"]]
+        names = tuple(known["families"])
+        place = np.array([names.index(name) for name in sorted(names)])
+        choice = Choice(
+            families=names,
+            family=place[family],
+            members=tuple(known["members"]),
+            expects=known["expects"],
+            whole=_whole(known, panel),
+        )
+        learned = {index: _read(folder, recipe[index], panel) for index in known["needed"]}
+        calibration = calibrate.from_json(known["calibration"])
+    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+        raise ReleaseError(f"{folder}: it keeps no model that can forecast again: {error!r}") from error
+    return Model(families=tuple(recipe), learned=learned, choice=choice, calibration=calibration)
+
+
+def _read(folder: Path, family: Forecaster, panel: Panel) -> Learned | None:
+    if not family.pooled:
+        return learn(family, panel)
+    kept = folder / FOLDER / family.name
+    files = {path.name: path.read_bytes() for path in sorted(kept.glob("*"))} if kept.is_dir() else {}
+    return forecasters.read(family.name, files)
+
+
+def _whole(known: dict[str, Any], panel: Panel) -> NDArray[np.bool_]:
+    fractions = set(known["fractions"])
+    return np.array([name not in fractions for name in panel.names], dtype=bool)

@@ -1,0 +1,48 @@
+"""`ratchet forecast …` as a person meets it."""
+
+import pytest
+
+from ratchet.__main__ import main
+from releases import make_release
+
+
+@pytest.fixture
+def folder(tmp_path):
+    make_release(tmp_path / "r1", ids=("pallets/flask",))
+    return tmp_path / "r1"
+
+
+def run(capsys, folder, *words):
+    code = main(["forecast", "pallets/flask", "--release", str(folder), "--target", "sent", *words])
+    told = capsys.readouterr()
+    return code, told.out, told.err
+
+
+def test_a_series_is_told_week_by_week(capsys, folder):
+    code, out, _ = run(capsys, folder, "--horizon", "3")
+    assert code == 0
+    lines = out.splitlines()
+    assert lines[0].startswith("pallets/flask sent, r1, data to 2026-11-02")
+    assert lines[1].split() == ["week", "median", "mean", "lo_80", "hi_80", "lo_95", "hi_95"]
+    assert [line.split()[0] for line in lines[2:]] == ["2026-11-08", "2026-11-15", "2026-11-22"]
+    assert lines[2].split()[1:] == ["12.0", "12.5", "11.0", "13.0", "10.0", "14.2"]
+
+
+def test_a_chart_marks_the_median_within_its_bounds(capsys, folder):
+    bars = run(capsys, folder, "--horizon", "2", "--plot")[1].splitlines()[-2:]
+    for bar in bars:
+        marks = bar.split("|")[1]
+        assert marks.index(".") < marks.index("-") < marks.index("o") < marks.rindex("-") < marks.rindex(".")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        pytest.param(("--horizon", "99"), "between 1 and 12", id="too-far"),
+        pytest.param(("--target", "stars"), "no forecast for", id="no-such-target"),
+    ],
+)
+def test_what_cannot_be_answered_is_said(words, told, capsys, folder):
+    code, _, err = run(capsys, folder, *words)
+    assert code == 1
+    assert told in err

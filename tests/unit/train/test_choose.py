@@ -1,0 +1,86 @@
+"""Choosing on simulated truth: what is known to be better is taken, noise is not."""
+
+import numpy as np
+import pytest
+
+from ratchet import forecasters
+from ratchet.train import combine
+from ratchet.train.choose import choose
+from ratchet.train.fit import Validation
+from ratchet.train.folds import Fold
+
+NAMES = ("naive", "ets", "theta", "tsb")
+
+
+def simulate(errors, *, series=60, folds=4, steps=8, seed=0, shared=0.0):
+    """Actuals of 10; a family misses by its own `errors` (standard deviation), of which `shared` is the same for all."""
+    rng = np.random.default_rng(seed)
+    shape = (folds, series, steps)
+    common = rng.normal(0, 1, shape)
+    own = [size * (shared * common + np.sqrt(1 - shared**2) * rng.normal(0, 1, shape)) for size in errors]
+    return Validation(
+        families=NAMES[: len(errors)],
+        folds=tuple(Fold(cutoff=50 + 8 * fold, horizon=steps) for fold in range(folds)),
+        forecasts=10 + np.array(own),
+        actual=np.full(shape, 10.0),
+        scale=np.ones(shape[:2]),
+    )
+
+
+def families(count):
+    return [forecasters.find(name) for name in NAMES[:count]]
+
+
+def test_the_median_of_different_families_answers_where_it_is_better():
+    choice = choose(simulate([3.0, 1.0, 1.0]), families(3))
+    assert choice.families[-1] == combine.NAME
+    assert choice.members == (1, 2)
+    assert (choice.family == 3).mean() > 0.9
+
+
+def test_a_family_that_does_not_beat_naive_answers_for_no_series():
+    choice = choose(simulate([1.0, 1.5, 0.8], seed=1), families(3))
+    assert 1 not in choice.family
+    assert 1 not in choice.members
+
+
+def test_sets_that_cannot_be_told_apart_are_taken_large():
+    """Three families that are wrong in the same way: their median is no better, and no worse, than the first of them."""
+    alike = simulate([3.0, 1.0, 1.0, 1.0], seed=5, shared=0.999)
+    found = combine.deserving(alike, candidates=(0, 1, 2, 3), naive=0)
+    assert found == (1, 2, 3)
+
+
+def test_naive_answers_where_nothing_beats_it():
+    choice = choose(simulate([0.5, 1.5, 2.0], seed=2), families(3))
+    assert {choice.families[index] for index in choice.family} <= {"naive", combine.NAME}
+
+
+def test_an_expected_week_is_no_typical_week():
+    """TSB, the best by far, expects: it joins the mean and never the median."""
+    choice = choose(simulate([3.0, 1.0, 1.0, 0.1], seed=3), families(4))
+    assert choice.expects == 3
+    assert 3 not in choice.members
+    assert 3 not in choice.family
+    forecasts = np.ones((4, 60, 8)) * np.array([1.0, 2.0, 3.0, 8.0])[:, None, None]
+    np.testing.assert_allclose(choice.mean(forecasts, np.full((60, 8), 4.0)), 6.0)
+
+
+def test_the_point_is_that_of_each_series_choice():
+    choice = choose(simulate([3.0, 1.0, 1.0], seed=4), families(3))
+    forecasts = np.ones((3, 60, 8)) * np.array([1.0, 2.0, 4.0])[:, None, None]
+    expected = np.array([1.0, 2.0, 4.0, 3.0])[choice.family]
+    np.testing.assert_allclose(choice.point(forecasts), np.repeat(expected[:, None], 8, 1))
+    assert choice.needed() >= set(choice.members)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_without_folds_there_is_still_a_choice(count):
+    nothing = Validation(
+        families=NAMES[:count],
+        folds=(),
+        forecasts=np.empty((count, 0, 5, 0)),
+        actual=np.empty((0, 5, 0)),
+        scale=np.empty((0, 5)),
+    )
+    assert list(choose(nothing, families(count)).family) == [0] * 5

@@ -1,0 +1,76 @@
+"""What a release keeps forecasts again, to the digit, and from newer weeks without learning again."""
+
+import json
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+
+from ratchet.contracts import release
+from ratchet.contracts.errors import ReleaseError
+from ratchet.train import train
+from ratchet.train.model import read
+from ratchet.train.panel import accept
+
+RECIPE = ("naive", "window_median", "tsb", "farima", "trees", "neural")
+
+
+@pytest.fixture(scope="module")
+def trained(history, workload, data_hour, tmp_path_factory):
+    out = tmp_path_factory.mktemp("releases")
+    card = train(
+        history, workload=workload, recipe=RECIPE, data_hour=data_hour, code_version="1", synthetic=True, out=out
+    )
+    return card, out / card.release_id
+
+
+@pytest.fixture(scope="module")
+def panel(history, workload, data_hour):
+    return accept(history, targets=workload.targets, data_hour=data_hour)[0]
+
+
+def in_panel_order(folder, panel, array):
+    keys = np.load(folder / release.KEYS)
+    rows = [np.searchsorted(keys, np.uint64(release.series_key(*release.split_name(name)))) for name in panel.names]
+    return array[rows]
+
+
+def test_what_is_kept_forecasts_what_the_release_forecasts(trained, panel):
+    card, folder = trained
+    family = in_panel_order(folder, panel, np.load(folder / release.FAMILY))
+    again = read(folder, family, panel).forecast(panel, horizon=card.horizon)
+    for name in release.STATISTICS:
+        written = in_panel_order(folder, panel, np.load(folder / release.issue_folder(1) / f"{name}.npy"))
+        np.testing.assert_allclose(again[name], written, rtol=1e-5, atol=1e-5)
+
+
+def test_nothing_that_is_kept_is_a_pickle(trained):
+    kept = {path.suffix for path in trained[1].rglob("*") if path.is_file()}
+    assert kept <= {".json", ".npy", ".bin", ".txt", ".onnx"}
+    known = json.loads((trained[1] / "model.json").read_bytes())
+    assert known["recipe"] == list(RECIPE)
+
+
+def test_the_card_names_the_ensemble_and_what_expects(trained):
+    card, _ = trained
+    assert card.expects == "tsb"
+    assert len(card.ensemble) >= 1
+    assert "tsb" not in card.ensemble
+
+
+def test_a_folder_without_a_model_is_said(tmp_path, panel):
+    with pytest.raises(ReleaseError, match="keeps no model"):
+        read(tmp_path, np.zeros(len(panel.names), dtype=int), panel)
+
+
+def test_the_same_training_gives_the_same_model_bytes(trained, history, workload, tmp_path):
+    card = train(
+        history,
+        workload=workload,
+        recipe=RECIPE,
+        data_hour=datetime(2026, 6, 1, 3, tzinfo=UTC),
+        code_version="1",
+        synthetic=True,
+        out=tmp_path,
+    )
+    assert card.checksums == trained[0].checksums
