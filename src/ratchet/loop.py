@@ -21,6 +21,9 @@ from ratchet.trials import Trials
 
 log = logging.getLogger("ratchet.loop")
 
+BY_HAND = (Verdict.PROMOTE, Verdict.ROLLBACK, Verdict.HOLD)
+"""What people can order."""
+
 
 class Loop:
     """The stages of one installation, wired to the real adapters that its settings name."""
@@ -171,6 +174,23 @@ class Loop:
             evidence, Decision(verdict=verdict, reason=f"by hand: {why}", scores={}), at=now
         )
         return self.act(workload, now=now)
+
+    def carry_out_orders(self, workload: str, *, now: datetime | None = None) -> list[str]:
+        """Take up what people asked for over HTTP: each order once, with its outcome written down. Never raises for one of them."""
+        from ratchet.observe.orders import Orders, refuse_unknown
+
+        book, outcomes = Orders(self.settings.database), []
+        for order in book.waiting(workload):
+            try:
+                refuse_unknown(order.kind, [verdict.value for verdict in BY_HAND])
+                # Its own time is the verdict's: an order that a killed run had carried out already is the same row again.
+                self.decide_by_hand(workload, Verdict(order.kind), why=f"{order.why} ({order.who})", now=order.at)
+                outcome = "carried out"
+            except RatchetError as error:
+                outcome = f"refused: {error}"
+            book.end(workload, order.order_id, outcome=outcome, at=now or datetime.now(UTC))
+            outcomes.append(f"{order.kind}: {outcome}")
+        return outcomes
 
     # -------------------------------------------------------------------- tidy
 

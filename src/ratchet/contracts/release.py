@@ -6,6 +6,7 @@ series/keys.npy                 uint64, sorted: one key per series
 series/names.npy, names.bin     where each series' name starts, and the names themselves
 series/family.npy               uint8: index into the card's families
 series/weeks.npy                int32: how many weeks of history each series was trained on
+families/<family>.npy           float32 [series, week]: what each family would have said, for people to compare
 posted.json                     how wrong a bare level is, for histories that are posted (`ratchet.posted`)
 forecasts/0001/issue.json       data hour and first week of this issue
 forecasts/0001/<statistic>.npy  float32 [series, week], memory-mapped by every worker
@@ -35,6 +36,11 @@ _SEPARATOR = "\x1f"
 def issue_folder(number: int) -> str:
     """Where issue `number` of a release lives, relative to the release."""
     return f"forecasts/{number:04d}"
+
+
+def family_file(family: str) -> str:
+    """Where a release keeps what a family would have said."""
+    return f"families/{family}.npy"
 
 
 def series_name(unique_id: str, target: str) -> str:

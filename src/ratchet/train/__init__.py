@@ -84,7 +84,8 @@ def _learn(panel: Panel, families: Sequence[Forecaster], card: Card, say: Say) -
     choice = select.pick(validation.mase())
     held = _held_out(panel, validation, choice)
     nature = calibrate.describe(panel.values)
-    point = _forecast(panel, families, choice, horizon=card.horizon, say=say)
+    by_family = _forecast(panel, families, horizon=card.horizon, say=say)
+    point = _chosen(by_family, families, choice)
     say("calibrating the bounds")
     used = sorted(family.name for family in families)
     family = np.array([used.index(validation.families[index]) for index in choice])
@@ -101,6 +102,7 @@ def _learn(panel: Panel, families: Sequence[Forecaster], card: Card, say: Say) -
         first_week=(panel.weeks[-1] + WEEK).date(),
         series=report.describe_series(panel, validation, choice=choice, size=nature.size),
         weeks=panel.ages(),
+        by_family=by_family,
         posted=unseen.learn(panel, validation, held.nature),
     )
 
@@ -116,12 +118,18 @@ def _held_out(panel: Panel, validation: Validation, choice: NDArray[np.intp]) ->
 
 
 def _forecast(
-    panel: Panel, families: Sequence[Forecaster], choice: NDArray[np.intp], *, horizon: int, say: Say
+    panel: Panel, families: Sequence[Forecaster], *, horizon: int, say: Say
+) -> dict[str, NDArray[np.float64]]:
+    """Every family on every series: people want to see what the others would have said."""
+    said = {}
+    for family in families:
+        say(f"forecasting {len(panel.names)} series with {family.name}")
+        said[family.name] = predict(family, panel, horizon=horizon)
+    return said
+
+
+def _chosen(
+    by_family: dict[str, NDArray[np.float64]], families: Sequence[Forecaster], choice: NDArray[np.intp]
 ) -> NDArray[np.float64]:
-    point = np.full((len(panel.names), horizon), np.nan)
-    for index, family in enumerate(families):
-        rows = np.flatnonzero(choice == index)
-        if len(rows):
-            say(f"forecasting {len(rows)} series with {family.name}")
-            point[rows] = predict(family, panel.only(rows), horizon=horizon)
-    return point
+    """Each series' own family."""
+    return np.array([by_family[family.name] for family in families])[choice, np.arange(len(choice))]
