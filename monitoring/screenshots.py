@@ -15,7 +15,7 @@ CHROMIUM = Path("/usr/bin/chromium")
 WIDE, NARROW = ViewportSize(width=1440, height=900), ViewportSize(width=390, height=844)
 PAGES = ("forecast", "experiment", "models", "data", "drift", "live")
 FOR_THE_README = ("forecast", "experiment", "models", "live")
-SETTLED = "[data-testid='stStatusWidget']"
+QUIET_MS = 350
 PATIENCE_MS = 20_000
 
 
@@ -37,6 +37,12 @@ def chromium() -> Iterator[Browser]:
 def settle(page: Page) -> None:
     """Return when the page has stopped running: its title is there, nothing spins, every chart is drawn."""
     page.wait_for_selector("h1", timeout=PATIENCE_MS)
+    for _ in range(2):
+        _quiet(page)
+        page.wait_for_timeout(QUIET_MS)
+
+
+def _quiet(page: Page) -> None:
     page.wait_for_function(
         "() => !document.querySelector(\"[data-testid='stStatusWidget'], [data-testid='stSpinner'], [data-testid='stSkeleton']\")"
         " && [...document.querySelectorAll(\"[data-testid='stVegaLiteChart']\")].every(one => one.querySelector('canvas, svg'))",
@@ -63,7 +69,7 @@ def take(address: str, folder: Path, *, pages: tuple[str, ...], every: bool) -> 
             context = browser.new_context(viewport=size, color_scheme="dark" if scheme == "dark" else "light")
             for name in pages:
                 page = context.new_page()
-                page.goto(f"{address}/{name}")
+                page.goto(f"{address}/{'' if name == PAGES[0] else name}")
                 settle(page)
                 shoot(page, folder / (f"{name}-{size['width']}-{scheme}.png" if every else f"{name}.png"), whole=every)
                 page.close()

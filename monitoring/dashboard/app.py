@@ -9,7 +9,12 @@ from monitoring.dashboard.trouble import shown
 TIGHT = """<style>
 .block-container {padding-top: 4.2rem; padding-bottom: 3rem; max-width: 1240px}
 [data-testid="stMetricValue"] {font-size: 1.5rem}
-@media (max-width: 640px) {.block-container {padding-left: 1rem; padding-right: 1rem} h1 {font-size: 1.7rem !important}}
+@media (max-width: 640px) {
+[data-testid="stHorizontalBlock"]:not(:has([data-testid="stHorizontalBlock"])):has([data-testid="stMetric"])
+ > [data-testid="stColumn"] {min-width: calc(50% - 1rem); flex: 1 1 calc(50% - 1rem)}
+[data-testid="stMetricValue"] {font-size: 1.15rem}
+.block-container {padding-left: 1rem; padding-right: 1rem} h1 {font-size: 1.7rem !important}
+}
 </style>"""
 
 PAGES = (

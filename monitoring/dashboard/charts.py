@@ -10,6 +10,9 @@ BLUE: Final = "#2f7ed8"
 ORANGE: Final = "#d9741a"
 GREY: Final = "#7a8694"
 SHADES: Final = [BLUE, ORANGE, "#2a9d6f", "#a35fc4", "#c44e63", "#8a8d2f", GREY, "#3aa3b5"]
+FEW: Final = 20
+"""With fewer points than this a line is hard to see without them."""
+LEGEND: Final = alt.Legend(orient="top", offset=2, padding=0, columns=3, labelLimit=130, title=None)
 TRACKS: Final = {"production": BLUE, "candidate": ORANGE}
 
 
@@ -53,7 +56,7 @@ def _families(others: pd.DataFrame, axis: alt.X) -> alt.Chart:
         .encode(
             axis,
             alt.Y("value:Q"),
-            alt.Color("family:N", title="Family", scale=shades, legend=alt.Legend(orient="bottom")),
+            alt.Color("family:N", title="Family", scale=shades, legend=LEGEND),
             tooltip=["family:N", alt.Tooltip("week:T", format="%d %b %Y"), alt.Tooltip("value:Q", format=",.1f")],
         )
     )
@@ -71,16 +74,15 @@ def lines(frame: pd.DataFrame, *, unit: str, shades: dict[str, str] | None = Non
     """One line for each name over time."""
     names = sorted(frame["line"].unique())
     known = shades or {}
+    scale = alt.Scale(zero=True) if frame["value"].any() else alt.Scale(domain=[0, 1])
     colours = [known.get(name, SHADES[number % len(SHADES)]) for number, name in enumerate(names)]
     return (
         alt.Chart(frame)
-        .mark_line(strokeWidth=2)
+        .mark_line(strokeWidth=2, point={"size": 12} if len(frame) < FEW * len(names) else False)
         .encode(
             alt.X("at:T", title="Time (UTC)", axis=alt.Axis(format="%H:%M", labelAngle=0, tickCount=5)),
-            alt.Y("value:Q", title=unit, scale=alt.Scale(zero=True)),
-            alt.Color(
-                "line:N", title=None, scale=alt.Scale(domain=names, range=colours), legend=alt.Legend(orient="bottom")
-            ),
+            alt.Y("value:Q", title=unit, scale=scale),
+            alt.Color("line:N", title=None, scale=alt.Scale(domain=names, range=colours), legend=LEGEND),
             tooltip=[alt.Tooltip("at:T", format="%d %b %H:%M"), "line:N", alt.Tooltip("value:Q", format=",.4g")],
         )
     )
@@ -92,15 +94,15 @@ def bars(frame: pd.DataFrame, *, name: str, value: str, unit: str, line: float |
         alt.Chart(frame)
         .mark_bar(color=BLUE)
         .encode(
-            alt.Y(f"{name}:N", sort="-x", title=None, axis=alt.Axis(labelLimit=170)),
+            alt.Y(f"{name}:N", sort="-x", title=None, axis=alt.Axis(labelLimit=150, labelOverlap=False)),
             alt.X(f"{value}:Q", title=unit),
             tooltip=[f"{name}:N", alt.Tooltip(f"{value}:Q", format=",.4g")],
         )
     )
     if line is None:
-        return alt.layer(base).properties(height=max(120, 24 * len(frame)))
+        return alt.layer(base).properties(height=max(120, 26 * len(frame) + 50))
     rule = alt.Chart(pd.DataFrame({"line": [line]})).mark_rule(color=ORANGE, strokeDash=[6, 4]).encode(alt.X("line:Q"))
-    return alt.layer(base, rule).properties(height=max(120, 24 * len(frame)))
+    return alt.layer(base, rule).properties(height=max(120, 26 * len(frame) + 50))
 
 
 def intervals(frame: pd.DataFrame, *, unit: str) -> alt.LayerChart:
@@ -109,7 +111,7 @@ def intervals(frame: pd.DataFrame, *, unit: str) -> alt.LayerChart:
         "line:N",
         title=None,
         scale=alt.Scale(domain=list(TRACKS), range=list(TRACKS.values())),
-        legend=alt.Legend(orient="bottom"),
+        legend=LEGEND,
     )
     axis = alt.X("at:T", title="Time (UTC)", axis=alt.Axis(format="%d %b %H:%M", labelAngle=0, tickCount=4))
     scale = alt.Scale(zero=False)
@@ -134,7 +136,7 @@ def heat(frame: pd.DataFrame, *, across: str, down: str, value: str, unit: str) 
         .encode(
             alt.X(f"{across}:O", title=across.replace("_", " ")),
             alt.Y(f"{down}:O", title=down.replace("_", " ")),
-            alt.Color(f"{value}:Q", title=unit, scale=alt.Scale(scheme="blues"), legend=alt.Legend(orient="bottom")),
+            alt.Color(f"{value}:Q", title=unit, scale=alt.Scale(scheme="blues"), legend=alt.Legend(orient="top")),
             tooltip=[across, down, alt.Tooltip(f"{value}:Q", format=",.4g")],
         )
         .properties(height=260)

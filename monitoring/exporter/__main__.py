@@ -5,7 +5,7 @@ import threading
 
 from prometheus_client import CollectorRegistry, start_http_server
 
-from monitoring.exporter import airflow, database, experiments, machine, probes, router, stages, textfiles
+from monitoring.exporter import airflow, database, experiments, machine, probes, realised, router, stages, textfiles
 from monitoring.exporter.parts import Parts
 from ratchet.settings import Settings
 
@@ -23,6 +23,7 @@ def build(settings: Settings) -> tuple[CollectorRegistry, airflow.Listener]:
                 f"http://127.0.0.1:{settings.router_port}", settings.home / "api-keys.json", workloads
             ),
             "stages": stages.Stages(settings.home, workloads),
+            "realised": realised.Realised(settings.database, settings.home, workloads),
             "textfiles": textfiles.TextFiles(settings.home / "metrics"),
             "probes": probes.Probes(
                 {

@@ -1,4 +1,4 @@
-"""The loop itself, from the operators' API: what is on trial, what was decided, what the newest look saw, what drifts."""
+"""The loop itself, from the operators' API: what is on trial, what was decided, what the newest look saw."""
 
 import json
 import math
@@ -36,7 +36,6 @@ class Experiments:
         yield from _states(found)
         yield self._count(found)
         yield _figures(found)
-        yield from self._drift()
 
     def _ask(self, workload: str, what: str) -> Row:
         headers = {"X-API-Key": json.loads(self._keys.read_bytes())["operate"]}
@@ -65,25 +64,6 @@ class Experiments:
         for labels, count in sorted(self._verdicts.items()):
             counted.add_metric(labels, count)
         return counted
-
-    def _drift(self) -> Iterator[Metric]:
-        score = GaugeMetricFamily(
-            "ratchet_drift_psi", "Population stability index by feature", labels=("workload", "feature")
-        )
-        drifts = GaugeMetricFamily(
-            "ratchet_drift_significant", "Whether a feature drifts: 1 or 0", labels=("workload", "feature")
-        )
-        for workload in self._workloads:
-            try:
-                report = self._ask(workload, "drift_report")
-            except HTTPError as refused:
-                if refused.code != 404:
-                    raise
-                continue  # nobody has looked yet
-            for feature, said in report.get("drift_indicators", {}).items():
-                score.add_metric((workload, feature), said["psi"])
-                drifts.add_metric((workload, feature), said["significant_drift"])
-        yield from (score, drifts)
 
 
 def state(row: Row | None) -> str:

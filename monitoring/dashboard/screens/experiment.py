@@ -29,15 +29,28 @@ def show() -> None:
     st.title("Experiment")
     experiments = session.ask("experiments", operate=True, limit=20)["experiments"]
     live = {track: _live(track) for track in ("production", "candidate")}
-    _now(experiments[0] if experiments else None, live, now)
+    newest = experiments[0] if experiments else None
+    _now(newest, live, now)
+    rows = _measured(newest)
     with shown("The comparison"):
-        _compare(live, experiments, now)
+        _compare(rows, live, _why(live["production"], experiments), now)
     if experiments:
         with shown("Over time"):
-            over_time.show(live)
+            over_time.show([row["release"] for row in rows.values() if row])
     with shown("Orders"):
         orders.show()
     _history(experiments)
+
+
+def _measured(newest: Body | None) -> dict[str, Body]:
+    """Each track's figures since the newest experiment began, until it ended; of the last day without one."""
+    window = {"since": newest["started_at"], "until": newest["ended_at"]} if newest else {}
+    found = session.ask("metrics", operate=True, **window)["releases"]
+    most: dict[str, Body] = {}
+    for row in found:
+        if row["track"] and row["forecasts"] > most.get(row["track"], {}).get("forecasts", 0):
+            most[row["track"]] = row
+    return most
 
 
 def _live(track: str) -> Body | None:
@@ -76,22 +89,30 @@ def _now(newest: Body | None, live: dict[str, Body | None], now: datetime) -> No
         st.warning(f"**Waits for:** {words.listed(newest['waits_for'])}", icon=":material/hourglass_top:")
 
 
-def _compare(live: dict[str, Body | None], experiments: list[Body], now: datetime) -> None:
-    rows = session.ask("metrics", operate=True)["releases"]
-    why = _why(live["production"], experiments)
+def _compare(rows: dict[str, Body], live: dict[str, Body | None], why: str, now: datetime) -> None:
     for column, track in zip(st.columns(2), ("production", "candidate"), strict=True):
         with column.container(border=True):
             st.markdown(f"##### {words.title(track)}")
-            release = live[track]
-            if release is None:
+            row, release = rows.get(track), live[track]
+            if release is None and row is None:
                 st.write("No release is on this track.")
                 continue
-            row = next((row for row in rows if (row["track"], row["release"]) == (track, release["release"])), None)
-            families = ", ".join(f"{words.title(name)} {count}" for name, count in sorted(release["families"].items()))
-            st.markdown(f"**{release['release']}** · trained {words.ago(release['made_at'], now)} ago · {families}")
+            st.markdown(_made_of(row, release, now))
             if track == "production" and why:
                 st.caption(why)
             _figures(row or {})
+
+
+def _made_of(row: Body | None, release: Body | None, now: datetime) -> str:
+    """What is measured, and what is there now if that is something else."""
+    if row is None or (release is not None and release["release"] == row["release"]):
+        assert release is not None  # noqa: S101, whoever calls has one of the two
+        families = ", ".join(
+            f"{words.title(name)} {count}" for name, count in sorted(release["families"].items()) if count
+        )
+        return f"**{release['release']}** · trained {words.ago(release['made_at'], now)} ago · {families}"
+    after = f"now {release['release']}" if release else "now nothing"
+    return f"**{row['release']}** in the last experiment · {after}"
 
 
 def _why(production: Body | None, experiments: list[Body]) -> str:
@@ -106,10 +127,10 @@ def _why(production: Body | None, experiments: list[Body]) -> str:
 
 
 def _figures(row: Body) -> None:
-    """The last day of one track; a dash is what nobody measured."""
+    """Figures of one track; a dash is what nobody measured."""
     ratings = row.get("ratings") or 0
     cells = {
-        "Forecasts, last day": words.figure(row.get("forecasts"), 0),
+        "Forecasts": words.figure(row.get("forecasts"), 0),
         "Clients": words.figure(row.get("clients"), 0),
         "Latency p50": words.figure(row.get("latency_ms_p50"), 1, " ms"),
         "Latency p95": words.figure(row.get("latency_ms_p95"), 1, " ms"),

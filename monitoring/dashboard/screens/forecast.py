@@ -11,6 +11,8 @@ from monitoring.dashboard.trouble import nothing, shown
 
 MANY = 1000
 """More series than this are searched by the server."""
+PAST = 78
+"""Weeks of history that are shown: a season and a half."""
 Body = dict[str, Any]
 
 
@@ -34,7 +36,7 @@ def _one(release: Body) -> None:
     id_name, unique_id, target, horizon = found
     answer = _predict(id_name, unique_id, target, horizon)
     with st.spinner("Reading the history …"):
-        detail = session.ask("series/detail", unique_id=unique_id, target=target)
+        detail = session.ask("series/detail", unique_id=unique_id, target=target, weeks=PAST)
     _say(answer, detail, target)
     compare = st.toggle("Show what each family would have said", value=False)
     _chart(answer, detail, title=f"{words.title(target)} of {unique_id} by week", compare=compare, horizon=horizon)

@@ -7,6 +7,8 @@ from monitoring.dashboard import charts, session, words
 from monitoring.dashboard.trouble import nothing, shown
 
 HOURS = {"Last 15 minutes": 0.25, "Last hour": 1.0, "Last 6 hours": 6.0, "Last day": 24.0}
+MOST = 6
+"""Lines in a chart: those that are largest now."""
 FIRING = 'ALERTS{alertstate="firing"}'
 # Title, unit, label that tells lines apart, expression, digits of the sentence under it.
 PANELS = (
@@ -68,9 +70,13 @@ def _panel(title: str, unit: str, name: str, query: str, digits: int, *, hours: 
         st.markdown(f"##### {title}")
         nothing("Nothing was measured in this time.", "It appears with the first requests or runs.")
         return
-    last = frame.sort_values("at").groupby("line")["value"].last().sort_values(ascending=False)
+    last = frame.sort_values("at").groupby("line")["value"].last().sort_values(ascending=False).head(MOST)
+    frame = frame[frame["line"].isin(last.index)]
     says = (
-        "; ".join(f"{words.title(str(line))} {value:,.{digits}f}" for line, value in last.head(4).items())
+        "; ".join(
+            f"{words.title(str(line)) + chr(32) if len(last) > 1 else ''}{value:,.{digits}f}"
+            for line, value in last.head(4).items()
+        )
         + f" ({unit.lower()}), newest."
     )
     shades = charts.TRACKS if name == "track" else None

@@ -20,17 +20,16 @@ ERRORS = (
     '(sum by (track) (rate(ratchet_requests_total{%(who)s,status=~"5.."}[%(window)s])) or sum by (track)'
     " (rate(ratchet_requests_total{%(who)s}[%(window)s])) * 0) / (sum by (track) (rate(ratchet_requests_total{%(who)s}[%(window)s])) > 0)"
 )
-REALISED = "avg by (track) (ratchet_realised_mase{workload='%s'})"
 Body = dict[str, Any]
 
 
-def show(live: dict[str, Body | None]) -> None:
+def show(names: list[str]) -> None:
     """Three charts and what is still missing."""
     left, _ = st.columns([1, 3])
     chosen = left.selectbox("Show", list(HOURS), index=1, key="experiment-hours")
     hours = HOURS[chosen]
     window = "10m" if hours <= 6 else "1h"
-    releases = "|".join(str(one["release"]) for one in live.values() if one)
+    releases = "|".join(names)
     who = f'workload="{session.workload()}",release=~"{releases}"'
     values = {"who": who, "window": window, "count": COUNT % {"who": who, "window": window}}
     with st.spinner("Asking Prometheus …"):

@@ -34,7 +34,7 @@ class GoldTables:
         with self._alone, _connect() as opened:
             tables = [_describe(opened, folder / f"{name}.parquet", described.get(name, {})) for name in names]
         kept = {name: manifest.get(name) for name in ("data_hour", "last_week", "series", "synthetic")}
-        return {**kept, "quality": manifest.get("quality"), "tables": tables}
+        return {**kept, "quality": _quality(self._gold / workload), "tables": tables}
 
     def rows(
         self, workload: str, table: str, *, limit: int, offset: int, order: str | None, down: bool
@@ -68,6 +68,16 @@ class GoldTables:
         except (OSError, ValueError, KeyError) as error:
             raise MetricsError(f"there is no gold of {workload} where this service looks for it") from error
         return folder, manifest
+
+
+def _quality(root: Path) -> Row | None:
+    """Return the quality report on the newest data, where the builds write one."""
+    try:
+        name = json.loads((root / "quality" / "newest.json").read_bytes())["report"]
+        report: Row = json.loads((root / "quality" / f"{name}.json").read_bytes())
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return report
 
 
 def _connect() -> "duckdb.DuckDBPyConnection":
