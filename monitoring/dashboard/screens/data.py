@@ -46,15 +46,18 @@ def show() -> None:
 
 
 def _quality(report: Body | None) -> None:
-    if report:
-        failed = {name: one for name, one in report.items() if isinstance(one, dict) and one.get("failed")}
+    checks = report.get("checks", []) if report else []
+    if checks:
+        failed = [one["name"] for one in checks if not one["passed"]]
+        passed = f"{len(checks) - len(failed)} of {len(checks)} checks of this data passed."
         st.markdown("##### Quality")
-        st.dataframe(
-            pd.DataFrame([{"Check": name, "Result": words.listed(one)} for name, one in report.items()]),
-            hide_index=True,
-        )
         if failed:
-            st.warning(f"Failed: {', '.join(failed)}.", icon=":material/warning:")
+            st.warning(f"{passed} Failed: {', '.join(failed)}.", icon=":material/warning:")
+        else:
+            st.success(passed, icon=":material/check:")
+        with st.expander("Every check"):
+            table = pd.DataFrame([{**one, "passed": "yes" if one["passed"] else "no"} for one in checks])
+            st.dataframe(table.rename(columns=words.title), hide_index=True, key="checks")
     rows = [
         {"What": what, "Which": next(iter(labels.values()), ""), "Count": int(value)}
         for what, query in (("Rejected", REJECTED), ("Failed check", FAILED))
@@ -62,7 +65,7 @@ def _quality(report: Body | None) -> None:
     ]
     if rows:
         st.dataframe(pd.DataFrame(rows), hide_index=True, key="rejected")
-    elif not report:
+    elif not checks:
         st.caption("No quality report has been published with this data; what dbt's tests refuse never becomes gold.")
 
 
