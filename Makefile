@@ -4,7 +4,7 @@ SHELL := /bin/bash
 RATCHET := .venv/bin/ratchet
 PY := .venv/bin/python
 
-.PHONY: help up status logs restart down clean traffic test check bench-deciding format lock install sample bench-serving faults fuzz
+.PHONY: screenshots help up status logs restart down clean traffic test check bench-deciding format lock install sample bench-serving faults fuzz
 
 help:  ## What can be made
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' Makefile | column -t -s "$$(printf '\t')"
@@ -40,6 +40,9 @@ test:  ## Install what is needed and run everything: checks, unit, contract, DAG
 
 bench-serving:  ## What serving can do beside a bare Flask no-op: ratios, medians (about three minutes; PARTS="hot log router")
 	@PYTHONPATH=src:.:tests:tests/bench/serving $(PY) tests/bench/serving/run.py $(PARTS)
+
+screenshots:  ## The README's pictures of the dashboard, from the stack that runs here (make up; make traffic)
+	@$(PY) -m monitoring.screenshots
 
 faults:  ## Everything around serving fails for a minute, under load: no forecast fails, none is missing from the log
 	@FAULT_SECONDS=60 FAULT_KILLS=20 FAULT_SWAPS=50 FAULT_SWAP_EVERY=6 $(PY) -m pytest -q tests/faults --durations=0

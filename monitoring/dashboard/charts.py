@@ -1,11 +1,13 @@
 """Charts with a title, units and a description for those who do not see them. Colours hold on light and on dark."""
 
-from typing import Final
+from typing import Any, Final, TypeAlias
 
 import altair as alt
 import pandas as pd
 import streamlit as st
 
+Drawing: TypeAlias = Any
+"""A chart: altair's own types do not say which of its kinds comes out of a composition."""
 BLUE: Final = "#2f7ed8"
 ORANGE: Final = "#d9741a"
 GREY: Final = "#7a8694"
@@ -16,7 +18,7 @@ LEGEND: Final = alt.Legend(orient="top", offset=2, padding=0, columns=3, labelLi
 TRACKS: Final = {"production": BLUE, "candidate": ORANGE}
 
 
-def show(chart: alt.Chart | alt.LayerChart, *, title: str, says: str, table: pd.DataFrame, key: str) -> None:
+def show(chart: Drawing, *, title: str, says: str, table: pd.DataFrame, key: str) -> None:
     """Show a chart under its title, what it says in a sentence, and the same figures as a table."""
     st.markdown(f"##### {title}")
     st.altair_chart(
@@ -27,7 +29,7 @@ def show(chart: alt.Chart | alt.LayerChart, *, title: str, says: str, table: pd.
         st.dataframe(table, hide_index=True, key=f"{key}-table")
 
 
-def forecast(history: pd.DataFrame, weeks: pd.DataFrame, others: pd.DataFrame, *, unit: str) -> alt.LayerChart:
+def forecast(history: pd.DataFrame, weeks: pd.DataFrame, others: pd.DataFrame, *, unit: str) -> Drawing:
     """History, the forecast with both bounds, and, thin, what other families would have said."""
     axis = alt.X("week:T", title="Week that ends on", axis=alt.Axis(format="%d %b %Y", labelAngle=0, tickCount=5))
     scale = alt.Scale(zero=True)
@@ -48,7 +50,7 @@ def forecast(history: pd.DataFrame, weeks: pd.DataFrame, others: pd.DataFrame, *
     return alt.layer(*layers).resolve_scale(color="independent").properties(height=340)
 
 
-def _families(others: pd.DataFrame, axis: alt.X) -> alt.Chart:
+def _families(others: pd.DataFrame, axis: alt.X) -> Drawing:
     shades = alt.Scale(range=SHADES[1:])
     return (
         alt.Chart(others)
@@ -62,7 +64,7 @@ def _families(others: pd.DataFrame, axis: alt.X) -> alt.Chart:
     )
 
 
-def _band(weeks: pd.DataFrame, axis: alt.X, low: str, high: str, opacity: float, unit: str) -> alt.Chart:
+def _band(weeks: pd.DataFrame, axis: alt.X, low: str, high: str, opacity: float, unit: str) -> Drawing:
     return (
         alt.Chart(weeks)
         .mark_area(color=BLUE, opacity=opacity)
@@ -70,7 +72,7 @@ def _band(weeks: pd.DataFrame, axis: alt.X, low: str, high: str, opacity: float,
     )
 
 
-def lines(frame: pd.DataFrame, *, unit: str, shades: dict[str, str] | None = None) -> alt.Chart:
+def lines(frame: pd.DataFrame, *, unit: str, shades: dict[str, str] | None = None) -> Drawing:
     """One line for each name over time."""
     names = sorted(frame["line"].unique())
     known = shades or {}
@@ -82,13 +84,15 @@ def lines(frame: pd.DataFrame, *, unit: str, shades: dict[str, str] | None = Non
         .encode(
             alt.X("at:T", title="Time (UTC)", axis=alt.Axis(format="%H:%M", labelAngle=0, tickCount=5)),
             alt.Y("value:Q", title=unit, scale=scale),
-            alt.Color("line:N", title=None, scale=alt.Scale(domain=names, range=colours), legend=LEGEND),
+            alt.Color(
+                "line:N", scale=alt.Scale(domain=names, range=colours), legend=LEGEND if len(names) > 1 else None
+            ),
             tooltip=[alt.Tooltip("at:T", format="%d %b %H:%M"), "line:N", alt.Tooltip("value:Q", format=",.4g")],
         )
     )
 
 
-def bars(frame: pd.DataFrame, *, name: str, value: str, unit: str, line: float | None = None) -> alt.LayerChart:
+def bars(frame: pd.DataFrame, *, name: str, value: str, unit: str, line: float | None = None) -> Drawing:
     """Bars, the longest first; `line` marks a limit."""
     base = (
         alt.Chart(frame)
@@ -105,7 +109,7 @@ def bars(frame: pd.DataFrame, *, name: str, value: str, unit: str, line: float |
     return alt.layer(base, rule).properties(height=max(120, 26 * len(frame) + 50))
 
 
-def intervals(frame: pd.DataFrame, *, unit: str) -> alt.LayerChart:
+def intervals(frame: pd.DataFrame, *, unit: str) -> Drawing:
     """A line for each track over time, each with its interval."""
     colour = alt.Color(
         "line:N",
@@ -128,7 +132,7 @@ def intervals(frame: pd.DataFrame, *, unit: str) -> alt.LayerChart:
     return alt.layer(band, middle).properties(height=260)
 
 
-def heat(frame: pd.DataFrame, *, across: str, down: str, value: str, unit: str) -> alt.Chart:
+def heat(frame: pd.DataFrame, *, across: str, down: str, value: str, unit: str) -> Drawing:
     """A grid of two ordered columns, coloured by a third."""
     return (
         alt.Chart(frame)
@@ -143,5 +147,5 @@ def heat(frame: pd.DataFrame, *, across: str, down: str, value: str, unit: str) 
     )
 
 
-def _sized(chart: alt.Chart | alt.LayerChart) -> bool:
+def _sized(chart: Drawing) -> bool:
     return isinstance(chart.height, int | float)

@@ -29,9 +29,10 @@ class Prometheus:
 
     def lines(self, query: str, *, hours: float, name: str) -> pd.DataFrame:
         """Return `at, line, value` over the last hours; `name` is the label that tells lines apart."""
-        until = datetime.now(UTC)
-        since = until - timedelta(hours=hours)
         step = max(10.0, hours * 3600 / POINTS)
+        # On a grid, so that several questions about the same time have the same points.
+        until = datetime.fromtimestamp(datetime.now(UTC).timestamp() // step * step, UTC)
+        since = until - timedelta(hours=hours)
         found = self._ask("query_range", query=query, start=since.timestamp(), end=until.timestamp(), step=step)
         rows = [
             (at, row["metric"].get(name, name), float(value))

@@ -18,7 +18,13 @@ def orders(postgres):
 def test_an_order_waits_until_it_ends_and_the_first_outcome_stands(orders):
     placed = orders.place("orders-a", kind="promote", who="ann", why="it is better", at=AT)
     assert orders.waiting("orders-a") == [placed]
-    assert (placed.kind, placed.who, placed.why, placed.ended_at, placed.outcome) == ("promote", "ann", "it is better", None, None)
+    assert (placed.kind, placed.who, placed.why, placed.ended_at, placed.outcome) == (
+        "promote",
+        "ann",
+        "it is better",
+        None,
+        None,
+    )
     assert orders.end("orders-a", placed.order_id, outcome="carried out", at=AT + timedelta(minutes=1))
     assert not orders.end("orders-a", placed.order_id, outcome="withdrawn", at=AT + timedelta(minutes=2))
     assert orders.waiting("orders-a") == []

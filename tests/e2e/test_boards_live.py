@@ -27,7 +27,9 @@ def busy(house):
         for number in range(60):
             person = Person(port, key, f"looker-{number}")
             _, _, forecast = person.ask()
-            person.post("feedback", {"prediction_id": forecast["prediction_id"], "kind": "rating", "value": 2 + number % 3})
+            person.post(
+                "feedback", {"prediction_id": forecast["prediction_id"], "kind": "rating", "value": 2 + number % 3}
+            )
             person.leave()
         client.wait("evaluate_ab", run, timeout=120)
         address = f"http://127.0.0.1:{settings.prometheus_port}"
@@ -45,12 +47,21 @@ def test_every_panel_has_data_or_says_why_not(busy):
 
 
 def test_few_panels_need_an_excuse(busy):
-    allowed = {"Realised MASE", "Realised coverage", "Drift", "Failed runs", "Tasks that failed", "Rejected events", "Failed checks"}
+    allowed = {
+        "Realised MASE",
+        "Realised coverage",
+        "Drift",
+        "Failed runs",
+        "Tasks that failed",
+        "Rejected events",
+        "Failed checks",
+    }
     allowed |= {"Errors: confidence sequence"}
     assert {panel for _, panel, _ in silent(busy)} <= allowed
 
 
-def test_the_page_names_what_processes_expose_and_nothing_else(house, busy):
+@pytest.mark.usefixtures("busy")
+def test_the_page_names_what_processes_expose_and_nothing_else(house):
     settings = house.stack.settings
     ports = (settings.production_port, settings.candidate_port, settings.exporter_port)
     pages = [urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10).read().decode() for port in ports]

@@ -99,7 +99,7 @@ def _grid(table: Body, frame: pd.DataFrame, measure: str) -> None:
         values = ["All", *sorted(frame[name].dropna().unique())]
         wanted = st.selectbox(words.title(name), values, key=f"{table['name']}-{name}")
         frame = frame if wanted == "All" else frame[frame[name] == wanted]
-    summed = frame.groupby(list(GRID), as_index=False)[measure].sum()
+    summed = frame.groupby(list(GRID))[measure].sum().reset_index()
     most = summed.loc[summed[measure].idxmax()]
     says = f"Most at hour {most['hour']:.0f} (UTC) of weekday {most['weekday']:.0f}: {most[measure]:,.0f}."
     chart = charts.heat(summed, across="hour", down="weekday", value=measure, unit=words.title(measure))
@@ -112,7 +112,7 @@ def _longest(table: Body, frame: pd.DataFrame, measure: str) -> None:
     text = next((one["name"] for one in table["columns"] if one["type"] == "varchar"), None)
     if text is None or frame.empty:
         return
-    most = frame.groupby(text, as_index=False)[measure].max().nlargest(TOP, measure)
+    most = frame.groupby(text)[measure].max().nlargest(TOP).reset_index()
     if most[measure].isna().all():
         return
     first = most.iloc[0]

@@ -137,8 +137,9 @@ def _figures(row: Body) -> None:
         "Mean rating": words.figure(row.get("rating_mean"), 2),
         "Ratings": words.figure(ratings, 0),
     }
-    for columns, part in ((st.columns(3), list(cells.items())[:3]), (st.columns(3), list(cells.items())[3:])):
-        for column, (name, value) in zip(columns, part, strict=True):
+    named = list(cells.items())
+    for start in range(0, len(named), 2):
+        for column, (name, value) in zip(st.columns(2), named[start : start + 2], strict=True):
             column.metric(name, value)
 
 

@@ -77,7 +77,7 @@ def _panel(title: str, unit: str, name: str, query: str, digits: int, *, hours: 
             f"{words.title(str(line)) + chr(32) if len(last) > 1 else ''}{value:,.{digits}f}"
             for line, value in last.head(4).items()
         )
-        + f" ({unit.lower()}), newest."
+        + f" ({unit if unit.isupper() else unit.lower()}), newest."
     )
     shades = charts.TRACKS if name == "track" else None
     charts.show(charts.lines(frame, unit=unit, shades=shades), title=title, says=says, table=frame, key=f"live-{title}")

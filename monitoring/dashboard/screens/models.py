@@ -54,10 +54,10 @@ def _card(release: Listed) -> None:
     own = {name.removesuffix(f"/{ALL}"): value for name, value in run.metrics.items() if name.endswith(f"/{ALL}")}
     cells = st.columns(4)
     cells[0].metric(
-        "MASE, held-out weeks",
+        "MASE",
         words.figure(own.get("mase"), 3),
         border=True,
-        help="1 is as wrong as repeating the last week",
+        help="On held-out weeks; 1 is as wrong as repeating the last week",
     )
     cells[1].metric(
         "Bias", words.figure(own.get("bias"), 3), border=True, help="In units of the same scale; above 0: too high"
@@ -125,7 +125,11 @@ def _series(release: Listed) -> None:
             if frame.empty:
                 nothing("None could be validated.", "They are too young, or never change.")
                 continue
-            st.dataframe(frame.rename(columns=words.title), hide_index=True, key=f"series-{order}")
+            st.dataframe(
+                frame.rename(columns=words.title).rename(columns={"Mase": "MASE"}),
+                hide_index=True,
+                key=f"series-{order}",
+            )
             st.caption("By MASE on held-out weeks, of the family that answers for them.")
 
 

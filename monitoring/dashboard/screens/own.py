@@ -33,7 +33,7 @@ def show(release: Body) -> None:
     body = {id_name: name, "target": target, "horizon": min(8, release["horizon"]), "history": counts}
     with st.spinner("Forecasting …"):
         answer = session.user().post("predict", body)
-    _chart(answer, counts, title=f"{words.title(target)} of {name} by week")
+    _chart(answer, counts, title=f"{words.title(str(target))} of {name} by week")
 
 
 def _read(text: str) -> list[float]:

@@ -10,7 +10,10 @@ from conftest import House
 from inference import create_app
 from ratchet.observe.gold_tables import GoldTables
 
-SERIES = "SELECT * FROM (VALUES ('north/a', 'sent', DATE '2026-10-25', 5.0), ('north/a', 'sent', DATE '2026-11-01', 7.0), ('x', 'sent', DATE '2026-11-01', 1.0)) AS t (unique_id, target, ds, y)"
+SERIES = (
+    "SELECT * FROM (VALUES ('north/a', 'sent', DATE '2026-10-25', 5.0), ('north/a', 'sent', DATE '2026-11-01', 7.0),"
+    " ('x', 'sent', DATE '2026-11-01', 1.0)) AS t (unique_id, target, ds, y)"
+)
 BUSY = "SELECT * FROM (VALUES ('a', 1, [1, 2]), ('b', 3, NULL), ('c', 2, [])) AS t (name, events, parts)"
 
 
@@ -37,7 +40,11 @@ def test_tables_with_what_is_said_of_them(library):
     assert (found["last_week"], found["series"], found["synthetic"], found["quality"]) == ("2026-11-01", 2, True, None)
     busy = found["tables"][0]
     assert (busy["name"], busy["description"], busy["rows"]) == ("busy_depots", "The busiest depots.", 3)
-    assert [(one["name"], one["description"]) for one in busy["columns"]] == [("name", ""), ("events", "How many."), ("parts", "")]
+    assert [(one["name"], one["description"]) for one in busy["columns"]] == [
+        ("name", ""),
+        ("events", "How many."),
+        ("parts", ""),
+    ]
 
 
 def test_a_page_of_rows_in_an_order(library):

@@ -45,9 +45,7 @@ def serve():
 
 def samples(part):
     """Every sample as {(name, labels…): value}."""
-    return {
-        (one.name, *one.labels.values()): one.value for family in part.collect() for one in family.samples
-    }
+    return {(one.name, *one.labels.values()): one.value for family in part.collect() for one in family.samples}
 
 
 class Away:
@@ -124,7 +122,13 @@ def said(at, verdict, **scores):
 def test_the_loop_from_its_api(serve, tmp_path):
     (tmp_path / "keys.json").write_text(json.dumps({"predict": "p", "operate": "o"}))
     verdicts = [said("2026-11-21T10:00:00+00:00", "hold", ratio=1.2, note="x", odd=float("nan"))]
-    row = {"experiment_id": 4, "started_at": "2026-11-21T09:00:00+00:00", "ended_at": None, "verdict": None, "verdicts": verdicts}
+    row = {
+        "experiment_id": 4,
+        "started_at": "2026-11-21T09:00:00+00:00",
+        "ended_at": None,
+        "verdict": None,
+        "verdicts": verdicts,
+    }
 
     def answer(path, headers):
         assert path.startswith("/api/parcels/experiments")
