@@ -12,11 +12,12 @@ from ratchet.contracts.errors import RatchetError
 from ratchet.settings import Settings
 
 CHROMIUM = Path("/usr/bin/chromium")
+TALL = ViewportSize(width=1440, height=1200)
 WIDE, NARROW = ViewportSize(width=1440, height=900), ViewportSize(width=390, height=844)
 PAGES = ("forecast", "experiment", "models", "data", "drift", "live")
 FOR_THE_README = ("forecast", "experiment", "models", "live")
 QUIET_MS = 350
-PATIENCE_MS = 20_000
+PATIENCE_MS = 60_000
 
 
 @contextmanager
@@ -43,8 +44,10 @@ def settle(page: Page) -> None:
 
 
 def _quiet(page: Page) -> None:
+    page.wait_for_load_state("networkidle", timeout=PATIENCE_MS)
     page.wait_for_function(
-        "() => !document.querySelector(\"[data-testid='stStatusWidget'], [data-testid='stSpinner'], [data-testid='stSkeleton']\")"
+        "() => document.querySelector(\"[data-testid='stApp'][data-test-script-state='notRunning']\")"
+        " && !document.querySelector(\"[data-testid='stSpinner'], [data-testid='stSkeleton']\")"
         " && [...document.querySelectorAll(\"[data-testid='stVegaLiteChart']\")].every(one => one.querySelector('canvas, svg'))",
         timeout=PATIENCE_MS,
     )
@@ -63,7 +66,7 @@ def shoot(page: Page, path: Path, *, whole: bool) -> None:
 
 def take(address: str, folder: Path, *, pages: tuple[str, ...], every: bool) -> None:
     """One picture of each page; with `every`, at both widths, in light and in dark, down to the end."""
-    kinds = [(WIDE, "light"), (WIDE, "dark"), (NARROW, "light"), (NARROW, "dark")] if every else [(WIDE, "light")]
+    kinds = [(WIDE, "light"), (WIDE, "dark"), (NARROW, "light"), (NARROW, "dark")] if every else [(TALL, "light")]
     with chromium() as browser:
         for size, scheme in kinds:
             context = browser.new_context(viewport=size, color_scheme="dark" if scheme == "dark" else "light")

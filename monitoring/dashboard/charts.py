@@ -14,7 +14,7 @@ GREY: Final = "#7a8694"
 SHADES: Final = [BLUE, ORANGE, "#2a9d6f", "#a35fc4", "#c44e63", "#8a8d2f", GREY, "#3aa3b5"]
 FEW: Final = 20
 """With fewer points than this a line is hard to see without them."""
-LEGEND: Final = alt.Legend(orient="top", offset=2, padding=0, columns=3, labelLimit=130, title=None)
+LEGEND: Final = alt.Legend(orient="top", offset=2, padding=0, columns=3, labelLimit=130, title=None, symbolOpacity=1)
 TRACKS: Final = {"production": BLUE, "candidate": ORANGE}
 
 

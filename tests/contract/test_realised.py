@@ -14,7 +14,10 @@ INSERT = (
     "INSERT INTO forecasts (prediction_id, at, workload, unique_id, target, release, release_id, weeks)"
     " VALUES (%s, %s, 'looked-back', %s, 'sent', 'BO1', 'r1', %s)"
 )
-SERIES = "SELECT * FROM (VALUES ('a', 'sent', DATE '2026-11-01', 6.0), ('a', 'sent', DATE '2026-11-08', 10.0)) AS t (unique_id, target, ds, y)"
+SERIES = (
+    "SELECT * FROM (VALUES ('a', 'sent', DATE '2026-11-01', 6.0), ('a', 'sent', DATE '2026-11-08', 10.0))"
+    " AS t (unique_id, target, ds, y)"
+)
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ def silent(prometheus):
 
 def documented(page):
     """The metrics that a page names in its table, each with its labels."""
-    rows = re.findall(r"^\| `([a-z_]+)` \| \w+ \| ([a-z_, –]+) \| \w+ \|", page, re.MULTILINE)
+    rows = re.findall(r"^\| `([a-z_]+)` \| \w+ \| ([^|]+) \| \w+ \|", page, re.MULTILINE)
     return {name: {label.strip() for label in labels.split(",")} - {"\u2013"} for name, labels in rows}
 
 

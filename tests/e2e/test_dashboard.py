@@ -55,7 +55,7 @@ def pick(page, label, option):
     page.get_by_role("option", name=option, exact=True).click()
 
 
-def test_a_forecast_with_its_bounds_and_what_each_family_says_and_a_rating(page, address, house, postgres_rows):
+def test_a_forecast_with_its_bounds_and_what_each_family_says_and_a_rating(page, address, postgres_rows):
     page.goto(address)
     settle(page)
 
@@ -65,7 +65,7 @@ def test_a_forecast_with_its_bounds_and_what_each_family_says_and_a_rating(page,
     pick(page, "Target", "New stars")
     page.get_by_role("heading", name=re.compile("New stars of .* by week")).wait_for()
     page.get_by_text("How good is this forecast?").wait_for()
-    page.get_by_test_id("stFeedback").get_by_role("button").nth(3).click()
+    page.get_by_role("radiogroup").get_by_role("radio").nth(3).click()
     page.get_by_text("4 of 5 kept").wait_for()
     said = "SELECT value FROM feedback WHERE kind = 'rating' ORDER BY at DESC LIMIT 1"
     wait_for("the rating", lambda: postgres_rows(said)[0][0] == 4, timeout=15, look="the log")

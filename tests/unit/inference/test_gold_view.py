@@ -1,34 +1,20 @@
 """The data behind the forecasts, from real Parquet files."""
 
-import json
 from dataclasses import replace
 
-import duckdb
 import pytest
 
 from conftest import House
+from gold import publish
 from inference import create_app
 from ratchet.observe.gold_tables import GoldTables
-
-SERIES = (
-    "SELECT * FROM (VALUES ('north/a', 'sent', DATE '2026-10-25', 5.0), ('north/a', 'sent', DATE '2026-11-01', 7.0),"
-    " ('x', 'sent', DATE '2026-11-01', 1.0)) AS t (unique_id, target, ds, y)"
-)
-BUSY = "SELECT * FROM (VALUES ('a', 1, [1, 2]), ('b', 3, NULL), ('c', 2, [])) AS t (name, events, parts)"
 
 
 @pytest.fixture
 def library(tmp_path):
     house = House(tmp_path)
     house.load()
-    place = tmp_path / "gold/parcels/p1"
-    place.mkdir(parents=True)
-    for name, query in (("series", SERIES), ("busy_depots", BUSY)):
-        duckdb.sql(query).write_parquet(str(place / f"{name}.parquet"))
-    said = {"description": "The busiest depots.", "columns": {"events": "How many."}}
-    manifest = {"data_hour": "2026-11-02T05:00:00+00:00", "last_week": "2026-11-01", "series": 2, "synthetic": True}
-    (place / "manifest.json").write_text(json.dumps({**manifest, "tables": {"busy_depots": said}}))
-    (place.parent / "newest.json").write_text('{"partition": "p1"}')
+    publish(tmp_path)
     house.app = create_app(replace(house.service, gold=GoldTables(tmp_path)))
     house.client = house.app.test_client()
     house.ask = lambda path, key="rk_o": house.get(f"/api/parcels/{path}", key=key)
