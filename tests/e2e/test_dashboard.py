@@ -64,7 +64,7 @@ def test_a_forecast_with_its_bounds_and_what_each_family_says_and_a_rating(page,
     page.get_by_text("Error on held-out weeks").wait_for()
     pick(page, "Target", "New stars")
     page.get_by_role("heading", name=re.compile("New stars of .* by week")).wait_for()
-    page.get_by_text("How good is this forecast?").wait_for()
+    settle(page)
     page.get_by_role("radiogroup").get_by_role("radio").nth(3).click()
     page.get_by_text("4 of 5 kept").wait_for()
     said = "SELECT value FROM feedback WHERE kind = 'rating' ORDER BY at DESC LIMIT 1"

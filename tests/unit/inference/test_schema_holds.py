@@ -21,7 +21,7 @@ from ratchet.serve.keys import Holder
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "20"))
 KEY = "rk_both"
-# A schema cannot say that one order waits at a time, that weeks are Sundays and each there once, that `since` is before `until`, what a cursor is.
+# A schema cannot say that one order waits at a time, that weeks are Sundays, each there once, what a cursor is, or that `since` is first.
 SAYS_MORE = ["2xx", "404", "409", "422"]
 
 
