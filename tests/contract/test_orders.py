@@ -4,8 +4,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ratchet.contracts.errors import MetricsError
+from ratchet.contracts.errors import MetricsError, RatchetError
+from ratchet.contracts.policy import Verdict
+from ratchet.loop import Loop
 from ratchet.observe.orders import Orders
+from ratchet.settings import Settings
 
 AT = datetime(2026, 11, 21, 10, tzinfo=UTC)
 
@@ -44,3 +47,34 @@ def test_a_database_that_is_away_is_said_without_its_address():
     with pytest.raises(MetricsError, match="is away") as raised:
         Orders("postgresql://nobody:secret@127.0.0.1:1/none").waiting("orders-a")
     assert "secret" not in str(raised.value)
+
+
+class Obedient(Loop):
+    """A loop whose acts are written down instead of done; it refuses to roll back."""
+
+    def __init__(self, database):
+        super().__init__(Settings(_env_file=None, database_url=database))
+        self.done = []
+
+    def decide_by_hand(self, workload, verdict, *, why, now=None):
+        if verdict is Verdict.ROLLBACK:
+            raise RatchetError("nothing is on trial")
+        self.done.append((workload, verdict, why, now))
+        return {}
+
+
+@pytest.mark.parametrize(
+    ("kind", "outcome"),
+    [
+        ("promote", "carried out"),
+        ("rollback", "refused: nothing is on trial"),
+        ("approve", "refused: this policy knows no 'approve': it knows promote, rollback, hold"),
+    ],
+)
+def test_the_loop_takes_an_order_up_once_and_says_what_came_of_it(orders, postgres, kind, outcome):
+    workload, loop = f"taken-{kind}", Obedient(postgres)
+    orders.place(workload, kind=kind, who="ann", why="it is better", at=AT)
+    assert loop.carry_out_orders(workload, now=AT + timedelta(minutes=1)) == [f"{kind}: {outcome}"]
+    assert loop.carry_out_orders(workload) == []
+    assert orders.newest(workload, limit=1)[0].outcome == outcome
+    assert loop.done == ([(workload, Verdict.PROMOTE, "it is better (ann)", AT)] if kind == "promote" else [])
