@@ -36,7 +36,7 @@ def show() -> None:
         _compare(rows, live, _why(live["production"], experiments), now)
     if experiments:
         with shown("Over time"):
-            over_time.show([row["release"] for row in rows.values() if row])
+            over_time.show([row["release"] for row in rows.values() if row], experiments[0]["verdicts"])
     with shown("Orders"):
         orders.show()
     _history(experiments)

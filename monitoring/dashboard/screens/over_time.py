@@ -20,11 +20,12 @@ ERRORS = (
     '(sum by (track) (rate(ratchet_requests_total{%(who)s,status=~"5.."}[%(window)s])) or sum by (track)'
     " (rate(ratchet_requests_total{%(who)s}[%(window)s])) * 0) / (sum by (track) (rate(ratchet_requests_total{%(who)s}[%(window)s])) > 0)"
 )
+REALISED = "avg by (release) (ratchet_realised_mase{%(who)s})"
 Body = dict[str, Any]
 
 
-def show(names: list[str]) -> None:
-    """Three charts and what is still missing."""
+def show(names: list[str], verdicts: list[Body]) -> None:
+    """Ratings, latency, failures and realised errors, and what is still missing."""
     left, _ = st.columns([1, 3])
     chosen = left.selectbox("Show", list(HOURS), index=1, key="experiment-hours")
     hours = HOURS[chosen]
@@ -54,6 +55,33 @@ def show(names: list[str]) -> None:
             )
         else:
             st.caption("Failed forecasts: none on either track in this time.")
+    _show_realised(values, hours, bounds(verdicts))
+
+
+def bounds(verdicts: list[Body]) -> pd.DataFrame:
+    """The always-valid bounds on the candidate's change in realised error, look by look, as far as looks had them."""
+    rows = [
+        {"at": said["at"], "line": "candidate", "low": scores["error_low"], "high": scores["error_high"]}
+        for said in verdicts
+        if {"error_low", "error_high"} <= (scores := said["scores"]).keys()
+    ]
+    frame = pd.DataFrame(rows, columns=["at", "line", "low", "high"])
+    return frame.assign(at=pd.to_datetime(frame["at"], utc=True), value=(frame["low"] + frame["high"]) / 2)
+
+
+def _show_realised(values: Body, hours: float, bound: pd.DataFrame) -> None:
+    if not bound.empty:
+        last = bound.sort_values("at").iloc[-1]
+        says = (
+            f"Between {last['low']:+.3f} and {last['high']:+.3f} at the newest look; below 0 the candidate is better."
+        )
+        chart = charts.intervals(bound, unit="Change in paired error")
+        charts.show(chart, title="Realised error, candidate against production", says=says, table=bound, key="bounds")
+    found = session.prometheus().lines(REALISED % values, hours=hours, name="release")
+    if not found.empty:
+        _show(found, title="Realised error by release", unit="MASE", key="realised", digits=2)
+    elif bound.empty:
+        st.caption("Realised errors: none yet. They appear once a week that was forecast is over and has landed.")
 
 
 def _ratings(values: Body, hours: float) -> pd.DataFrame:
