@@ -6,7 +6,7 @@ PY := .venv/bin/python
 # Tests that break things under a constant load: beside other tests they would measure those.
 ALONE := tests/faults tests/router
 
-.PHONY: help up status logs restart down clean traffic test check bench-deciding bench-forecasting format lock install sample bench-serving bench-landing bench-ingest peers load faults fuzz kills warehouse-test docs
+.PHONY: help up status logs restart down clean traffic test check bench-deciding bench-forecasting format lock install sample bench-serving bench-landing bench-ingest peers load faults fuzz kills warehouse-test docs screenshots
 
 help:  ## What can be made
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' Makefile | column -t -s "$$(printf '\t')"
@@ -43,6 +43,9 @@ test:  ## Install what is needed and run everything: checks, unit, contract, DAG
 
 bench-serving: peers  ## What serving can do beside others: ratios, medians; PARTS="hot peers log router open batch start soak"
 	@PYTHONPATH=src:.:tests:tests/bench/serving $(PY) tests/bench/serving/run.py $(PARTS)
+
+screenshots:  ## The README's pictures of the dashboard, from the stack that runs here (make up; make traffic)
+	@$(PY) -m monitoring.screenshots
 
 bench-landing:  ## What landing an hour file costs, beside gzip -t of the same file (half a minute)
 	@$(PY) tests/bench/landing/bench_landing.py

@@ -7,10 +7,12 @@ from inference import (
     choice,
     docs,
     feedback,
+    gold,
     health,
     limits,
     metrics,
     operate,
+    orders,
     predict,
     problems,
     release,
@@ -31,7 +33,7 @@ def create_app(service: Service) -> Flask:
     problems.register(app)
     choice.register(app, service)
     limits.register(app)
-    for concern in (predict, batch, feedback, release, operate, health, metrics, docs):
+    for concern in (predict, batch, feedback, release, gold, operate, orders, health, metrics, docs):
         app.register_blueprint(concern.make(service))
     app.wsgi_app = Shortcut(app.wsgi_app, service)  # type: ignore[method-assign]  # Flask's documented place for this
     return app

@@ -19,6 +19,7 @@ MEANING: Final = {
     "401": "The key is missing, unknown or revoked",
     "403": "The key lacks the scope",
     "404": "Not known here",
+    "409": "Something is in the way",
     "413": "The body is larger than 1 MiB",
     "422": "The request is not valid; `errors` names the fields",
     "429": "Too many requests; `Retry-After` says how long to wait",

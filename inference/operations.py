@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Any, Final
 
-from inference import operator_shapes, shapes
+from inference import gold_shapes as gold
+from inference import operator_shapes, orders, shapes
 from inference.feedback import Feedback
 from inference.items import MAX_ITEMS
 from inference.operator_shapes import ExperimentPage, LogPage, Window
@@ -78,5 +79,47 @@ def of_workload(root: str, card: Card | None) -> tuple[Operation, ...]:
         Operation(
             method="get", path=f"{root}/drift_report", does="The newest drift report", scope="operate",
             fails=GUARDED, answer=operator_shapes.DriftReport,
+        ),
+        *of_gold(root, id_name),
+        *of_orders(root),
+    )  # fmt: skip
+
+
+def of_gold(root: str, id_name: str) -> tuple[Operation, ...]:
+    """Return what can be asked of the data behind the forecasts."""
+    return (
+        Operation(
+            method="get", path=f"{root}/series/detail", does="A series' history, and what each family would say",
+            scope="predict", fails=GUARDED, query=gold.Named, answer=gold.detail_of(id_name),
+        ),
+        Operation(
+            method="get", path=f"{root}/release/scores", does="How well each series was forecast on held-out weeks",
+            scope="predict", fails=GUARDED, query=gold.ScorePage, answer=gold.scores_of(id_name),
+        ),
+        Operation(
+            method="get", path=f"{root}/tables", does="The tables that the workload publishes", scope="operate",
+            fails=GUARDED, answer=gold.Tables,
+        ),
+        Operation(
+            method="get", path=f"{root}/tables/rows", does="A page of a table", scope="operate", fails=GUARDED,
+            query=gold.TablePage, answer=gold.TableRows,
+        ),
+    )  # fmt: skip
+
+
+def of_orders(root: str) -> tuple[Operation, ...]:
+    """Return what people may ask the loop to do."""
+    return (
+        Operation(
+            method="get", path=f"{root}/orders", does="What people asked the loop to do", scope="operate", fails=GUARDED,
+            answer=orders.OrderList,
+        ),
+        Operation(
+            method="post", path=f"{root}/orders", does="Ask the loop to promote, roll back or hold", scope="operate",
+            fails=(*POSTED, "409"), body=orders.Wish, answer=orders.Order, status="202",
+        ),
+        Operation(
+            method="post", path=f"{root}/orders/withdraw", does="Take back an order that waits", scope="operate",
+            fails=POSTED, body=orders.Withdrawal, answer=orders.Withdrawn,
         ),
     )  # fmt: skip

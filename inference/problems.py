@@ -50,6 +50,10 @@ BAD_HISTORY: Final = Kind(slug="bad-history", title="The posted history makes no
 NO_HISTORIES: Final = Kind(slug="no-histories", title="Posted histories are not answered now", status=422)
 TOO_MANY: Final = Kind(slug="too-many-requests", title="Too many requests", status=429)
 BUSY: Final = Kind(slug="busy", title="One operator's question at a time", status=503)
+NO_GOLD: Final = Kind(slug="no-gold", title="The data cannot be read here", status=503)
+UNKNOWN_TABLE: Final = Kind(slug="unknown-table", title="No such table or column", status=404)
+UNKNOWN_ORDER: Final = Kind(slug="unknown-order", title="No such order waits", status=404)
+ORDER_WAITS: Final = Kind(slug="order-waits", title="Another order waits", status=409)
 NO_DRIFT: Final = Kind(slug="no-drift-report", title="There is no drift report yet", status=404)
 INTERNAL: Final = Kind(slug="internal", title="Something went wrong on our side", status=500)
 

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from ratchet.contracts.drift import DriftReport
 from ratchet.contracts.ports import Track
+from ratchet.observe.orders import OrderRow
 from ratchet.serve.answer import Answerer
 from ratchet.serve.keys import Holder
 from ratchet.serve.limits import Limits
@@ -47,6 +48,34 @@ class Reports(Protocol):
         """The newest drift report, if anybody has looked."""
 
 
+class Gold(Protocol):
+    """The data at rest, for people; each method raises `MetricsError` where there is none."""
+
+    def describe(self, workload: str) -> dict[str, Any]:
+        """When the data is from, and each table with what it holds."""
+
+    def rows(
+        self, workload: str, table: str, *, limit: int, offset: int, order: str | None, down: bool
+    ) -> tuple[int, list[dict[str, Any]]]:
+        """How many rows a table has and a page of them; `KeyError` for a table or column that is not there."""
+
+    def history(self, workload: str, *, unique_id: str, target: str, limit: int) -> list[dict[str, Any]]:
+        """The newest weeks of a series, oldest first."""
+
+
+class OrderBook(Protocol):
+    """Where operators' orders are written down; each method raises `MetricsError` while it is away or too slow."""
+
+    def newest(self, workload: str, *, limit: int) -> Sequence[OrderRow]:
+        """The newest orders first."""
+
+    def place(self, workload: str, *, kind: str, who: str, why: str, at: datetime) -> OrderRow | None:
+        """Write an order down; None if another one still waits."""
+
+    def end(self, workload: str, order_id: int, *, outcome: str, at: datetime) -> bool:
+        """Say what came of an order; False if it does not wait any more."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
     """One track of serving: its answers, its log, its keys, its figures, its secret and its clock."""
@@ -63,6 +92,8 @@ class Service:
     clock: Callable[[], datetime]
     reports: Reports | None = None
     limits: Limits | None = None
+    gold: Gold | None = None
+    orders: OrderBook | None = None
 
     def hide(self, client: str) -> str:
         """Return a stable stand-in for a client's name, from which nobody without the secret finds the name."""

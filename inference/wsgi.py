@@ -15,6 +15,8 @@ from prometheus_client import CollectorRegistry, generate_latest
 from inference import Service, counts, create_app, logs
 from ratchet.contracts.errors import RatchetError
 from ratchet.contracts.ports import Track
+from ratchet.observe.gold_tables import GoldTables
+from ratchet.observe.orders import Orders
 from ratchet.observe.reports import PostgresReports
 from ratchet.register.live import MlflowLive
 from ratchet.serve.answer import Answerer
@@ -81,6 +83,8 @@ def build(settings: Settings) -> Flask:
             clock=now,
             reports=PostgresReports(settings.database),
             limits=_open_limits(settings),
+            gold=GoldTables(settings.home),
+            orders=Orders(settings.database),
         )
     )
 

@@ -39,7 +39,14 @@ def guard(settings: Settings, *, once: bool = False) -> int:
     loop, rounds = Loop(settings), {name.strip(): Rounds() for name in settings.workloads.split(",")}
     while not stop.is_set():
         for workload, kept in rounds.items():
-            watch(workload, kept, stage=loop.stage, advance=loop.advance, clock=time.monotonic)
+            watch(
+                workload,
+                kept,
+                stage=loop.stage,
+                orders=loop.carry_out_orders,
+                advance=loop.advance,
+                clock=time.monotonic,
+            )
         if once:
             return int(any(kept.problem for kept in rounds.values()))
         stop.wait(TICK_SECONDS)
@@ -51,11 +58,14 @@ def watch(
     kept: Rounds,
     *,
     stage: Callable[[str], str],
+    orders: Callable[[str], list[str]],
     advance: Callable[..., dict[str, Any]],
     clock: Callable[[], float],
 ) -> None:
-    """One round of one workload: a look if its stage may move at any moment, or if a minute has passed since the last."""
+    """One round of one workload: people's orders, then a look if its stage may move at any moment, or if a minute has passed since the last."""
     try:
+        for outcome in orders(workload):
+            log.info("%s: an order was taken up: %s", workload, outcome)
         kept.stage = stage(workload)
         is_due = kept.stage not in STEADY or clock() - kept.looked >= LOOK_SECONDS
         if kept.stage and is_due:

@@ -5,9 +5,8 @@ Stages meet in data at rest, so each function takes names and times and returns 
 
 import hashlib
 import logging
-from collections.abc import Iterator, Sequence
-from datetime import UTC, date, datetime
-from functools import cached_property, partial
+from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,15 +15,14 @@ from ratchet import workloads
 from ratchet.contracts.errors import DataError, RatchetError, ReleaseError
 from ratchet.contracts.look import Order, OrderKind
 from ratchet.contracts.policy import EvidencePolicy
-from ratchet.contracts.ports import ANSWERED, Journal, LookRow, Release, Track
+from ratchet.contracts.ports import ANSWERED, Track
 from ratchet.contracts.release import CARD, Card
 from ratchet.contracts.source import Span, utc_now
 from ratchet.decide.overrides import override, with_mode
-from ratchet.notify import News, announce
 from ratchet.settings import Settings
-from ratchet.trials import Looker, Trials, Turns
 from ratchet.trials.looking import Asked
 from ratchet.trials.replaying import Replayed
+from ratchet.wiring import Wired
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,11 +32,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("ratchet.loop")
 
 
-class Loop:
+class Loop(Wired):
     """The stages of one installation, wired to the real adapters that its settings name."""
-
-    def __init__(self, settings: Settings | None = None) -> None:
-        self.settings = settings or Settings.load()
 
     # ------------------------------------------------------------------ ingest
 
@@ -270,6 +265,20 @@ class Loop:
             "page": looked.page,
         }
 
+    def carry_out_orders(self, workload: str) -> list[str]:
+        """Take up what people asked for over HTTP: each order once, with its outcome written down. Never raises for one of them."""
+        from ratchet.observe.orders import Orders
+
+        book, outcomes = Orders(self.settings.database), list[str]()
+        for placed in book.waiting(workload):
+            try:
+                outcome = self.order(workload, OrderKind(placed.kind), who=placed.who, why=placed.why)["reason"]
+            except (RatchetError, ValueError) as error:
+                outcome = f"refused: {error}"
+            book.end(workload, placed.order_id, outcome=outcome, at=datetime.now(UTC))
+            outcomes.append(outcome)
+        return outcomes
+
     # -------------------------------------------------------------------- tidy
 
     def tidy(self, *, now: datetime | None = None) -> dict[str, int]:
@@ -282,87 +291,8 @@ class Loop:
         log.info("the forecast log: %s", done)
         return {"ready": len(done.ready), "dropped": len(done.dropped), "feedback": done.feedback}
 
-    # ------------------------------------------------------------------ wiring
-
-    @cached_property
-    def journal(self) -> Journal:
-        """Experiments and looks, in the database."""
-        from ratchet.observe import PostgresJournal
-
-        return PostgresJournal(self.settings.database)
-
-    @cached_property
-    def trials(self) -> Trials:
-        """The registry, the journal and the split, wired to the real ones."""
-        from ratchet.register.mlflow_registry import MlflowRegistry
-        from ratchet.serve.split import FlagFileSplit
-
-        return Trials(
-            registry=MlflowRegistry(self.settings.tracking_uri),
-            journal=self.journal,
-            split=FlagFileSplit(self.settings.home / "router" / "weights"),
-        )
-
     def _span(self, first: str, last: str) -> Span:
         return Span.parse(first or self.settings.events_from, last or self.settings.events_to)
-
-    @cached_property
-    def looker(self) -> Looker:
-        """The one that looks, wired to everything that can be measured."""
-        from ratchet.observe import PostgresAsked, PostgresFeedback, PostgresHours, PrometheusMetrics
-        from ratchet.posted import FAMILY
-        from ratchet.trials.measuring import Measurements
-        from ratchet.trials.warming import WarmUp
-
-        settings, trials = self.settings, self.trials
-        secret = settings.prediction_secret.get_secret_value().encode()
-        measured = Measurements(
-            hours=PostgresHours(settings.database),
-            asked=PostgresAsked(settings.database, posted=FAMILY),
-            metrics=PrometheusMetrics(settings.prometheus),
-            feedback=PostgresFeedback(settings.database),
-            find=trials.find,
-            actuals=self._actuals,
-            replay=WarmUp(address=settings.candidate, secret=secret).replay,
-            workers=settings.web_workers,
-        )
-        return Looker(journal=trials.journal, split=trials.split, measured=measured, find=trials.find)
-
-    @cached_property
-    def turns(self) -> Turns:
-        """Looks, orders and what is done about them."""
-        return Turns(trials=self.trials, looker=self.looker, tell=self._tell)
-
-    def _tell(self, workload: str, rows: Sequence[LookRow]) -> None:
-        news = [News(key=row.look_id, experiment_id=row.experiment_id, decision=row.decision) for row in rows]
-        announce(self.settings, workload, news, dag_id=workloads.find(workload).dag_id("evaluate_ab"))
-
-    def _actuals(self, workload: str, first: date) -> Iterator[tuple[str, str, date, float]]:
-        """What gold says happened from a week on; nothing while it ends before."""
-        from ratchet.ingest import newest, read_series
-
-        gold = newest(self.settings.home, workload)
-        if gold is None or gold.last_week < first:
-            return
-        frame = read_series(gold)
-        frame = frame[frame["ds"].dt.date >= first]
-        for unique_id, target, ds, y in frame[["unique_id", "target", "ds", "y"]].itertuples(index=False):
-            yield str(unique_id), str(target), ds.date(), float(y)
-
-    def _trained_on(self, workload: str) -> list[datetime]:
-        """The data hours of the releases that were trained on this machine."""
-        cards = self._bundles(workload).glob(f"*/{CARD}")
-        return [Card.from_json(card.read_bytes()).data_hour for card in cards]
-
-    def _folder(self, release: Release) -> Path:
-        """A release's folder: where it was trained, or where this machine serves it from."""
-        from ratchet.serve.cache import ReleaseCache
-
-        trained = self._bundles(release.workload) / release.release_id
-        return trained if (trained / CARD).exists() else ReleaseCache(self.settings.home / "cache").fetch(release)
-
-    def _bundles(self, workload: str) -> Path:
-        return self.settings.home / "bundles" / workload
 
 
 def code_version() -> str:

@@ -31,6 +31,8 @@ class Settings(BaseSettings):
     prometheus_port: int = Field(default=9090, description="Prometheus")
     alertmanager_port: int = Field(default=9093, description="Alertmanager")
     reports_port: int = Field(default=9108, description="ingest's metrics and quality reports")
+    exporter_port: int = Field(default=9109, description="metrics of neighbours (TCP) and Airflow's StatsD (UDP)")
+    dashboard_port: int = Field(default=8501, description="dashboard")
     postgres_port: int = Field(default=5433, description="embedded PostgreSQL")
 
     # Neighbours; empty: the embedded ones
@@ -40,6 +42,11 @@ class Settings(BaseSettings):
     mlflow_tracking_uri: str = Field(default="", description="MLflow server")
     prometheus_url: str = Field(default="", description="Prometheus")
     candidate_url: str = Field(default="", description="inference of the candidate's track, which the loop warms up")
+    router_url: str = Field(default="", description="the router, as the dashboard reaches it")
+    dashboard_keys: str = Field(
+        default="",
+        description="file with the API keys that the dashboard reads with, as JSON {predict, operate}; empty: people bring their own",
+    )
 
     # The loop
     events: str = Field(
@@ -134,6 +141,11 @@ class Settings(BaseSettings):
     def tracking_uri(self) -> str:
         """MLflow's address."""
         return self.mlflow_tracking_uri or f"http://127.0.0.1:{self.mlflow_port}"
+
+    @property
+    def router(self) -> str:
+        """The router's address."""
+        return self.router_url or f"http://127.0.0.1:{self.router_port}"
 
     @property
     def prometheus(self) -> str:

@@ -13,6 +13,11 @@ class Loop:
 
     def __init__(self, stage):
         self.now, self.looks, self.at, self.away = 0.0, [], stage, False
+        self.ordered = []
+
+    def orders(self, _workload):
+        taken, self.ordered = self.ordered, []
+        return taken
 
     def stage(self, _workload):
         if self.away:
@@ -25,7 +30,7 @@ class Loop:
 
     def run(self, kept, seconds):
         for _ in range(seconds // 5):
-            watch("toys", kept, stage=self.stage, advance=self.advance, clock=lambda: self.now)
+            watch("toys", kept, stage=self.stage, orders=self.orders, advance=self.advance, clock=lambda: self.now)
             self.now += 5
 
 
@@ -48,3 +53,11 @@ def test_a_neighbour_that_is_away_is_one_line_and_its_return_another(caplog):
         loop.run(kept, 60)
     assert caplog.messages == ["toys: the journal is away: Connection refused", "toys: all neighbours are back"]
     assert len(loop.looks) == 1
+
+
+def test_what_people_ordered_is_taken_up_within_seconds_also_where_nothing_is_on_trial(caplog):
+    loop, kept = Loop(""), Rounds()
+    loop.ordered = ["revert by ann: it is wrong"]
+    with caplog.at_level(logging.INFO):
+        loop.run(kept, 10)
+    assert caplog.messages == ["toys: an order was taken up: revert by ann: it is wrong"]

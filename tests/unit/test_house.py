@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SOURCES = sorted([*ROOT.glob("src/**/*.py"), *ROOT.glob("inference/*.py"), *ROOT.glob("dags/*.py")])
-LINES = {"src": 300, "inference": 150, "dags": 95}
+SOURCES = sorted(
+    [*ROOT.glob("src/**/*.py"), *ROOT.glob("inference/*.py"), *ROOT.glob("dags/*.py"), *ROOT.glob("monitoring/**/*.py")]
+)
+LINES = {"src": 300, "inference": 150, "dags": 95, "monitoring": 200}
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))

@@ -8,6 +8,7 @@ series/family.npy               uint8: index into the card's families
 series/weeks.npy                int32: how many weeks of history each series was trained on
 series/levels.npy               float32 [series, 2]: its usual week, and how wrong a naive forecast of it is
 reference.json                  what it remembers of its data, to tell drift by (`ratchet.reference`)
+families/<family>.npy           float32 [series, week]: what each family would have said, for people to compare
 posted.json                     how wrong a bare level is, for histories that are posted (`ratchet.posted`)
 model.json, models/             what is needed to forecast again from newer weeks (`train.model`)
 forecasts/0001/issue.json       data hour and first week of this issue
@@ -40,6 +41,11 @@ _SEPARATOR = "\x1f"
 def issue_folder(number: int) -> str:
     """Where issue `number` of a release lives, relative to the release."""
     return f"forecasts/{number:04d}"
+
+
+def family_file(family: str) -> str:
+    """Where a release keeps what a family would have said."""
+    return f"families/{family}.npy"
 
 
 def series_name(unique_id: str, target: str) -> str:

@@ -17,6 +17,7 @@ from ratchet.contracts.frames import check_series
 from ratchet.contracts.release import file_digest
 from ratchet.contracts.workload import Workload
 from ratchet.ingest import quality
+from ratchet.ingest.descriptions import describe_tables
 from ratchet.ingest.durable import replace_text, sync
 from ratchet.ingest.warehouse import Warehouse
 
@@ -67,6 +68,7 @@ def publish(workload: Workload, warehouse: Warehouse, *, home: Path, synthetic: 
         "synthetic": synthetic,
         "digest": digest,
         "files": files,
+        "tables": describe_tables(workload.sql),
     }
     name = f"{warehouse.data_hour:%Y%m%dT%H}-{digest[:8]}"
     replace_text(arriving / _MANIFEST, _dump(manifest))

@@ -20,6 +20,11 @@ _ANY_SOURCE = (
     "all_proxy",
     "no_proxy",
 )
+_METRICS = (
+    "dagrun.duration,dagrun.schedule_delay,task.duration,ti.finish,scheduler_heartbeat,dag_processor_heartbeat,"
+    "dag_processing.import_errors,executor"
+)
+"""Of all that Airflow would send, what `monitoring.exporter.airflow` reads."""
 
 
 def shared(settings: Settings, secrets: Secrets, postgres: Server) -> dict[str, str]:
@@ -60,8 +65,30 @@ def airflow(settings: Settings, secrets: Secrets, postgres: Server, home: Home) 
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "30",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": postgres.uri("airflow", driver="postgresql+psycopg2"),
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home.airflow / "logs"),
+        "AIRFLOW__METRICS__LEGACY_NAMES_ON": "False",
+        "AIRFLOW__METRICS__METRICS_ALLOW_LIST": _METRICS,
+        "AIRFLOW__METRICS__STATSD_HOST": "127.0.0.1",
+        "AIRFLOW__METRICS__STATSD_INFLUXDB_ENABLED": "True",
+        "AIRFLOW__METRICS__STATSD_ON": "True",
+        "AIRFLOW__METRICS__STATSD_PORT": str(settings.exporter_port),
         "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "1",
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+    }
+
+
+def dashboard(settings: Settings, home: Home) -> dict[str, str]:
+    """Addresses and no secret: browsers talk to it. It reads with this home's keys while only this machine can reach it."""
+    mine = settings.bind in ("127.0.0.1", "localhost", "::1")
+    return {
+        "DATA_HOME": str(settings.home),
+        "BIND": settings.bind,
+        "DASHBOARD_PORT": str(settings.dashboard_port),
+        "DASHBOARD_KEYS": settings.dashboard_keys or (str(home.folder / "api-keys.json") if mine else ""),
+        "ROUTER_URL": settings.router,
+        "PROMETHEUS_URL": settings.prometheus,
+        "MLFLOW_TRACKING_URI": settings.tracking_uri,
+        "AIRFLOW_PORT": str(settings.airflow_port),
+        "WORKLOADS": settings.workloads,
     }
 
 

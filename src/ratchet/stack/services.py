@@ -68,6 +68,8 @@ class Stack:
             self._reports(),
             self._prometheus(),
             self._alertmanager(),
+            self._exporter(),
+            self._dashboard(),
             *self._airflow(),
             self._guard(),
         ]
@@ -195,6 +197,28 @@ class Stack:
             environment=self.shared_environment,
         )
 
+    def _exporter(self) -> Service:
+        port = self.settings.exporter_port
+        return Service(
+            name="exporter",
+            command=[sys.executable, "-m", "monitoring.exporter"],
+            port=port,
+            health=f"http://127.0.0.1:{port}/metrics",
+            shows="metrics of nginx, PostgreSQL, Airflow, the loop, this machine",
+            environment=self.shared_environment,
+        )
+
+    def _dashboard(self) -> Service:
+        port = self.settings.dashboard_port
+        return Service(
+            name="dashboard",
+            command=[sys.executable, "-m", "monitoring.dashboard"],
+            port=port,
+            health=f"http://127.0.0.1:{port}/_stcore/health",
+            shows="forecasts, the experiment, models, data, drift, for people",
+            environment={**environment.base(self.home), **environment.dashboard(self.settings, self.home)},
+        )
+
     def _airflow(self) -> list[Service]:
         port = self.settings.airflow_port
         health = f"http://127.0.0.1:{port}/api/v2/version"
@@ -227,6 +251,7 @@ class Stack:
             "REPORTS": f"127.0.0.1:{settings.reports_port}",
             "PROMETHEUS": f"127.0.0.1:{settings.prometheus_port}",
             "ALERTMANAGER": f"127.0.0.1:{settings.alertmanager_port}",
+            "EXPORTER": f"127.0.0.1:{settings.exporter_port}",
             "RULES": str(ROOT / "monitoring/prometheus/rules.yml"),
             "SALT": self.secrets.split_salt,
             "WEIGHTS": str(self.home.weights),

@@ -88,6 +88,7 @@ def _learn(panel: Panel, families: Sequence[Forecaster], card: Card, *, season_l
     calibration = calibrate.learn(held)
     say(f"learning from everything: {', '.join(families[index].name for index in sorted(choice.needed()))}")
     model = finish(panel, families, choice, calibration)
+    said = model.ask(panel, horizon=card.horizon)
     used = sorted(choice.families)
     family = np.array([used.index(choice.families[index]) for index in choice.family])
     return bundle.Content(
@@ -101,10 +102,11 @@ def _learn(panel: Panel, families: Sequence[Forecaster], card: Card, *, season_l
         ),
         names=panel.names,
         family=family,
-        forecasts=model.forecast(panel, horizon=card.horizon),
+        forecasts=model.forecast(panel, said),
         first_week=(panel.weeks[-1] + WEEK).date(),
         series=report.describe_series(panel, newer, choice=choice, size=calibrate.describe(panel.values).size),
         weeks=panel.ages(),
+        by_family=model.by_family(said),
         posted=unseen.learn(panel, newer, held.nature),
         kept=model.files(panel, season_length=season_length),
         reference=reference.learn(panel, newer, choice),

@@ -27,6 +27,7 @@ from ratchet.contracts.release import (
     STATISTICS,
     WEEKS,
     Card,
+    family_file,
     file_digest,
     issue_folder,
     series_key,
@@ -47,6 +48,8 @@ class Content:
     series: list[dict[str, Any]]
     weeks: NDArray[np.intp] | None = None
     """How many weeks of history each series has."""
+    by_family: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+    """What each family would have said, beside the one that was chosen."""
     posted: dict[str, Any] | None = None
     """What `train.unseen` learnt."""
     kept: Mapping[str, bytes] = field(default_factory=dict)
@@ -110,6 +113,9 @@ def _write_series(content: Content, draft: Path, *, keys: NDArray[np.uint64], or
     np.save(draft / FAMILY, content.family[order].astype(np.uint8))
     if content.weeks is not None:
         np.save(draft / WEEKS, content.weeks[order].astype(np.int32))
+    for family, forecasts in content.by_family.items():
+        (draft / family_file(family)).parent.mkdir(exist_ok=True)
+        np.save(draft / family_file(family), np.ascontiguousarray(forecasts[order], dtype=np.float32))
     if content.posted is not None:
         (draft / POSTED).write_text(json.dumps(content.posted, indent=1, sort_keys=True) + "\n")
 

@@ -79,7 +79,8 @@ def _forecast(folder: Path, panel: Panel, names: tuple[str, ...], *, horizon: in
         raise DataError(f"{folder.name}: the new weeks hold none of its series")
     rows = np.array([place[panel.names[row]] for row in shown])
     known = panel.only(shown)
-    said = model.read(folder, np.load(folder / FAMILY)[rows], known).forecast(known, horizon=horizon)
+    learned = model.read(folder, np.load(folder / FAMILY)[rows], known)
+    said = learned.forecast(known, learned.ask(known, horizon=horizon))
     answer = {statistic: np.full((len(names), horizon), np.nan) for statistic in STATISTICS}
     for statistic, values in answer.items():
         values[rows] = said[statistic]

@@ -32,14 +32,22 @@ class Model:
     choice: Choice
     calibration: calibrate.Calibration
 
-    def forecast(self, panel: Panel, *, horizon: int) -> dict[str, Floats]:
-        """Make every statistic of an issue, [series, step]. Local families read the panel, pooled ones their weights too."""
-        forecasts = np.full((len(self.families), len(panel.names), horizon), np.nan)
+    def ask(self, panel: Panel, *, horizon: int) -> Floats:
+        """Return what each family says, [family, series, step]; NaN for those that answer for no series."""
+        said = np.full((len(self.families), len(panel.names), horizon), np.nan)
         for index, learned in self.learned.items():
-            forecasts[index] = ask(self.families[index], learned, panel, horizon=horizon)
+            said[index] = ask(self.families[index], learned, panel, horizon=horizon)
+        return said
+
+    def by_family(self, said: Floats) -> dict[str, Floats]:
+        """Name what the families said that were asked, for people to compare."""
+        return {self.families[index].name: said[index] for index in sorted(self.learned)}
+
+    def forecast(self, panel: Panel, said: Floats) -> dict[str, Floats]:
+        """Make every statistic of an issue, [series, step], of what the families said."""
         nature = calibrate.describe(panel.values)
-        answer = calibrate.apply(self.calibration, point=self.choice.point(forecasts), nature=nature)
-        return answer | {"mean": self.choice.mean(forecasts, answer["mean"])}
+        answer = calibrate.apply(self.calibration, point=self.choice.point(said), nature=nature)
+        return answer | {"mean": self.choice.mean(said, answer["mean"])}
 
     def files(self, panel: Panel, *, season_length: int) -> dict[str, bytes]:
         """Return what a release keeps, by file name: JSON, and each pooled family's own form. No pickles."""

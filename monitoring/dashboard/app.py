@@ -1,0 +1,60 @@
+"""The dashboard's frame: which workload, with which key, and the pages. Streamlit runs this file for each visitor and click."""
+
+import streamlit as st
+
+from monitoring.dashboard import session, words
+from monitoring.dashboard.screens import data, drift, experiment, forecast, live, models
+from monitoring.dashboard.trouble import shown
+
+TIGHT = """<style>
+.block-container {padding-top: 4.2rem; padding-bottom: 3rem; max-width: 1240px}
+[data-testid="stMetricValue"] {font-size: 1.5rem}
+@media (max-width: 640px) {
+[data-testid="stHorizontalBlock"]:not(:has([data-testid="stHorizontalBlock"])):has([data-testid="stMetric"])
+ > [data-testid="stColumn"] {min-width: calc(50% - 1rem); flex: 1 1 calc(50% - 1rem)}
+[data-testid="stMetricValue"] {font-size: 1.15rem}
+.block-container {padding-left: 1rem; padding-right: 1rem} h1 {font-size: 1.7rem !important}
+}
+</style>"""
+
+PAGES = (
+    (forecast.show, "Forecast", "forecast"),
+    (experiment.show, "Experiment", "experiment"),
+    (models.show, "Models", "models"),
+    (data.show, "Data", "data"),
+    (drift.show, "Drift", "drift"),
+    (live.show, "Live", "live"),
+)
+
+
+def main() -> None:
+    """Show the page that was asked for, or ask for a key."""
+    st.set_page_config(page_title="Ratchet", page_icon=":material/settings_backup_restore:", layout="wide")
+    st.html(TIGHT)
+    pages = [
+        st.Page(show, title=title, url_path=path, default=not number)
+        for number, (show, title, path) in enumerate(PAGES)
+    ]
+    page = st.navigation(pages, position="top")
+    if not session.keys():
+        _sign_in()
+        return
+    names = session.workloads()
+    if len(names) > 1:
+        st.selectbox("Workload", names, key="workload", format_func=words.title)
+    with shown():
+        page.run()
+
+
+def _sign_in() -> None:
+    """Whoever opens this from elsewhere brings a key; it stays in this tab's session, on the server."""
+    st.title("Ratchet")
+    st.write("Everything here is read with an API key. `ratchet keys add NAME --scopes predict,operate` makes one.")
+    with st.form("sign-in"):
+        typed = st.text_input("API key", type="password", autocomplete="off")
+        if st.form_submit_button("Sign in", type="primary") and typed.strip():
+            st.session_state["key"] = typed.strip()
+            st.rerun()
+
+
+main()

@@ -1,0 +1,151 @@
+"""Charts with a title, units and a description for those who do not see them. Colours hold on light and on dark."""
+
+from typing import Any, Final, TypeAlias
+
+import altair as alt
+import pandas as pd
+import streamlit as st
+
+Drawing: TypeAlias = Any
+"""A chart: altair's own types do not say which of its kinds comes out of a composition."""
+BLUE: Final = "#2f7ed8"
+ORANGE: Final = "#d9741a"
+GREY: Final = "#7a8694"
+SHADES: Final = [BLUE, ORANGE, "#2a9d6f", "#a35fc4", "#c44e63", "#8a8d2f", GREY, "#3aa3b5"]
+FEW: Final = 20
+"""With fewer points than this a line is hard to see without them."""
+LEGEND: Final = alt.Legend(orient="top", offset=2, padding=0, columns=3, labelLimit=130, title=None, symbolOpacity=1)
+TRACKS: Final = {"production": BLUE, "candidate": ORANGE}
+
+
+def show(chart: Drawing, *, title: str, says: str, table: pd.DataFrame, key: str) -> None:
+    """Show a chart under its title, what it says in a sentence, and the same figures as a table."""
+    st.markdown(f"##### {title}")
+    st.altair_chart(
+        chart.properties(description=f"{title}. {says}", height=chart.height if _sized(chart) else 260), key=key
+    )
+    st.caption(says)
+    with st.expander("The same as a table"):
+        st.dataframe(table, hide_index=True, key=f"{key}-table")
+
+
+def forecast(history: pd.DataFrame, weeks: pd.DataFrame, others: pd.DataFrame, *, unit: str) -> Drawing:
+    """History, the forecast with both bounds, and, thin, what other families would have said."""
+    axis = alt.X("week:T", title="Week that ends on", axis=alt.Axis(format="%d %b %Y", labelAngle=0, tickCount=5))
+    scale = alt.Scale(zero=True)
+    wide = _band(weeks, axis, "lo_95", "hi_95", 0.18, unit)
+    narrow = _band(weeks, axis, "lo_80", "hi_80", 0.32, unit)
+    tip = [alt.Tooltip("week:T", title="Week", format="%d %b %Y")]
+    middle = alt.Chart(weeks).mark_line(color=BLUE, strokeWidth=2.5, point={"size": 22, "color": BLUE}).encode(
+        axis, alt.Y("median:Q", title=unit, scale=scale),
+        tooltip=[*tip, *(alt.Tooltip(f"{name}:Q", title=name.replace("_", " "), format=",.1f") for name in
+                 ("median", "mean", "lo_80", "hi_80", "lo_95", "hi_95"))],
+    )  # fmt: skip
+    past = alt.Chart(history).mark_line(color=GREY, strokeWidth=1.8).encode(
+        axis, alt.Y("value:Q", scale=scale), tooltip=[*tip, alt.Tooltip("value:Q", title="Really happened", format=",.0f")]
+    )  # fmt: skip
+    layers = [wide, narrow, past, middle]
+    if len(others):
+        layers.append(_families(others, axis))
+    return alt.layer(*layers).resolve_scale(color="independent").properties(height=340)
+
+
+def _families(others: pd.DataFrame, axis: alt.X) -> Drawing:
+    shades = alt.Scale(range=SHADES[1:])
+    return (
+        alt.Chart(others)
+        .mark_line(strokeWidth=1.5, strokeDash=[4, 3])
+        .encode(
+            axis,
+            alt.Y("value:Q"),
+            alt.Color("family:N", title="Family", scale=shades, legend=LEGEND),
+            tooltip=["family:N", alt.Tooltip("week:T", format="%d %b %Y"), alt.Tooltip("value:Q", format=",.1f")],
+        )
+    )
+
+
+def _band(weeks: pd.DataFrame, axis: alt.X, low: str, high: str, opacity: float, unit: str) -> Drawing:
+    return (
+        alt.Chart(weeks)
+        .mark_area(color=BLUE, opacity=opacity)
+        .encode(axis, alt.Y(f"{low}:Q", title=unit), alt.Y2(f"{high}:Q"))
+    )
+
+
+def lines(frame: pd.DataFrame, *, unit: str, shades: dict[str, str] | None = None) -> Drawing:
+    """One line for each name over time."""
+    names = sorted(frame["line"].unique())
+    known = shades or {}
+    scale = alt.Scale(zero=True) if frame["value"].any() else alt.Scale(domain=[0, 1])
+    colours = [known.get(name, SHADES[number % len(SHADES)]) for number, name in enumerate(names)]
+    return (
+        alt.Chart(frame)
+        .mark_line(strokeWidth=2, point={"size": 12} if len(frame) < FEW * len(names) else False)
+        .encode(
+            alt.X("at:T", title="Time (UTC)", axis=alt.Axis(format="%H:%M", labelAngle=0, tickCount=5)),
+            alt.Y("value:Q", title=unit, scale=scale),
+            alt.Color(
+                "line:N", scale=alt.Scale(domain=names, range=colours), legend=LEGEND if len(names) > 1 else None
+            ),
+            tooltip=[alt.Tooltip("at:T", format="%d %b %H:%M"), "line:N", alt.Tooltip("value:Q", format=",.4g")],
+        )
+    )
+
+
+def bars(frame: pd.DataFrame, *, name: str, value: str, unit: str, line: float | None = None) -> Drawing:
+    """Bars, the longest first; `line` marks a limit."""
+    base = (
+        alt.Chart(frame)
+        .mark_bar(color=BLUE)
+        .encode(
+            alt.Y(f"{name}:N", sort="-x", title=None, axis=alt.Axis(labelLimit=150, labelOverlap=False)),
+            alt.X(f"{value}:Q", title=unit),
+            tooltip=[f"{name}:N", alt.Tooltip(f"{value}:Q", format=",.4g")],
+        )
+    )
+    if line is None:
+        return alt.layer(base).properties(height=max(120, 26 * len(frame) + 50))
+    rule = alt.Chart(pd.DataFrame({"line": [line]})).mark_rule(color=ORANGE, strokeDash=[6, 4]).encode(alt.X("line:Q"))
+    return alt.layer(base, rule).properties(height=max(120, 26 * len(frame) + 50))
+
+
+def intervals(frame: pd.DataFrame, *, unit: str) -> Drawing:
+    """A line for each track over time, each with its interval."""
+    colour = alt.Color(
+        "line:N",
+        title=None,
+        scale=alt.Scale(domain=list(TRACKS), range=list(TRACKS.values())),
+        legend=LEGEND,
+    )
+    axis = alt.X("at:T", title="Time (UTC)", axis=alt.Axis(format="%d %b %H:%M", labelAngle=0, tickCount=4))
+    scale = alt.Scale(zero=False)
+    band = (
+        alt.Chart(frame)
+        .mark_area(opacity=0.2)
+        .encode(axis, alt.Y("low:Q", title=unit, scale=scale), alt.Y2("high:Q"), colour)
+    )
+    middle = alt.Chart(frame).mark_line(strokeWidth=2).encode(
+        axis, alt.Y("value:Q", scale=scale), colour,
+        tooltip=["line:N", alt.Tooltip("at:T", format="%d %b %H:%M"),
+                 *(alt.Tooltip(f"{one}:Q", format=",.3g") for one in ("value", "low", "high"))],
+    )  # fmt: skip
+    return alt.layer(band, middle).properties(height=260)
+
+
+def heat(frame: pd.DataFrame, *, across: str, down: str, value: str, unit: str) -> Drawing:
+    """A grid of two ordered columns, coloured by a third."""
+    return (
+        alt.Chart(frame)
+        .mark_rect()
+        .encode(
+            alt.X(f"{across}:O", title=across.replace("_", " ")),
+            alt.Y(f"{down}:O", title=down.replace("_", " ")),
+            alt.Color(f"{value}:Q", title=unit, scale=alt.Scale(scheme="blues"), legend=alt.Legend(orient="top")),
+            tooltip=[across, down, alt.Tooltip(f"{value}:Q", format=",.4g")],
+        )
+        .properties(height=260)
+    )
+
+
+def _sized(chart: Drawing) -> bool:
+    return isinstance(chart.height, int | float)

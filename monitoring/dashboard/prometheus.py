@@ -1,0 +1,57 @@
+"""Prometheus as the dashboard reads it: numbers now, and lines over time."""
+
+import math
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import httpx
+import pandas as pd
+
+from monitoring.dashboard.api import Trouble
+
+POINTS: Final = 120
+
+Labels = dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prometheus:
+    """One Prometheus server."""
+
+    http: httpx.Client
+    address: str
+
+    def now(self, query: str) -> list[tuple[Labels, float]]:
+        """Return what an expression says now: labels and a number, without those that are no number."""
+        found = [(row["metric"], float(row["value"][1])) for row in self._ask("query", query=query)]
+        return [(labels, value) for labels, value in found if math.isfinite(value)]
+
+    def lines(self, query: str, *, hours: float, name: str) -> pd.DataFrame:
+        """Return `at, line, value` over the last hours; `name` is the label that tells lines apart."""
+        step = max(10.0, hours * 3600 / POINTS)
+        # On a grid, so that several questions about the same time have the same points.
+        until = datetime.fromtimestamp(datetime.now(UTC).timestamp() // step * step, UTC)
+        since = until - timedelta(hours=hours)
+        found = self._ask("query_range", query=query, start=since.timestamp(), end=until.timestamp(), step=step)
+        rows = [
+            (at, row["metric"].get(name, name), float(value))
+            for row in found
+            for at, value in row["values"]
+            if math.isfinite(float(value))
+        ]
+        frame = pd.DataFrame(rows, columns=["at", "line", "value"])
+        return frame.assign(at=pd.to_datetime(frame["at"], unit="s", utc=True))
+
+    def _ask(self, what: str, **values: object) -> list[Any]:
+        try:
+            answer = self.http.post(
+                f"{self.address}/api/v1/{what}", data={name: str(value) for name, value in values.items()}
+            )
+            body = answer.json()
+            if body["status"] != "success":
+                raise Trouble("Prometheus refused a query", str(body.get("error", ""))[:200])
+            result: list[Any] = body["data"]["result"]
+        except (httpx.HTTPError, ValueError, KeyError) as error:
+            raise Trouble("Prometheus does not answer", f"{self.address}: {type(error).__name__}", "away") from error
+        return result

@@ -1,0 +1,66 @@
+"""A table of questions: CSV up, progress, a table, CSV down."""
+
+import io
+
+import pandas as pd
+import streamlit as st
+
+from monitoring.dashboard import session
+from monitoring.dashboard.api import Trouble
+
+CHUNK = 500
+MOST = 10_000
+
+
+def show() -> None:
+    """Ask for a table and answer each of its rows."""
+    page = session.ask("series", limit=3)
+    id_name = next(name for name in page["series"][0] if name != "target")
+    example = pd.DataFrame([{id_name: row[id_name], "target": row["target"], "horizon": 4} for row in page["series"]])
+    st.write(
+        f"A CSV with the columns `{id_name}`, `target` and, if wanted, `horizon`: up to {MOST:,} rows. Each gets a forecast or a reason."
+    )
+    st.download_button("An example to start from", example.to_csv(index=False), "questions.csv", "text/csv")
+    uploaded = st.file_uploader("Questions as CSV", type=["csv"], key="batch")
+    if uploaded is None:
+        return
+    done = _answer(_read(uploaded.getvalue(), id_name), uploaded.file_id)
+    failed = int(done["problem"].notna().sum()) if "problem" in done else 0
+    asked = done.groupby([id_name, "target"], dropna=False).ngroups
+    st.success(
+        f"{asked - failed} of {asked} forecast{f', {failed} not: their rows say why' if failed else ''}.",
+        icon=":material/check:",
+    )
+    st.dataframe(done, hide_index=True, key="batch-answers")
+    st.download_button("Forecasts as CSV", done.to_csv(index=False), "forecasts.csv", "text/csv", type="primary")
+
+
+def _read(content: bytes, id_name: str) -> pd.DataFrame:
+    try:
+        asked = pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False)
+    except (ValueError, UnicodeDecodeError) as error:
+        raise Trouble("That is no CSV", str(error)[:200]) from error
+    if missing := {id_name, "target"} - set(asked.columns):
+        raise Trouble("Columns are missing", ", ".join(sorted(missing)))
+    if not 0 < len(asked) <= MOST:
+        raise Trouble("That is not what can be answered", f"{len(asked):,} rows; between 1 and {MOST:,} can be.")
+    return asked
+
+
+def _answer(asked: pd.DataFrame, file_id: str) -> pd.DataFrame:
+    """Send it in pieces, so that progress is seen; the same file is sent once."""
+    kept = st.session_state.get("batch-done")
+    if kept and kept[0] == file_id:
+        found: pd.DataFrame = kept[1]
+        return found
+    bar = st.progress(0.0, text="Forecasting …")
+    pieces = []
+    for start in range(0, len(asked), CHUNK):
+        piece = asked.iloc[start : start + CHUNK]
+        pieces.append(pd.read_csv(io.BytesIO(session.user().batch(piece.to_csv(index=False).encode()))))
+        done = min(len(asked), start + CHUNK)
+        bar.progress(done / len(asked), text=f"{done:,} of {len(asked):,}")
+    bar.empty()
+    answers = pd.concat(pieces, ignore_index=True)
+    st.session_state["batch-done"] = (file_id, answers)
+    return answers

@@ -1,0 +1,138 @@
+"""*Data*: how fresh and how good it is, and every table that the workload publishes, shown by the shape of its columns."""
+
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import pandas as pd
+import streamlit as st
+
+from monitoring.dashboard import charts, session, words
+from monitoring.dashboard.trouble import nothing, shown
+
+Body = dict[str, Any]
+NUMBERS: Final = ("bigint", "integer", "double", "float", "hugeint", "decimal", "smallint", "ubigint", "real")
+GRID: Final = ("weekday", "hour")
+PLUMBING: Final = ("series",)
+"""What training reads: the Forecast page shows it better."""
+TOP: Final = 15
+REJECTED: Final = "sum by (reason) (ratchet_rejected_events_total)"
+FAILED: Final = "sum by (check) (ratchet_quality_failures_total)"
+
+
+def show() -> None:
+    """Show the page."""
+    now = datetime.now(UTC)
+    st.title("Data")
+    with st.spinner("Reading gold …"):
+        found = session.ask("tables", operate=True)
+    cells = st.columns(4)
+    cells[0].metric(
+        "Newest data", words.ago(found["data_hour"], now), border=True, help="Since the newest hour that landed"
+    )
+    cells[1].metric("Last complete week", found["last_week"] or words.NOTHING, border=True)
+    cells[2].metric("Series", words.figure(found["series"], 0), border=True)
+    cells[3].metric("Kind", "Synthetic" if found["synthetic"] else "Real", border=True)
+    with shown("Quality"):
+        _quality(found["quality"])
+    tables = [table for table in found["tables"] if table["name"] not in PLUMBING]
+    if not tables:
+        nothing("No table is published yet.", "The ingest DAG makes them.")
+        return
+    named = {words.title(table["name"]): table for table in sorted(tables, key=lambda one: one["name"])}
+    chosen = st.segmented_control("Table", list(named), default=next(iter(named)))
+    if chosen:
+        with shown(chosen):
+            _table(named[chosen])
+
+
+def _quality(report: Body | None) -> None:
+    checks = report.get("checks", []) if report else []
+    if checks:
+        failed = [one["name"] for one in checks if not one["passed"]]
+        passed = f"{len(checks) - len(failed)} of {len(checks)} checks of this data passed."
+        st.markdown("##### Quality")
+        if failed:
+            st.warning(f"{passed} Failed: {', '.join(failed)}.", icon=":material/warning:")
+        else:
+            st.success(passed, icon=":material/check:")
+        with st.expander("Every check"):
+            table = pd.DataFrame([{**one, "passed": "yes" if one["passed"] else "no"} for one in checks])
+            st.dataframe(table.rename(columns=words.title), hide_index=True, key="checks")
+    rows = [
+        {"What": what, "Which": next(iter(labels.values()), ""), "Count": int(value)}
+        for what, query in (("Rejected", REJECTED), ("Failed check", FAILED))
+        for labels, value in session.prometheus().now(query)
+    ]
+    if rows:
+        st.dataframe(pd.DataFrame(rows), hide_index=True, key="rejected")
+    elif not checks:
+        st.caption("No quality report has been published with this data; what dbt's tests refuse never becomes gold.")
+
+
+def _table(table: Body) -> None:
+    if table["description"]:
+        st.write(table["description"])
+    numbers = [
+        one["name"] for one in table["columns"] if one["type"].split("(")[0] in NUMBERS and one["name"] not in GRID
+    ]
+    if not numbers:
+        _rows(table, _read(table, order=None))
+        return
+    measure = st.selectbox("Measure", numbers, format_func=words.title, key=f"measure-{table['name']}")
+    frame = _read(table, order=measure)
+    names = [one["name"] for one in table["columns"]]
+    if set(GRID) <= set(names):
+        _grid(table, frame, measure)
+    else:
+        _longest(table, frame, measure)
+    _rows(table, frame)
+
+
+def _read(table: Body, *, order: str | None) -> pd.DataFrame:
+    query = {"order": order} if order else {}
+    return pd.DataFrame(session.ask("tables/rows", operate=True, table=table["name"], limit=1000, **query)["rows"])
+
+
+def _grid(table: Body, frame: pd.DataFrame, measure: str) -> None:
+    texts = [one["name"] for one in table["columns"] if one["type"] == "varchar"]
+    for name in texts:
+        values = ["All", *sorted(frame[name].dropna().unique())]
+        wanted = st.selectbox(words.title(name), values, key=f"{table['name']}-{name}")
+        frame = frame if wanted == "All" else frame[frame[name] == wanted]
+    summed = frame.groupby(list(GRID))[measure].sum().reset_index()
+    most = summed.loc[summed[measure].idxmax()]
+    says = f"Most at hour {most['hour']:.0f} (UTC) of weekday {most['weekday']:.0f}: {most[measure]:,.0f}."
+    chart = charts.heat(summed, across="hour", down="weekday", value=measure, unit=words.title(measure))
+    charts.show(
+        chart, title=f"{words.title(measure)} by hour and weekday", says=says, table=summed, key=f"grid-{table['name']}"
+    )
+
+
+def _longest(table: Body, frame: pd.DataFrame, measure: str) -> None:
+    text = next((one["name"] for one in table["columns"] if one["type"] == "varchar"), None)
+    if text is None or frame.empty:
+        return
+    most = frame.groupby(text)[measure].max().nlargest(TOP).reset_index()
+    if most[measure].isna().all():
+        return
+    first = most.iloc[0]
+    says = f"{first[text]} leads with {first[measure]:,.6g}; the largest {len(most)} of {table['rows']:,} rows."
+    chart = charts.bars(most, name=text, value=measure, unit=words.title(measure))
+    charts.show(
+        chart,
+        title=f"{words.title(table['name'])}: {words.title(measure).lower()}",
+        says=says,
+        table=most,
+        key=f"top-{table['name']}",
+    )
+
+
+def _rows(table: Body, frame: pd.DataFrame) -> None:
+    with st.expander(f"Rows: {min(len(frame), table['rows']):,} of {table['rows']:,}", expanded=False):
+        help_ = {
+            one["name"]: st.column_config.Column(help=one["description"])
+            for one in table["columns"]
+            if one["description"]
+        }
+        st.dataframe(frame, hide_index=True, column_config=help_, key=f"rows-{table['name']}")
+        st.download_button("These rows as CSV", frame.to_csv(index=False), f"{table['name']}.csv", "text/csv")

@@ -1,0 +1,54 @@
+"""*Drift*: whether what is seen now is still what the live release learnt from."""
+
+import pandas as pd
+import streamlit as st
+
+from monitoring.dashboard import charts, session, words
+from monitoring.dashboard.api import Trouble
+from monitoring.dashboard.trouble import nothing
+
+MUCH = 0.25
+"""A population stability index above this is what practice calls a large shift."""
+
+
+def show() -> None:
+    """Show the page."""
+    st.title("Drift")
+    st.write("Each feature's recent values beside those that the live release was trained on.")
+    try:
+        report = session.ask("drift_report", operate=True)
+    except Trouble as trouble:
+        if trouble.slug != "no-drift-report":
+            raise
+        nothing(
+            "Nobody has looked for drift yet.",
+            "The drift DAG looks once there is newer data than the release has seen.",
+        )
+        return
+    found = report.get("drift_indicators", {})
+    if report.get("overall_drift_detected"):
+        drifting = ", ".join(words.title(name) for name, one in found.items() if one["significant_drift"])
+        st.warning(
+            f"**Drift:** {drifting}. Confirmed drift asks for a new candidate by itself.", icon=":material/trending_up:"
+        )
+    else:
+        st.success("No drift: what is seen now looks like what was learnt from.", icon=":material/check:")
+    if not found:
+        nothing("No feature could be judged.", "There are too few values yet.")
+        return
+    rows = [
+        {
+            "feature": words.title(name),
+            "psi": one["psi"],
+            "shift": one["drift_percentage"],
+            "test": one["test"],
+            "p": one["p_value"],
+            "drifts": "yes" if one["significant_drift"] else "no",
+        }
+        for name, one in found.items()
+    ]
+    frame = pd.DataFrame(rows)
+    most = frame.loc[frame["psi"].idxmax()]
+    says = f"{most['feature']} has moved most: index {most['psi']:.3f}, mean {most['shift']:+.1f} %. Above {MUCH} is a large shift."
+    chart = charts.bars(frame, name="feature", value="psi", unit="Population stability index", line=MUCH)
+    charts.show(chart, title="How far each feature has moved", says=says, table=frame, key="drift")

@@ -1,0 +1,174 @@
+"""*Experiment*: the candidate beside production, what was decided and why, and what a person may order."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from monitoring.dashboard import session, words
+from monitoring.dashboard.api import Trouble
+from monitoring.dashboard.screens import orders, over_time
+from monitoring.dashboard.trouble import nothing, shown
+
+Body = dict[str, Any]
+MEANS = {
+    "promote": "the candidate took over",
+    "rollback": "the candidate was taken off",
+    "hold": "nothing moves until what is missing or suspect is cleared up",
+    "extend": "nothing is decided yet; measuring goes on",
+    "suspend": "the candidate gets no traffic until something is measured",
+    "inconclusive": "time was up without a difference; production stays",
+    "revert": "the release that was beaten came back",
+}
+
+
+def show() -> None:
+    """Show the page."""
+    now = datetime.now(UTC)
+    st.title("Experiment")
+    experiments = session.ask("experiments", operate=True, limit=20)["experiments"]
+    live = {track: _live(track) for track in ("production", "candidate")}
+    newest = experiments[0] if experiments else None
+    _now(newest, live, now)
+    rows = _measured(newest)
+    with shown("The comparison"):
+        _compare(rows, live, _why(live["production"], experiments), now)
+    if experiments:
+        with shown("Over time"):
+            over_time.show([row["release"] for row in rows.values() if row], experiments[0]["verdicts"])
+    with shown("Orders"):
+        orders.show()
+    _history(experiments)
+
+
+def _measured(newest: Body | None) -> dict[str, Body]:
+    """Each track's figures since the newest experiment began, until it ended; of the last day without one."""
+    window = {"since": newest["started_at"], "until": newest["ended_at"]} if newest else {}
+    found = session.ask("metrics", operate=True, **window)["releases"]
+    most: dict[str, Body] = {}
+    for row in found:
+        if row["track"] and row["forecasts"] > most.get(row["track"], {}).get("forecasts", 0):
+            most[row["track"]] = row
+    return most
+
+
+def _live(track: str) -> Body | None:
+    """What a track serves; nothing if it serves what the other one does because it has no release of its own."""
+    try:
+        found = session.ask("release", track=track)
+    except Trouble as trouble:
+        if trouble.slug == "not-ready":
+            return None
+        raise
+    return found if found["track"] == track else None
+
+
+def _now(newest: Body | None, live: dict[str, Body | None], now: datetime) -> None:
+    production, candidate = (live[track] and live[track]["release"] for track in ("production", "candidate"))  # type: ignore[index]
+    if newest is None or newest["ended_at"]:
+        nothing(
+            f"Nothing is on trial; {production or 'nothing'} is live.",
+            "The next training, or `ratchet train`, makes a candidate.",
+        )
+        return
+    stage = words.title(newest.get("stage") or "on trial")
+    share = newest.get("share")
+    clients = f" with {share:.0%} of the clients" if isinstance(share, float) and 0 < share <= 1 else ""
+    st.markdown(f"#### {stage}: {candidate or 'a candidate'} against {production or 'production'}{clients}")
+    st.caption(f"Since {words.moment(newest['started_at'])}, {words.ago(newest['started_at'], now)} ago.")
+    said = newest["verdicts"][0] if newest["verdicts"] else None
+    if said:
+        st.info(
+            f"**{words.title(said['verdict'])}**, {words.ago(said['at'], now)} ago: {said['reason']}.",
+            icon=":material/gavel:",
+        )
+    else:
+        nothing("No verdict yet.", "The policy looks every hour; `make traffic` brings users and a look.")
+    if newest.get("waits_for"):
+        st.warning(f"**Waits for:** {words.listed(newest['waits_for'])}", icon=":material/hourglass_top:")
+
+
+def _compare(rows: dict[str, Body], live: dict[str, Body | None], why: str, now: datetime) -> None:
+    for column, track in zip(st.columns(2), ("production", "candidate"), strict=True):
+        with column.container(border=True):
+            st.markdown(f"##### {words.title(track)}")
+            row, release = rows.get(track), live[track]
+            if release is None and row is None:
+                st.write("No release is on this track.")
+                continue
+            st.markdown(_made_of(row, release, now))
+            if track == "production" and why:
+                st.caption(why)
+            _figures(row or {})
+
+
+def _made_of(row: Body | None, release: Body | None, now: datetime) -> str:
+    """What is measured, and what is there now if that is something else."""
+    if row is None or (release is not None and release["release"] == row["release"]):
+        assert release is not None  # noqa: S101, whoever calls has one of the two
+        families = ", ".join(
+            f"{words.title(name)} {count}" for name, count in sorted(release["families"].items()) if count
+        )
+        return f"**{release['release']}** · trained {words.ago(release['made_at'], now)} ago · {families}"
+    after = f"now {release['release']}" if release else "now nothing"
+    return f"**{row['release']}** in the last experiment · {after}"
+
+
+def _why(production: Body | None, experiments: list[Body]) -> str:
+    """Why production is production: the verdict that made it so."""
+    if production is None:
+        return ""
+    for row in experiments:
+        if row["verdict"] == "promote" and row["candidate"] == production["release_id"]:
+            said = next(said for said in row["verdicts"] if said["verdict"] == "promote")
+            return f"Live since {words.moment(row['ended_at'])}: {said['reason']}."
+    return "The first release: live since there was nothing to compare it with."
+
+
+def _figures(row: Body) -> None:
+    """Figures of one track; a dash is what nobody measured."""
+    ratings = row.get("ratings") or 0
+    cells = {
+        "Forecasts": words.figure(row.get("forecasts"), 0),
+        "Clients": words.figure(row.get("clients"), 0),
+        "Latency p50": words.figure(row.get("latency_ms_p50"), 1, " ms"),
+        "Latency p95": words.figure(row.get("latency_ms_p95"), 1, " ms"),
+        "Mean rating": words.figure(row.get("rating_mean"), 2),
+        "Ratings": words.figure(ratings, 0),
+    }
+    named = list(cells.items())
+    for start in range(0, len(named), 2):
+        for column, (name, value) in zip(st.columns(2), named[start : start + 2], strict=True):
+            column.metric(name, value)
+
+
+def _history(experiments: list[Body]) -> None:
+    st.markdown("##### Verdicts")
+    said = [
+        {
+            "When": words.moment(one["at"]),
+            "Experiment": row["experiment_id"],
+            "Verdict": words.title(one["verdict"]),
+            "Reason": one["reason"],
+            "Carried out": words.moment(one["acted_at"]),
+            "Figures": ", ".join(f"{name} {value:.4g}" for name, value in one["scores"].items()),
+        }
+        for row in experiments
+        for one in row["verdicts"]
+    ]
+    if not said:
+        nothing(
+            "Nothing has been decided yet.", "Every verdict will be here with its reason and the figures behind it."
+        )
+        return
+    wide = {"Reason": st.column_config.TextColumn(width="large"), "Figures": st.column_config.TextColumn(width="large")}
+    st.dataframe(pd.DataFrame(said), hide_index=True, column_config=wide, key="verdicts")
+    st.caption(
+        "; ".join(
+            f"{words.title(name)}: {means}"
+            for name, means in MEANS.items()
+            if any(one["Verdict"] == words.title(name) for one in said)
+        )
+        + "."
+    )

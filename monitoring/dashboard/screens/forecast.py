@@ -1,0 +1,128 @@
+"""*Forecast*: one series, a history of one's own, or a whole table of them."""
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from monitoring.dashboard import charts, session, words
+from monitoring.dashboard.screens import batch, own
+from monitoring.dashboard.trouble import nothing, shown
+
+MANY = 1000
+"""More series than this are searched by the server."""
+PAST = 78
+"""Weeks of history that are shown: a season and a half."""
+Body = dict[str, Any]
+
+
+def show() -> None:
+    """Show the page."""
+    release = session.ask("release")
+    st.title("Forecast")
+    one, mine, table = st.tabs(["One series", "Your own history", "A table of series"])
+    with one, shown("This series"):
+        _one(release)
+    with mine, shown("Your history"):
+        own.show(release)
+    with table, shown("The table"):
+        batch.show()
+
+
+def _one(release: Body) -> None:
+    found = _pick(release)
+    if found is None:
+        return
+    id_name, unique_id, target, horizon = found
+    answer = _predict(id_name, unique_id, target, horizon)
+    with st.spinner("Reading the history …"):
+        detail = session.ask("series/detail", unique_id=unique_id, target=target, weeks=PAST)
+    _say(answer, detail, target)
+    compare = st.toggle("Show what each family would have said", value=False)
+    _chart(answer, detail, title=f"{words.title(target)} of {unique_id} by week", compare=compare, horizon=horizon)
+    _rate(answer)
+
+
+def _pick(release: Body) -> tuple[str, str, str, int] | None:
+    page = session.ask("series", limit=MANY)
+    if page["total"] > MANY:
+        wanted = st.text_input("Search", placeholder="Any part of a name", max_chars=200)
+        page = session.ask("series", limit=MANY, search=wanted)
+    if not page["series"]:
+        nothing("Nothing of that name is forecast.", "Try fewer letters, or bring your own history in the next tab.")
+        return None
+    id_name = next(name for name in page["series"][0] if name != "target")
+    ids = list(dict.fromkeys(row[id_name] for row in page["series"]))
+    left, middle, right = st.columns([3, 2, 2])
+    unique_id = left.selectbox(words.title(id_name), ids, help=f"{len(ids)} to choose from: type to search")
+    targets = [row["target"] for row in page["series"] if row[id_name] == unique_id]
+    ordered = [target for target in release["targets"] if target in targets]
+    target = middle.selectbox("Target", ordered, format_func=words.title)
+    horizon = right.slider("Weeks ahead", 1, release["horizon"], min(8, release["horizon"]))
+    return id_name, unique_id, target, horizon
+
+
+def _predict(id_name: str, unique_id: str, target: str, horizon: int) -> Body:
+    """Ask once for what is on the screen: a click elsewhere on the page is no new forecast."""
+    wanted = (session.workload(), unique_id, target, horizon)
+    if st.session_state.get("asked") != wanted:
+        with st.spinner("Forecasting …"):
+            st.session_state["answer"] = session.user().post(
+                "predict", {id_name: unique_id, "target": target, "horizon": horizon}
+            )
+        st.session_state["asked"] = wanted
+    answer: Body = st.session_state["answer"]
+    return answer
+
+
+def _say(answer: Body, detail: Body, target: str) -> None:
+    weeks, history = answer["weeks"], detail["history"]
+    total = sum(week["median"] for week in weeks)
+    cells = st.columns(4)
+    cells[0].metric("Next week", words.figure(weeks[0]["median"], 0), border=True)
+    cells[1].metric(f"Next {len(weeks)} weeks" if len(weeks) > 1 else "In all", words.figure(total, 0), border=True)
+    cells[2].metric("Last week", words.figure(history[-1]["value"], 0) if history else words.NOTHING, border=True)
+    cells[3].metric("Answered by", f"{answer['release']} · {words.title(answer['family'] or 'unknown')}", border=True)
+    note = f" Note: {answer['note']}." if answer["note"] else ""
+    st.caption(
+        f"{words.title(target)}: the median, a typical week. Track {answer['track']}, data as of {words.moment(answer['data_hour'])}.{note}"
+    )
+
+
+def _chart(answer: Body, detail: Body, *, title: str, compare: bool, horizon: int) -> None:
+    weeks = pd.DataFrame(answer["weeks"])
+    history = pd.DataFrame(detail["history"], columns=["week", "value"])
+    said = [
+        {"family": words.title(family), **week}
+        for family, rows in detail["families"].items()
+        for week in rows[:horizon]
+    ]
+    others = pd.DataFrame(said if compare else [], columns=["family", "week", "value"])
+    if compare and not said:
+        nothing("This release kept no other family's forecast.", "Releases that are trained from now on do.")
+    first, last = weeks.iloc[0], weeks.iloc[-1]
+    says = (
+        f"From {first['median']:.0f} in the week to {first['week']} to {last['median']:.0f} in the week to {last['week']};"
+        f" 80 %: {last['lo_80']:.0f} to {last['hi_80']:.0f}, 95 %: {last['lo_95']:.0f} to {last['hi_95']:.0f}."
+    )
+    chart = charts.forecast(history, weeks, others, unit="Count per week")
+    charts.show(chart, title=title, says=says, table=weeks, key="forecast")
+    if compare and detail["mase"]:
+        scores = ", ".join(
+            f"{words.title(name)} {value:.2f}" for name, value in sorted(detail["mase"].items(), key=lambda one: one[1])
+        )
+        st.caption(f"Error on held-out weeks (MASE, smaller is better): {scores}.")
+
+
+def _rate(answer: Body) -> None:
+    left, right = st.columns([2, 3], vertical_alignment="center")
+    left.markdown("**How good is this forecast?** Ratings decide what goes live.")
+    with right:
+        stars = st.feedback("stars", key=f"stars-{answer['prediction_id']}")
+    if stars is None:
+        return
+    said = (answer["prediction_id"], stars)
+    if st.session_state.get("rated") != said:
+        session.user().post("feedback", {"prediction_id": said[0], "kind": "rating", "value": stars + 1})
+        st.session_state["rated"] = said
+    st.success(f"{stars + 1} of 5 kept. Thank you; click again to change it.", icon=":material/check:")

@@ -1,0 +1,83 @@
+"""*Live*: the Prometheus panels that matter, and every alert that fires, for who has no Grafana."""
+
+import pandas as pd
+import streamlit as st
+
+from monitoring.dashboard import charts, session, words
+from monitoring.dashboard.trouble import nothing, shown
+
+HOURS = {"Last 15 minutes": 0.25, "Last hour": 1.0, "Last 6 hours": 6.0, "Last day": 24.0}
+MOST = 6
+"""Lines in a chart: those that are largest now."""
+FIRING = 'ALERTS{alertstate="firing"}'
+# Title, unit, label that tells lines apart, expression, digits of the sentence under it.
+PANELS = (
+    ("Forecasts answered", "Per second", "track", "sum by (track) (rate(ratchet_requests_total[2m]))", 2),
+    ("Time to answer, 95th percentile", "Milliseconds", "track",
+     "1000 * histogram_quantile(0.95, sum by (track, le) (rate(ratchet_request_seconds_bucket[5m])))", 2),
+    ("Failed forecasts", "Percent", "track",
+     '100 * sum by (track) (rate(ratchet_requests_total{status=~"5.."}[5m])) / (sum by (track) (rate(ratchet_requests_total[5m])) > 0)', 2),
+    ("Clients' forecasts on the candidate", "Percent", "line",
+     '100 * sum(rate(ratchet_requests_total{track="candidate"}[10m])) / (sum(rate(ratchet_requests_total[10m])) > 0)', 1),
+    ("Log waiting on disk", "Records", "track", "sum by (track) (ratchet_log_spool_records)", 0),
+    ("Processor time by service", "Cores", "service", "sum by (service) (rate(ratchet_service_processor_seconds[5m]))", 2),
+    ("Memory by service", "MB", "service", "sum by (service) (ratchet_service_memory_bytes) / 1e6", 0),
+    ("Runs of DAGs", "In the last hour", "dag_id", "sum by (dag_id) (increase(airflow_dag_run_seconds_count[1h]))", 0),
+)  # fmt: skip
+
+
+def show() -> None:
+    """Show the page."""
+    st.title("Live")
+    with shown("Alerts"):
+        _alerts()
+    left, right = st.columns([1, 3], vertical_alignment="bottom")
+    hours = HOURS[left.selectbox("Show", list(HOURS), index=1)]
+    right.caption("Read from Prometheus when the page is opened; change the time, or reload, to read again.")
+    for start in range(0, len(PANELS), 2):
+        for column, panel in zip(st.columns(2), PANELS[start : start + 2], strict=False):
+            with column, shown(panel[0]):
+                _panel(*panel, hours=hours)
+
+
+def _alerts() -> None:
+    found = session.prometheus().now(FIRING)
+    if not found:
+        st.success("No alert fires.", icon=":material/check:")
+        return
+    rows = [
+        {
+            "Alert": labels["alertname"],
+            "Severity": labels.get("severity", ""),
+            "Of": ", ".join(
+                f"{name} {value}"
+                for name, value in sorted(labels.items())
+                if name not in ("__name__", "alertname", "alertstate", "severity")
+            ),
+        }
+        for labels, _ in found
+    ]
+    st.error(
+        f"**{len(rows)} alert{'s' if len(rows) > 1 else ''} firing.** docs/runbook.md says what to do.",
+        icon=":material/notifications_active:",
+    )
+    st.dataframe(pd.DataFrame(rows), hide_index=True, key="alerts")
+
+
+def _panel(title: str, unit: str, name: str, query: str, digits: int, *, hours: float) -> None:
+    frame = session.prometheus().lines(query, hours=hours, name=name)
+    if frame.empty:
+        st.markdown(f"##### {title}")
+        nothing("Nothing was measured in this time.", "It appears with the first requests or runs.")
+        return
+    last = frame.sort_values("at").groupby("line")["value"].last().sort_values(ascending=False).head(MOST)
+    frame = frame[frame["line"].isin(last.index)]
+    says = (
+        "; ".join(
+            f"{words.title(str(line)) + chr(32) if len(last) > 1 else ''}{value:,.{digits}f}"
+            for line, value in last.head(4).items()
+        )
+        + f" ({unit if unit.isupper() else unit.lower()}), newest."
+    )
+    shades = charts.TRACKS if name == "track" else None
+    charts.show(charts.lines(frame, unit=unit, shades=shades), title=title, says=says, table=frame, key=f"live-{title}")

@@ -1,0 +1,140 @@
+"""*Models*: every release, what it is made of, and how far it can be trusted."""
+
+import pandas as pd
+import streamlit as st
+
+from monitoring.dashboard import charts, session, words
+from monitoring.dashboard.api import Trouble
+from monitoring.dashboard.registry import Listed, Run
+from monitoring.dashboard.trouble import nothing, shown
+
+ALL = "release"
+"""What a card calls the release as a whole, among its families."""
+
+
+@st.cache_data(ttl=session.FRESH_SECONDS, show_spinner=False)
+def _releases(workload: str) -> list[Listed]:
+    return session.registry().releases(workload)
+
+
+@st.cache_data(ttl=300, show_spinner=False, max_entries=100)
+def _run(run_id: str) -> Run:
+    return session.registry().run(run_id)
+
+
+def show() -> None:
+    """Show the page."""
+    st.title("Models")
+    found = _releases(session.workload())
+    if not found:
+        nothing("No release is registered yet.", "The first training makes one.")
+        return
+    rows = [
+        {
+            "Release": one.names,
+            "State": words.title(one.tags.get("state", "")),
+            "Data as of": words.moment(one.tags.get("data_hour")),
+            "Data": "synthetic" if one.tags.get("synthetic") == "true" else "real",
+            "Id": one.tags.get("release_id", ""),
+        }
+        for one in found
+    ]
+    st.dataframe(pd.DataFrame(rows), hide_index=True, key="releases")
+    chosen = st.selectbox(
+        "Release", found, format_func=lambda one: f"{one.names} · {words.title(one.tags.get('state', ''))}"
+    )
+    with shown("The card"):
+        _card(chosen)
+    with shown("Its series"):
+        _series(chosen)
+
+
+def _card(release: Listed) -> None:
+    run = _run(release.run_id)
+    own = {name.removesuffix(f"/{ALL}"): value for name, value in run.metrics.items() if name.endswith(f"/{ALL}")}
+    cells = st.columns(4)
+    cells[0].metric(
+        "MASE",
+        words.figure(own.get("mase"), 3),
+        border=True,
+        help="On held-out weeks; 1 is as wrong as repeating the last week",
+    )
+    cells[1].metric(
+        "Bias", words.figure(own.get("bias"), 3), border=True, help="In units of the same scale; above 0: too high"
+    )
+    cells[2].metric("Series", run.params.get("series", words.NOTHING), border=True)
+    cells[3].metric("Weeks ahead", run.params.get("horizon", words.NOTHING), border=True)
+    st.caption(
+        f"Recipe: {run.params.get('recipe', '')}. Code {run.params.get('code_version', '')}. [The training run in MLflow]({run.address})"
+    )
+    left, right = st.columns(2)
+    with left:
+        _families(run)
+    with right:
+        _calibration(run)
+
+
+def _families(run: Run) -> None:
+    shares = {name.partition("/")[2]: value for name, value in run.metrics.items() if name.startswith("series/")}
+    scores = {name.partition("/")[2]: value for name, value in run.metrics.items() if name.startswith("mase/")}
+    frame = pd.DataFrame(
+        [
+            {"family": words.title(name), "series": count, "mase": scores.get(name)}
+            for name, count in sorted(shares.items())
+        ]
+    )
+    if frame.empty:
+        return
+    says = "; ".join(
+        f"{row.family} answers for {row.series:.0f} series (MASE {row.mase:.2f} over all)" for row in frame.itertuples()
+    )
+    chart = charts.bars(frame, name="family", value="series", unit="Series that it answers for")
+    charts.show(chart, title="Families", says=f"{says}.", table=frame, key="families")
+
+
+def _calibration(run: Run) -> None:
+    held = {name.partition("/")[2]: value for name, value in run.metrics.items() if name.startswith("coverage/")}
+    levels = [
+        {"promised": float(level), "held": 100 * value}
+        for level, value in held.items()
+        if level.replace(".", "").isdigit()
+    ]
+    if not levels:
+        return
+    frame = pd.DataFrame(levels).sort_values("promised")
+    says = "; ".join(
+        f"bounds of {row.promised:.0f} % held in {row.held:.1f} % of held-out weeks" for row in frame.itertuples()
+    )
+    wide = pd.concat(
+        [frame.assign(what="held", value=frame["held"]), frame.assign(what="promised", value=frame["promised"])]
+    ).assign(bound=lambda one: one["promised"].map("{:.0f} %".format) + " " + one["what"])
+    chart = charts.bars(wide[["bound", "value"]], name="bound", value="value", unit="Percent of weeks inside")
+    charts.show(chart, title="Calibration", says=f"{says[:1].upper()}{says[1:]}.", table=frame, key="calibration")
+
+
+def _series(release: Listed) -> None:
+    track = next((track for track in ("production", "candidate") if _serves(track, release)), None)
+    if track is None:
+        st.caption("Best and worst series are shown of releases that are live or on trial.")
+        return
+    for column, order, title in zip(st.columns(2), ("best", "worst"), ("Best series", "Worst series"), strict=True):
+        found = session.ask("release/scores", track=track, order=order, limit=10)["series"]
+        frame = pd.DataFrame(found)
+        with column:
+            st.markdown(f"##### {title}")
+            if frame.empty:
+                nothing("None could be validated.", "They are too young, or never change.")
+                continue
+            st.dataframe(
+                frame.rename(columns=words.title).rename(columns={"Mase": "MASE"}),
+                hide_index=True,
+                key=f"series-{order}",
+            )
+            st.caption("By MASE on held-out weeks, of the family that answers for them.")
+
+
+def _serves(track: str, release: Listed) -> bool:
+    try:
+        return bool(session.ask("release", track=track)["release_id"] == release.tags.get("release_id"))
+    except Trouble:
+        return False

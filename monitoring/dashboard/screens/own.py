@@ -1,0 +1,75 @@
+"""A history that no release knows: pasted or uploaded, checked, forecast."""
+
+import io
+from datetime import date, timedelta
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from monitoring.dashboard import charts, session, words
+from monitoring.dashboard.api import Trouble
+
+EXAMPLE = "12, 9, 15, 11, 8, 14, 13, 10, 16, 12"
+Body = dict[str, Any]
+
+
+def show(release: Body) -> None:
+    """Ask for a history and forecast it."""
+    page = session.ask("series", limit=1)
+    id_name = next(name for name in page["series"][0] if name != "target")
+    st.write(
+        "Weekly counts, oldest first, the last one being last week's: pasted, or a CSV with the counts in its last column."
+    )
+    with st.form("own"):
+        left, right = st.columns(2)
+        name = left.text_input("Name", value="my/own", max_chars=200)
+        target = right.selectbox("Target", release["targets"], format_func=words.title, key="own-target")
+        pasted = st.text_area("Counts", placeholder=EXAMPLE, help="Separated by commas, spaces or new lines")
+        uploaded = st.file_uploader("or a CSV", type=["csv", "txt"])
+        if not st.form_submit_button("Forecast", type="primary"):
+            return
+    counts = _read(uploaded.getvalue().decode("utf-8", errors="replace") if uploaded else pasted)
+    body = {id_name: name, "target": target, "horizon": min(8, release["horizon"]), "history": counts}
+    with st.spinner("Forecasting …"):
+        answer = session.user().post("predict", body)
+    _chart(answer, counts, title=f"{words.title(str(target))} of {name} by week")
+
+
+def _read(text: str) -> list[float]:
+    """Return the counts; a `Trouble` that names what is no number."""
+    lines = [line.rsplit(",", 1)[-1] if line.count(",") == 1 and "-" in line else line for line in io.StringIO(text)]
+    words_ = " ".join(lines).replace(",", " ").replace(";", " ").split()
+    if words_ and not _is_number(words_[0]):
+        words_ = words_[1:]  # a header
+    if not words_:
+        raise Trouble("There are no counts", "Paste some, or choose a file.")
+    if wrong := next((word for word in words_ if not _is_number(word)), None):
+        raise Trouble("That is no list of counts", f"{wrong[:30]!r} is no number.")
+    return [float(word) for word in words_]
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
+
+
+def _chart(answer: Body, counts: list[float], *, title: str) -> None:
+    weeks = pd.DataFrame(answer["weeks"])
+    first = date.fromisoformat(answer["weeks"][0]["week"])
+    days = [first - timedelta(weeks=len(counts) - number) for number in range(len(counts))]
+    history = pd.DataFrame({"week": [day.isoformat() for day in days], "value": counts})
+    nobody = pd.DataFrame(columns=["family", "week", "value"])
+    says = f"About {weeks['median'].iloc[0]:.0f} a week; with 80 % between {weeks['lo_80'].iloc[0]:.0f} and {weeks['hi_80'].iloc[0]:.0f}."
+    if answer["note"]:
+        says += f" Note: {answer['note']}."
+    charts.show(
+        charts.forecast(history, weeks, nobody, unit="Count per week"),
+        title=title,
+        says=says,
+        table=weeks,
+        key="own-chart",
+    )

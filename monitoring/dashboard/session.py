@@ -1,0 +1,96 @@
+"""Who is looking, at which workload, and with which key: what every page asks first."""
+
+import json
+import secrets
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import streamlit as st
+
+from monitoring.dashboard.api import SECONDS, Api
+from monitoring.dashboard.prometheus import Prometheus
+from monitoring.dashboard.registry import Registry
+from ratchet.settings import Settings
+
+FRESH_SECONDS = 15
+
+
+@st.cache_resource(show_spinner=False)
+def settings() -> Settings:
+    """Return the settings of this process."""
+    return Settings.load()
+
+
+@st.cache_resource(show_spinner=False)
+def http() -> httpx.Client:
+    """Return the one pool of connections."""
+    return httpx.Client(timeout=SECONDS)
+
+
+def keys() -> dict[str, str]:
+    """Return the keys to read with: the installation's own, if it gave any, else the one that was typed in."""
+    typed = st.session_state.get("key")
+    if typed:
+        return {"predict": typed, "operate": typed}
+    path = settings().dashboard_keys
+    if not path:
+        return {}
+    try:
+        found: dict[str, str] = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found
+
+
+def person() -> str:
+    """Return a name for whoever sits at this browser tab, so that the split keeps them on one track."""
+    return str(st.session_state.setdefault("person", f"dashboard-{secrets.token_hex(8)}"))
+
+
+def workloads() -> list[str]:
+    """Return what this installation serves."""
+    return [name.strip() for name in settings().workloads.split(",")]
+
+
+def workload() -> str:
+    """Return what is being looked at."""
+    return str(st.session_state.get("workload") or workloads()[0])
+
+
+def user() -> Api:
+    """Return the API with a user's rights."""
+    return Api(
+        http=http(), address=settings().router, workload=workload(), key=keys().get("predict", ""), person=person()
+    )
+
+
+def operator() -> Api:
+    """Return the API with an operator's rights, for reading."""
+    return replace(user(), key=keys().get("operate", ""))
+
+
+def prometheus() -> Prometheus:
+    """Return the metrics."""
+    return Prometheus(http=http(), address=settings().prometheus)
+
+
+def registry() -> Registry:
+    """Return the releases."""
+    return Registry(http=http(), address=settings().tracking_uri)
+
+
+@st.cache_data(ttl=FRESH_SECONDS, show_spinner=False, max_entries=500)
+def _ask(
+    key: str, where: str, person: str, what: str, track: str, query: tuple[tuple[str, object], ...]
+) -> dict[str, Any]:
+    return Api(http=http(), address=settings().router, workload=where, key=key, person=person).get(
+        what, track=track, **dict(query)
+    )
+
+
+def ask(what: str, *, operate: bool = False, track: str = "", **query: object) -> dict[str, Any]:
+    """Return an answer of the router that is at most a quarter of a minute old."""
+    key = keys().get("operate" if operate or track else "predict", "")
+    return _ask(key, workload(), person(), what, track, tuple(sorted(query.items())))

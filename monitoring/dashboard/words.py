@@ -1,0 +1,51 @@
+"""Numbers and times as people read them."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+NOTHING = "\u2013"
+
+
+def figure(value: float | None, digits: int = 2, unit: str = "") -> str:
+    """Return a number with its unit; a dash for what nobody measured."""
+    if value is None:
+        return NOTHING
+    text = f"{value:,.{digits}f}" if digits else f"{value:,.0f}"
+    return f"{text}{unit}"
+
+
+def share(value: float | None, digits: int = 1) -> str:
+    """Return a share as a percentage."""
+    return NOTHING if value is None else f"{100 * value:.{digits}f} %"
+
+
+def moment(text: str | None) -> str:
+    """Return a time as it is written in records: UTC, to the minute."""
+    return NOTHING if not text else f"{datetime.fromisoformat(text).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def ago(text: str | None, now: datetime) -> str:
+    """Return how long ago something was, in the largest unit that fits."""
+    if not text:
+        return NOTHING
+    return span((now - datetime.fromisoformat(text)).total_seconds())
+
+
+def span(seconds: float) -> str:
+    """Return a length of time in the largest unit that fits."""
+    for size, name in ((86400, "day"), (3600, "hour"), (60, "minute")):
+        if seconds >= size:
+            count = int(seconds // size)
+            return f"{count} {name}{'' if count == 1 else 's'}"
+    return "less than a minute"
+
+
+def title(name: str) -> str:
+    """Return a name from the code as a title: `activity_pattern` is `Activity pattern`."""
+    text = name.replace("_", " ").strip()
+    return text[:1].upper() + text[1:]
+
+
+def listed(value: Any) -> str:  # noqa: ANN401, a sentence or several
+    """Return one sentence of one or of several."""
+    return "; ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

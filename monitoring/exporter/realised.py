@@ -1,0 +1,118 @@
+"""How right logged forecasts turned out: MASE and coverage by target and release, once the weeks that they spoke of are in gold."""
+
+import itertools
+import json
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any, Final
+
+from prometheus_client.core import GaugeMetricFamily, Metric
+
+from ratchet.contracts.errors import MetricsError
+from ratchet.observe.database import transaction
+
+EVERY_SECONDS: Final = 300.0
+SECONDS: Final = 10
+MOST: Final = 50_000
+LEVELS: Final = ("80", "95")
+# The newest forecast of each series and release per day: what many asked for counts once.
+FORECASTS: Final = """
+SELECT DISTINCT ON (release, unique_id, target, at::date) release, unique_id, target, weeks
+FROM forecasts
+WHERE workload = %(workload)s AND at >= now() - interval '60 days' AND weeks IS NOT NULL
+  AND (weeks -> 0 ->> 'week')::date <= %(last_week)s
+ORDER BY release, unique_id, target, at::date, at DESC
+LIMIT %(most)s
+"""
+ACTUALS: Final = "SELECT unique_id, target, ds, y FROM read_parquet($path) ORDER BY unique_id, target, ds"
+
+Series = tuple[str, str]
+Key = tuple[str, str, str]
+
+
+class Realised:
+    """Joins the forecast log with gold, at most every five minutes; says nothing until a week that was forecast is over."""
+
+    def __init__(self, database: str, home: Path, workloads: Sequence[str]) -> None:
+        self._database, self._home, self._workloads = database, home, workloads
+        self._kept: list[Metric] = []
+        self._at = -EVERY_SECONDS
+
+    def collect(self) -> Iterator[Metric]:
+        """What was found lately, or is found now."""
+        if time.monotonic() - self._at >= EVERY_SECONDS:
+            self._kept = list(self._look())
+            self._at = time.monotonic()
+        yield from self._kept
+
+    def _look(self) -> Iterator[Metric]:
+        labels = ("workload", "release", "target")
+        mase = GaugeMetricFamily(
+            "ratchet_realised_mase", "Error on weeks that are over; 1: as wrong as the last week", labels=labels
+        )
+        held = GaugeMetricFamily(
+            "ratchet_realised_coverage", "Share of them inside the bounds", labels=(*labels, "level")
+        )
+        count = GaugeMetricFamily("ratchet_realised_weeks", "Forecast weeks that are over", labels=labels)
+        for workload in self._workloads:
+            for (release, target, figure), values in self._measure(workload).items():
+                mean = sum(values) / len(values)
+                if figure == "error":
+                    mase.add_metric((workload, release, target), mean)
+                    count.add_metric((workload, release, target), len(values))
+                else:
+                    held.add_metric((workload, release, target, figure), mean)
+        yield from (mase, held, count)
+
+    def _measure(self, workload: str) -> dict[Key, list[float]]:
+        root = self._home / "gold" / workload
+        if not (root / "newest.json").exists():
+            return {}
+        folder = root / json.loads((root / "newest.json").read_bytes())["partition"]
+        last_week = date.fromisoformat(json.loads((folder / "manifest.json").read_bytes())["last_week"])
+        rows = self._forecasts(workload, last_week)
+        return measure(rows, *_actuals(folder / "series.parquet")) if rows else {}
+
+    def _forecasts(self, workload: str, last_week: date) -> list[tuple[str, str, str, list[dict[str, Any]]]]:
+        with transaction(self._database, what="PostgreSQL", error=MetricsError, statement_seconds=SECONDS) as opened:
+            opened.execute(FORECASTS, {"workload": workload, "last_week": last_week, "most": MOST})
+            return opened.fetchall()
+
+
+def measure(
+    rows: Sequence[tuple[str, str, str, list[dict[str, Any]]]],
+    actuals: dict[Series, dict[str, float]],
+    scales: dict[Series, float],
+) -> dict[Key, list[float]]:
+    """Return scaled errors of the median, and whether each bound held, by release and target; unknown weeks count for nothing."""
+    found: dict[Key, list[float]] = defaultdict(list)
+    for release, unique_id, target, weeks in rows:
+        happened, scale = actuals.get((unique_id, target), {}), scales.get((unique_id, target), 0.0)
+        for week in weeks:
+            actual = happened.get(week["week"])
+            if actual is None:
+                continue
+            if scale > 0:
+                found[release, target, "error"].append(abs(week["median"] - actual) / scale)
+            for level in LEVELS:
+                found[release, target, level].append(week[f"lo_{level}"] <= actual <= week[f"hi_{level}"])
+    return found
+
+
+def _actuals(path: Path) -> tuple[dict[Series, dict[str, float]], dict[Series, float]]:
+    """Return each series' weeks, and its mean change from one week to the next: the scale of MASE."""
+    import duckdb  # noqa: PLC0415, most installations wait weeks for the first join
+
+    weeks: dict[Series, dict[str, float]] = defaultdict(dict)
+    with duckdb.connect(config={"threads": 1, "memory_limit": "256MB"}) as opened:
+        for unique_id, target, day, value in opened.execute(ACTUALS, {"path": str(path)}).fetchall():
+            weeks[unique_id, target][day.isoformat()[:10]] = float(value)
+    scales = {}
+    for series, values in weeks.items():
+        known = list(values.values())
+        steps = [abs(after - before) for before, after in itertools.pairwise(known)]
+        scales[series] = sum(steps) / len(steps) if steps else 0.0
+    return dict(weeks), scales

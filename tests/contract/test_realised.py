@@ -1,0 +1,56 @@
+"""Realised errors, from a real forecast log and real Parquet."""
+
+import json
+from datetime import UTC, datetime
+
+import duckdb
+import psycopg2
+import pytest
+from psycopg2.extras import Json
+
+from monitoring.exporter.realised import Realised
+
+INSERT = (
+    "INSERT INTO forecasts (prediction_id, at, workload, unique_id, target, release, release_id, weeks)"
+    " VALUES (%s, %s, 'looked-back', %s, 'sent', 'BO1', 'r1', %s)"
+)
+SERIES = (
+    "SELECT * FROM (VALUES ('a', 'sent', DATE '2026-11-01', 6.0), ('a', 'sent', DATE '2026-11-08', 10.0))"
+    " AS t (unique_id, target, ds, y)"
+)
+
+
+@pytest.fixture
+def home(postgres, tmp_path):
+    week = {"median": 12.0, "lo_80": 9.0, "hi_80": 20.0, "lo_95": 5.0, "hi_95": 30.0}
+    weeks = [{"week": "2026-11-08", **week}, {"week": "2026-11-15", **week}]
+    now = datetime.now(UTC)
+    connection = psycopg2.connect(postgres)
+    with connection, connection.cursor() as cursor:
+        cursor.execute("SELECT ensure_forecast_day(%s)", (now.date(),))
+        cursor.execute("DELETE FROM forecasts WHERE workload = 'looked-back'")
+        for number in range(3):  # many asked for the same forecast: it counts once
+            cursor.execute(INSERT, (f"p{number}", now, "a", Json(weeks)))
+        cursor.execute(INSERT, ("p9", now, "a", Json(weeks[1:])))
+    connection.close()
+    place = tmp_path / "gold/looked-back/p1"
+    place.mkdir(parents=True)
+    duckdb.sql(SERIES).write_parquet(str(place / "series.parquet"))
+    (place / "manifest.json").write_text(json.dumps({"last_week": "2026-11-08"}))
+    (place.parent / "newest.json").write_text('{"partition": "p1"}')
+    return tmp_path
+
+
+def test_the_log_meets_gold_week_by_week(postgres, home):
+    found = {
+        (one.name, *one.labels.values()): one.value
+        for family in Realised(postgres, home, ("looked-back", "empty")).collect()
+        for one in family.samples
+    }
+    of = ("looked-back", "BO1", "sent")
+    assert found == {
+        ("ratchet_realised_mase", *of): 0.5,
+        ("ratchet_realised_weeks", *of): 1,
+        ("ratchet_realised_coverage", *of, "80"): 1,
+        ("ratchet_realised_coverage", *of, "95"): 1,
+    }

@@ -1,0 +1,213 @@
+"""Each page's main path, as a person with a browser takes it, against the real stack. Pictures are kept in .ci-artifacts/."""
+
+import json
+import os
+import re
+import time
+from pathlib import Path
+from urllib.request import Request, urlopen
+
+import pytest
+
+from monitoring.screenshots import CHROMIUM, NARROW, WIDE, chromium, settle, shoot
+from people import Person
+from ratchet.stack.health import wait_for
+
+pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(300)]
+
+PICTURES = Path(__file__).parents[2] / ".ci-artifacts"
+READY_SECONDS, CLICK_SECONDS = 2.0, 1.0
+BUSY = float(os.environ.get("BUSY_MACHINE", "3"))
+"""How much slower than on a quiet machine a test may be before it fails: the objectives themselves are measured, and printed."""
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if not CHROMIUM.exists() and not os.environ.get("CI"):
+        pytest.skip(f"{CHROMIUM} is not on this machine: tools/install test installs it")
+    with chromium() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def address(house):
+    """The dashboard, after a few people have asked and rated."""
+    port, key = house.stack.settings.router_port, house.keys["predict"]
+    for number in range(30):
+        person = Person(port, key, f"visitor-{number}")
+        _, _, forecast = person.ask()
+        person.post("feedback", {"prediction_id": forecast["prediction_id"], "kind": "rating", "value": 3 + number % 3})
+        person.leave()
+    return f"http://127.0.0.1:{house.stack.settings.dashboard_port}"
+
+
+@pytest.fixture
+def page(browser):
+    context = browser.new_context(viewport=WIDE, accept_downloads=True)
+    opened = context.new_page()
+    yield opened
+    shoot(opened, PICTURES / f"{os.environ['PYTEST_CURRENT_TEST'].split('::')[1].split(' ')[0]}.png", whole=True)
+    context.close()
+
+
+def pick(page, label, option):
+    page.get_by_label(label).first.click()
+    page.get_by_role("option", name=option, exact=True).click()
+
+
+def test_a_forecast_with_its_bounds_and_what_each_family_says_and_a_rating(page, address, postgres_rows):
+    page.goto(address)
+    settle(page)
+
+    page.get_by_text(re.compile("^From .* in the week to .* 80 %: ")).wait_for()
+    page.get_by_text("Show what each family would have said").click()
+    page.get_by_text("Error on held-out weeks").wait_for()
+    pick(page, "Target", "New stars")
+    page.get_by_role("heading", name=re.compile("New stars of .* by week")).wait_for()
+    settle(page)
+    page.get_by_role("radiogroup").get_by_role("radio").nth(3).click()
+    page.get_by_text("4 of 5 kept").wait_for()
+    said = "SELECT value FROM feedback WHERE kind = 'rating' ORDER BY at DESC LIMIT 1"
+    wait_for("the rating", lambda: postgres_rows(said)[0][0] == 4, timeout=15, look="the log")
+
+
+def test_a_history_of_ones_own(page, address):
+    page.goto(address)
+    settle(page)
+    page.get_by_role("tab", name="Your own history").click()
+    page.get_by_role("textbox", name="Counts").fill("12, 9, fifteen")
+    page.get_by_role("button", name="Forecast", exact=True).click()
+    page.get_by_text("That is no list of counts").wait_for()
+    page.get_by_role("textbox", name="Counts").fill("12, 9, 15, 11, 8, 14, 13")
+    page.get_by_role("button", name="Forecast", exact=True).click()
+    page.get_by_text("from the posted history alone").wait_for()
+
+
+def test_a_table_up_and_a_table_down(page, address, tmp_path):
+    page.goto(address)
+    settle(page)
+    page.get_by_role("tab", name="A table of series").click()
+    asked = tmp_path / "asked.csv"
+    asked.write_text("repository,target,horizon\nsample/busy-framework,commits,2\nno/where,commits,2\n")
+    page.get_by_test_id("stFileUploaderDropzoneInput").last.set_input_files(asked)
+    page.get_by_text("1 of 2 forecast, 1 not").wait_for()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Forecasts as CSV").click()
+    rows = Path(download.value.path()).read_text().splitlines()
+    assert len(rows) == 4
+    assert "unknown-series" in rows[3]
+
+
+def test_the_experiment_and_an_order_with_a_way_back(page, address, house):
+    page.goto(f"{address}/experiment")
+    settle(page)
+    page.get_by_text("On trial: CO1 against BO1").wait_for()
+    for name in ("Production", "Candidate", "Ratings"):
+        page.get_by_role("heading", name=name, exact=True).first.wait_for()
+    page.get_by_text("Promote, roll back, hold").click()
+    page.get_by_role("textbox", name="Reason").fill("looking at it first")
+    page.get_by_role("textbox", name="Operator's key").fill(house.keys["predict"])
+    page.get_by_role("button", name="Go on").click()
+    page.get_by_role("button", name="Yes, order it").click()
+    page.get_by_text("The API key may not do this").wait_for()
+    page.get_by_role("button", name="Close").click()
+    page.get_by_role("textbox", name="Operator's key").fill(house.keys["operate"])
+    page.get_by_role("button", name="Go on").click()
+    page.get_by_role("button", name="Yes, order it").click()
+    page.get_by_text("was ordered by operate: looking at it first").wait_for()
+    page.get_by_role("button", name="Withdraw it").click()
+    page.get_by_text("was ordered by operate").wait_for(state="detached")
+    call = Request(f"{house.router}/api/github_activity/orders", headers={"X-API-Key": house.keys["operate"]})
+    with urlopen(call, timeout=5) as answer:
+        assert json.load(answer)["orders"][0]["outcome"] == "withdrawn"
+
+
+@pytest.mark.parametrize(
+    ("path", "texts"),
+    [
+        ("models", ["BO1", "Families", "Calibration", "Worst series", "The training run in MLflow"]),
+        ("data", ["Last complete week", "Weekly activity: commits", "Rows: "]),
+        ("drift", ["Each feature's recent values"]),
+        ("live", ["Forecasts answered", "Processor time by service", "Runs of DAGs"]),
+    ],
+    ids=["models", "data", "drift", "live"],
+)
+def test_the_other_pages_show_what_they_are_for(page, address, path, texts):
+    page.goto(f"{address}/{path}")
+    settle(page)
+    for text in texts:
+        page.get_by_text(text).first.wait_for(state="attached")
+    assert page.get_by_test_id("stException").count() == 0
+    assert page.get_by_text("does not answer").count() == 0
+
+
+def test_nothing_sticks_out_at_390_pixels_in_the_dark(browser, address):
+    context = browser.new_context(viewport=NARROW, color_scheme="dark")
+    page = context.new_page()
+    for path in ("", "experiment", "models", "data", "drift", "live"):
+        page.goto(f"{address}/{path}")
+        settle(page)
+        wide = page.evaluate("() => document.querySelector(\"[data-testid='stMain']\").scrollWidth")
+        shoot(page, PICTURES / f"narrow-{path or 'forecast'}.png", whole=True)
+        page.set_viewport_size(NARROW)
+        assert wide <= NARROW["width"], path
+    context.close()
+
+
+def test_every_control_has_a_name_and_can_be_reached_by_keyboard(page, address):
+    page.goto(address)
+    settle(page)
+    unnamed = page.evaluate(
+        "() => [...document.querySelectorAll('button, input, textarea, [role=slider], [role=combobox]')]"
+        ".filter(one => one.offsetParent && !(one.ariaLabel || one.textContent.trim() || one.labels?.length || one.title"
+        " || one.getAttribute('aria-labelledby') || one.closest('label'))).map(one => one.outerHTML.slice(0, 200))"
+    )
+    assert unnamed == []
+    reached = set()
+    for _ in range(25):
+        page.keyboard.press("Tab")
+        reached.add(
+            page.evaluate("() => document.activeElement.ariaLabel || document.activeElement.textContent.slice(0, 40)")
+        )
+    assert {"Experiment", "One series"} <= {text.strip() for text in reached if text}
+
+
+def test_a_page_is_ready_soon_and_answers_a_click(page, address, record_property):
+    ready, clicks = [], []
+    for path in ("", "experiment", "models", "live"):
+        begin = time.monotonic()
+        page.goto(f"{address}/{path}")
+        page.wait_for_selector("h1")
+        ready.append(time.monotonic() - begin)
+    page.goto(address)
+    settle(page)
+    for target in ("New stars", "Commits", "Issues opened", "Prs opened", "Commits", "New stars"):
+        page.get_by_label("Target").first.click()
+        begin = time.monotonic()
+        page.get_by_role("option", name=target, exact=True).click()
+        page.get_by_role("heading", name=re.compile(f"{target} of .* by week")).wait_for()
+        clicks.append(time.monotonic() - begin)
+    record_property("ready_seconds", max(ready))
+    record_property("click_seconds", max(clicks))
+    (PICTURES / "dashboard-seconds.json").write_text(json.dumps({"ready": ready, "clicks": clicks}))
+    assert max(ready) <= READY_SECONDS * BUSY
+    assert max(clicks) <= CLICK_SECONDS * BUSY
+
+
+def test_a_browser_gets_no_key_and_no_password(page, address, house):
+    seen = []
+    page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: seen.append(str(frame))))
+    page.on("response", lambda answer: seen.append(answer.url))
+    page.goto(f"{address}/experiment")
+    settle(page)
+    text = "".join(seen) + page.content()
+    assert not [name for name, key in house.keys.items() if name != "fresh" and key in text]
+    environment = Path(f"/proc/{_pid(house)}/environ").read_bytes().decode()
+    assert "DATABASE_URL" not in environment
+    assert house.stack.secrets.postgres_password not in environment
+
+
+def _pid(house):
+    from ratchet.stack.supervised import Supervisor  # noqa: PLC0415
+
+    return next(one.pid for one in Supervisor(house.stack.home).states() if one.name == "dashboard")

@@ -1,0 +1,77 @@
+"""The data behind the forecasts, from real Parquet files."""
+
+from dataclasses import replace
+
+import pytest
+
+from conftest import House
+from gold import publish
+from inference import create_app
+from ratchet.observe.gold_tables import GoldTables
+
+
+@pytest.fixture
+def library(tmp_path):
+    house = House(tmp_path)
+    house.load()
+    publish(tmp_path)
+    house.app = create_app(replace(house.service, gold=GoldTables(tmp_path)))
+    house.client = house.app.test_client()
+    house.ask = lambda path, key="rk_o": house.get(f"/api/parcels/{path}", key=key)
+    return house
+
+
+def test_tables_with_what_is_said_of_them(library):
+    found = library.ask("tables").get_json()
+    assert (found["last_week"], found["series"], found["synthetic"], found["quality"]) == ("2026-11-01", 2, True, None)
+    busy = found["tables"][0]
+    assert (busy["name"], busy["description"], busy["rows"]) == ("busy_depots", "The busiest depots.", 3)
+    assert [(one["name"], one["description"]) for one in busy["columns"]] == [
+        ("name", ""),
+        ("events", "How many."),
+        ("parts", ""),
+    ]
+
+
+def test_a_page_of_rows_in_an_order(library):
+    page = library.ask("tables/rows?table=busy_depots&order=events&limit=2").get_json()
+    assert page["total"] == 3
+    assert page["rows"] == [{"name": "b", "events": 3, "parts": None}, {"name": "c", "events": 2, "parts": []}]
+    rest = library.ask("tables/rows?table=busy_depots&order=events&down=false&offset=2").get_json()
+    assert rest["rows"][0]["name"] == "b"
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "slug"),
+    [
+        ("tables/rows?table=none", 404, "unknown-table"),
+        ("tables/rows?table=busy_depots&order=1%3BDROP", 404, "unknown-table"),
+        ("tables/rows?table=..%2Fseries", 422, "invalid-request"),
+        ("tables/rows?table=busy_depots&limit=1001", 422, "invalid-request"),
+        ("series/detail?unique_id=nobody&target=sent", 404, "unknown-series"),
+    ],
+)
+def test_what_is_not_there_is_named(library, path, status, slug):
+    answer = library.ask(path, "rk_p" if path.startswith("series") else "rk_o")
+    assert (answer.status_code, answer.get_json()["type"]) == (status, f"/problems/{slug}")
+
+
+def test_a_series_with_its_history_oldest_first(library):
+    found = library.ask("series/detail?unique_id=north/a&target=sent&weeks=5", "rk_p").get_json()
+    assert found["history"] == [{"week": "2026-10-25", "value": 5.0}, {"week": "2026-11-01", "value": 7.0}]
+    assert (found["depot"], found["family"], found["families"]) == ("north/a", "seasonal_naive", {})
+
+
+def test_a_user_sees_series_and_no_tables(library):
+    assert library.ask("tables", "rk_p").status_code == 403
+    assert library.ask("release/scores", "rk_p").get_json()["series"] == []
+    assert library.ask("series/detail?unique_id=north/a&target=sent", None).status_code == 401
+
+
+def test_no_gold_is_said(tmp_path):
+    house = House(tmp_path)
+    house.load()
+    house.app = create_app(replace(house.service, gold=GoldTables(tmp_path / "elsewhere")))
+    house.client = house.app.test_client()
+    answer = house.get("/api/parcels/tables", key="rk_o")
+    assert (answer.status_code, answer.get_json()["type"]) == (503, "/problems/no-gold")

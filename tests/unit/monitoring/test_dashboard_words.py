@@ -1,0 +1,44 @@
+"""What pages make of answers, before anything is drawn."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from monitoring.dashboard import words
+from monitoring.dashboard.__main__ import options
+from monitoring.dashboard.screens.over_time import bounds
+from ratchet.settings import Settings
+from ratchet.stack import environment
+
+
+@pytest.mark.parametrize(
+    ("seconds", "says"), [(5, "less than a minute"), (61, "1 minute"), (7200, "2 hours"), (200_000, "2 days")]
+)
+def test_a_span_in_its_largest_unit(seconds, says):
+    assert words.span(seconds) == says
+
+
+def test_what_nobody_measured_is_a_dash_and_never_zero():
+    assert (
+        words.figure(None) == words.share(None) == words.moment(None) == words.ago(None, datetime.now(UTC)) == "\u2013"
+    )
+    assert (words.figure(0.0), words.share(0.125)) == ("0.00", "12.5 %")
+
+
+def test_bounds_of_looks_that_had_them():
+    looks = [{"at": "2026-11-21T10:00:00+00:00", "scores": {"error_low": -0.2, "error_high": 0.0}}]
+    frame = bounds([*looks, {"at": "2026-11-21T09:00:00+00:00", "scores": {"ratio": 1.0}}])
+    assert frame[["low", "high", "value"]].to_numpy().tolist() == [[-0.2, 0.0, -0.1]]
+    assert bounds([]).empty
+
+
+def test_nothing_is_sent_home():
+    assert options(Settings(_env_file=None))["browser.gatherUsageStats"] == "false"
+
+
+@pytest.mark.parametrize(("bind", "reads"), [("127.0.0.1", True), ("0.0.0.0", False)])
+def test_the_homes_keys_are_read_only_while_nobody_else_can_come(make_stack, bind, reads):
+    stack = make_stack(bind=bind)
+    given = environment.dashboard(stack.settings, stack.home)
+    assert bool(given["DASHBOARD_KEYS"]) is reads
+    assert not [name for name in given if "DATABASE" in name or "SECRET" in name or "PASSWORD" in name]
