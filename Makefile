@@ -4,7 +4,7 @@ SHELL := /bin/bash
 RATCHET := .venv/bin/ratchet
 PY := .venv/bin/python
 
-.PHONY: help up status logs restart down clean traffic test check bench-deciding format lock install sample bench-serving faults fuzz
+.PHONY: compose-test env doctor help up status logs restart down clean traffic test check bench-deciding format lock install sample bench-serving faults fuzz
 
 help:  ## What can be made
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' Makefile | column -t -s "$$(printf '\t')"
@@ -40,6 +40,15 @@ test:  ## Install what is needed and run everything: checks, unit, contract, DAG
 
 bench-serving:  ## What serving can do beside a bare Flask no-op: ratios, medians (about three minutes; PARTS="hot log router")
 	@PYTHONPATH=src:.:tests:tests/bench/serving $(PY) tests/bench/serving/run.py $(PARTS)
+
+compose-test:  ## Build the images and run the loop's tests against the composed stack, overlays included (needs a container engine)
+	@tools/compose-test
+
+env:  ## A .env with secrets of your own, for containers
+	@$(RATCHET) env
+
+doctor:  ## Check every setting, port, credential and version, and say what to do
+	@$(RATCHET) doctor
 
 faults:  ## Everything around serving fails for a minute, under load: no forecast fails, none is missing from the log
 	@FAULT_SECONDS=60 FAULT_KILLS=20 FAULT_SWAPS=50 FAULT_SWAP_EVERY=6 $(PY) -m pytest -q tests/faults --durations=0

@@ -67,3 +67,12 @@ def make_stack(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Stack]
         return Stack(settings=Settings(_env_file=None, **values), secrets=known, home=home)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def bucket() -> Iterator[str]:
+    """The address of a bucket on a real S3 endpoint."""
+    from s3 import s3_server  # noqa: PLC0415  # moto takes a second to import
+
+    with s3_server() as address:
+        yield address

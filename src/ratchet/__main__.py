@@ -6,8 +6,10 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
+from pydantic import ValidationError
+
 from ratchet.contracts.errors import RatchetError
-from ratchet.settings import Settings
+from ratchet.settings import Settings, complaint
 
 Command = Callable[[argparse.Namespace], Any]
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001  # argparse has no public name for it
@@ -19,6 +21,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s", stream=sys.stderr)
     try:
         result = options.command(options)
+    except ValidationError as problem:
+        print(f"ratchet: {complaint(problem)}", file=sys.stderr)
+        return 1
     except RatchetError as problem:
         print(f"ratchet: {problem}", file=sys.stderr)
         return 1
@@ -52,6 +57,8 @@ def _add_stack(commands: Commands) -> None:
     _add(commands, "restart", "restart one service", _restart, ("service",))
     clean = _add(commands, "clean", "stop it and delete all local state, after asking", _clean)
     clean.add_argument("--yes", action="store_true", help="do not ask")
+    _add(commands, "env", "a .env with secrets of your own, for containers; what is there stays", _env)
+    _add(commands, "doctor", "check every setting, port, credential and version, and say what to do", _doctor)
     traffic = _add(commands, "traffic", "send realistic users for a while, then say what was sent", _traffic)
     traffic.add_argument("--seconds", type=float, default=150.0, help="how long (default: 150)")
     traffic.add_argument("--rate", type=float, default=20.0, help="forecasts per second (default: 20)")
@@ -145,6 +152,21 @@ def _clean(options: argparse.Namespace) -> None:
     from ratchet.stack import commands
 
     commands.clean(Settings(), yes=options.yes)
+
+
+def _env(_: argparse.Namespace) -> str:
+    from pathlib import Path
+
+    from ratchet.stack.env_file import write
+
+    made = write(Path(".env"))
+    return f"new in .env: {', '.join(made)}" if made else ".env has every secret already; nothing was changed"
+
+
+def _doctor(_: argparse.Namespace) -> int:
+    from ratchet.stack.doctor import run
+
+    return run()
 
 
 def _traffic(options: argparse.Namespace) -> None:

@@ -194,7 +194,7 @@ class Loop:
         from ratchet.serve.split import FlagFileSplit
 
         return Trials(
-            registry=MlflowRegistry(self.settings.tracking_uri),
+            registry=MlflowRegistry(self.settings.tracking_uri, kms_key=self.settings.artifacts_kms_key),
             journal=PostgresJournal(self.settings.database),
             split=FlagFileSplit(self.settings.home / "router" / "weights"),
             share=self.settings.candidate_share,

@@ -58,6 +58,22 @@ def _add_key(stack: Stack, name: str, scopes: str) -> str:
 def run(stack: Stack, progress: Progress) -> None:
     """Ingest, train and register through Airflow until a release answers on each track."""
     client, workload = airflow(stack), first_workload(stack)
+    put_into_production(client, workload, progress)
+    wait_for_forecast(stack, progress)
+    put_on_trial(client, workload, progress)
+    with progress.step("CO1 answers on the candidate track"):
+        ready = f"http://127.0.0.1:{stack.settings.candidate_port}/api/ready"
+        wait_for(
+            "the candidate track",
+            lambda: answers(ready),
+            timeout=_SWAP_SECONDS,
+            look="`make logs S=inference-candidate`",
+        )
+    client.unpause(workload.dag_id("evaluate_ab"))
+
+
+def put_into_production(client: Airflow, workload: Workload, progress: Progress) -> None:
+    """Ingest, train and register the first release through Airflow."""
     ingest, train, evaluate = (workload.dag_id(kind) for kind in ("ingest", "train_candidate", "evaluate_ab"))
     with progress.step("Airflow reads dags/"):
         read = [ingest, train, evaluate]
@@ -69,17 +85,12 @@ def run(stack: Stack, progress: Progress) -> None:
         )
     _turn(client, progress, ingest, "the events become bronze, silver and gold")
     _turn(client, progress, train, "a first, simple release goes into production: BO1", reason="first release")
-    wait_for_forecast(stack, progress)
+
+
+def put_on_trial(client: Airflow, workload: Workload, progress: Progress) -> None:
+    """Train and register the first candidate through Airflow."""
+    train = workload.dag_id("train_candidate")
     _turn(client, progress, train, "the first candidate goes on trial: CO1", reason="first candidate")
-    with progress.step("CO1 answers on the candidate track"):
-        ready = f"http://127.0.0.1:{stack.settings.candidate_port}/api/ready"
-        wait_for(
-            "the candidate track",
-            lambda: answers(ready),
-            timeout=_SWAP_SECONDS,
-            look="`make logs S=inference-candidate`",
-        )
-    client.unpause(evaluate)
 
 
 def _turn(client: Airflow, progress: Progress, dag_id: str, what: str, **conf: Any) -> None:  # noqa: ANN401  # a DAG's own parameters

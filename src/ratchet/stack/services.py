@@ -52,7 +52,8 @@ class Stack:
     @property
     def airflow_environment(self) -> dict[str, str]:
         """What Airflow and the tasks that it runs read."""
-        return {**self.shared_environment, **environment.airflow(self.settings, self.secrets, self.postgres, self.home)}
+        database = self.postgres.uri("airflow", driver="postgresql+psycopg2")
+        return {**self.shared_environment, **environment.airflow(self.settings, self.secrets, database, self.home)}
 
     def services(self) -> list[Service]:
         """All of them, in the order in which they are started."""
