@@ -4,7 +4,7 @@ SHELL := /bin/bash
 RATCHET := .venv/bin/ratchet
 PY := .venv/bin/python
 
-.PHONY: compose-test env doctor help up status logs restart down clean traffic test check bench-deciding format lock install sample bench-serving faults fuzz
+.PHONY: compose-test env doctor install-test install-iac coverage image push-image train-report publish-report help up status logs restart down clean traffic test check bench-deciding format lock install sample bench-serving faults fuzz
 
 help:  ## What can be made
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' Makefile | column -t -s "$$(printf '\t')"
@@ -50,6 +50,29 @@ env:  ## A .env with secrets of your own, for containers
 doctor:  ## Check every setting, port, credential and version, and say what to do
 	@$(RATCHET) doctor
 
+install-test:  ## That, and what `make test` and `make check` need
+	@tools/install test
+
+install-iac:  ## The locked environment that Pulumi programs run in
+	@tools/install test
+
+coverage:  ## Which lines the unit tests run: .ci-artifacts/coverage
+	@tools/install test
+	@mkdir -p .ci-artifacts/coverage
+	@$(PY) -m pytest -q --cov=ratchet --cov=inference --cov-report=html:.ci-artifacts/coverage --cov-report=term:skip-covered tests/unit | tail -n 60
+
+image:  ## Build one image: make image IMAGE=inference (router, loop, mlflow, dashboard)
+	@tools/image build "$(IMAGE)"
+
+push-image:  ## Push it as latest, by its commit and, on a tag, by its version
+	@tools/image push "$(IMAGE)"
+
+train-report:  ## Ingest, train, and leave the release's card, plots and a summary in .ci-artifacts/train
+	@tools/train-report
+
+publish-report:  ## That summary on the workflow's run and, if there is one, on the pull request
+	@tools/train-report publish
+
 faults:  ## Everything around serving fails for a minute, under load: no forecast fails, none is missing from the log
 	@FAULT_SECONDS=60 FAULT_KILLS=20 FAULT_SWAPS=50 FAULT_SWAP_EVERY=6 $(PY) -m pytest -q tests/faults --durations=0
 
@@ -64,6 +87,7 @@ check:  ## What hooks and CI run before any test: style, types, import rules, co
 	cd monitoring/prometheus && promtool check rules rules.yml && promtool test rules rules_test.yml
 	amtool check-config monitoring/alertmanager/alertmanager.yml
 	$(PY) -m ratchet.stack.check_router
+	@tools/check-configuration
 
 bench-deciding:  ## The numbers the policy has to reach, 1,000 experiments a cell (at most 45 minutes, continues where it was stopped)
 	timeout 2700 $(PY) tests/bench/deciding/bench_deciding.py --keep .ratchet/bench-deciding

@@ -38,13 +38,14 @@ class ComposedHouse:
 
 
 def composed_house() -> ComposedHouse:
-    """Read what `tools/compose-test` left: the `.env` of the stack and a key."""
+    """Read what `tools/compose-test` left: the `.env` of the stack and its keys."""
     folder = Path(FOLDER)
     values = dict(line.split("=", 1) for line in (folder / ".env").read_text().splitlines() if "=" in line)
     ports = {name.lower(): int(value) for name, value in values.items() if name.endswith("_PORT")}
     names = {field.name for field in fields(Secrets)}
     secrets = Secrets(**{name: values[name.upper()] for name in names})
     settings = Settings(_env_file=None, data_home=folder, **ports)
-    key = (folder / "key").read_text().strip()
     stack = Stack(settings=settings, secrets=secrets, home=Home(folder))
-    return ComposedHouse(stack=stack, keys={"predict": key, "operate": key})
+    return ComposedHouse(
+        stack=stack, keys={name: (folder / f"key-{name}").read_text().strip() for name in ("predict", "operate")}
+    )

@@ -10,6 +10,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Final
 
 from pydantic import ValidationError
@@ -108,6 +109,24 @@ def configure_monitoring(settings: Settings, _: ContainerSettings) -> None:
     source = ROOT / "monitoring" / "prometheus"
     shutil.copyfile(source / "rules.yml", settings.home / "rules.yml")
     templates.render(source / "prometheus.yml.template", values, settings.home / "prometheus.yml")
+    find_by_name(settings.home / "prometheus.yml")
+
+
+def find_by_name(path: Path) -> None:
+    """Have Prometheus ask the names of the tracks again and again, and scrape every container that answers to one."""
+    import yaml  # noqa: PLC0415  # comes with Airflow, in whose image this runs
+
+    configuration = yaml.safe_load(path.read_text())
+    (inference,) = [job for job in configuration["scrape_configs"] if job["job_name"] == "inference"]
+    named = []
+    for static in inference.pop("static_configs"):
+        (target,), part = static["targets"], static["labels"]["part"]
+        name, _, port = target.partition(":")
+        labels = [{"target_label": key, "replacement": value} for key, value in (("job", "inference"), ("part", part))]
+        found = {"dns_sd_configs": [{"names": [name], "type": "A", "port": int(port), "refresh_interval": "5s"}]}
+        named.append({**inference, "job_name": part, **found, "relabel_configs": labels})
+    others = [job for job in configuration["scrape_configs"] if job["job_name"] != "inference"]
+    path.write_text(yaml.safe_dump({**configuration, "scrape_configs": [*named, *others]}, sort_keys=False))
 
 
 def become(service: str, settings: Settings, more: ContainerSettings) -> None:

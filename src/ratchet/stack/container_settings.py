@@ -74,6 +74,7 @@ def database_uri(database_url: str, name: str, *, driver: str = "postgresql") ->
 def new_secrets() -> dict[str, str]:
     """A fresh value for each secret, and for the one that `Settings` holds."""
     made = {name: secrets.token_urlsafe(32) for name in ContainerSettings.secrets()}
+    made["airflow_jwt_secret"] = secrets.token_urlsafe(64)  # what SHA-512 asks for
     made["airflow_fernet_key"] = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
     return {**made, "split_salt": secrets.token_hex(4), "prediction_secret": secrets.token_urlsafe(32)}
 

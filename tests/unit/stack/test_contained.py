@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+import yaml
 
 from ratchet.contracts.errors import RatchetError
 from ratchet.stack import contained
@@ -74,7 +75,14 @@ def test_prometheus_reads_the_laptops_template_with_the_containers_addresses(who
         monkeypatch.setenv(name, value)
     assert contained.main(["monitoring-config"]) == 0
     text = (tmp_path / "prometheus.yml").read_text()
-    assert "inference-candidate:6002" in text
+    command = ["promtool", "check", "config", str(tmp_path / "prometheus.yml")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    jobs = {job["job_name"]: job for job in yaml.safe_load(text)["scrape_configs"]}
+    assert jobs["inference-candidate"]["dns_sd_configs"][0]["names"] == ["inference-candidate"]
+    assert {"target_label": "part", "replacement": "inference-candidate"} in jobs["inference-candidate"][
+        "relabel_configs"
+    ]
     assert "${" not in text
     assert (tmp_path / "rules.yml").exists()
 
