@@ -2,8 +2,8 @@
 
 import pulumi
 
-from ratchet_cloud import build
 from ratchet_cloud.options import Options
+from ratchet_cloud.stack import build
 
 made = build(Options.load(pulumi.Config()))
 pulumi.export("address", made.address)

@@ -7,7 +7,7 @@ from typing import Final
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from ratchet_cloud.registry import IMAGES
+from ratchet_cloud.names import IMAGES
 from ratchet_cloud.sizes import SIZES, Size
 
 HOURS: Final = 730

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from ratchet_cloud.network import ROUTER_PORT, Network
+from ratchet_cloud.names import ROUTER_PORT
+from ratchet_cloud.network import Network
 from ratchet_cloud.options import Options
 
 

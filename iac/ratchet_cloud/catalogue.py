@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from ratchet_cloud.network import DOMAIN
+from ratchet_cloud.names import DOMAIN
 
 _LOOP: Final = {
     "ARTIFACTS": "s3://{bucket}/releases",

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import pulumi_aws as aws
 
-from ratchet_cloud.network import DOMAIN, Network
+from ratchet_cloud.names import DOMAIN
+from ratchet_cloud.network import Network
 from ratchet_cloud.options import Options
 
 

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
+from ratchet_cloud.names import DOMAIN, ROUTER_PORT
 from ratchet_cloud.options import Options
 
-DOMAIN = "ratchet.internal"
-ROUTER_PORT = 7000
 ANYWHERE = "0.0.0.0/0"
 
 

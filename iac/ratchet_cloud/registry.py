@@ -4,9 +4,9 @@ import json
 
 import pulumi_aws as aws
 
+from ratchet_cloud.names import IMAGES
 from ratchet_cloud.options import Options
 
-IMAGES = ("inference", "router", "loop", "mlflow", "dashboard")
 _KEPT = 30
 
 

@@ -12,7 +12,8 @@ from ratchet_cloud.balancer import Front
 from ratchet_cloud.bucket import Store
 from ratchet_cloud.catalogue import CATALOGUE, ONCE, Part
 from ratchet_cloud.cluster import Place
-from ratchet_cloud.network import DOMAIN, Network
+from ratchet_cloud.names import DOMAIN
+from ratchet_cloud.network import Network
 from ratchet_cloud.options import Options
 from ratchet_cloud.sizes import Task
 from ratchet_cloud.volumes import Disks

@@ -1,13 +1,16 @@
 """What only containers promise: they are closed, they come back, they follow aliases, and nothing but the front is published."""
 
 import json
+import os
 import subprocess
 import time
 from urllib.request import urlopen
 
+import psycopg2
 import pytest
+from psycopg2 import sql
 
-from composed import FOLDER
+from composed import FOLDER, ROOT
 from people import Person
 from ratchet.stack.health import answers, wait_for
 
@@ -133,6 +136,55 @@ def test_a_track_at_another_address_is_found_without_a_restart_of_the_router(hou
         assert inspect(house, "router")["State"]["StartedAt"] == router
     finally:
         docker("kill", squatter)
+
+
+def lines_of(kind):
+    text = (ROOT / "docs" / "runbook.md").read_text().partition(f"```sh {kind}\n")[2].partition("```")[0]
+    return text.replace("docker compose", os.environ["COMPOSE"]).splitlines()
+
+
+def count(house, database, table):
+    connection = psycopg2.connect(house.stack.postgres.uri(database), connect_timeout=5)
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table)))
+            return cursor.fetchone()[0]
+    finally:
+        connection.close()
+
+
+def test_what_was_backed_up_is_restored_with_the_runbooks_lines(house, tmp_path):
+    def run(line):
+        line = line.replace(" > ", f" > {tmp_path}/").replace(" < ", f" < {tmp_path}/")
+        done = subprocess.run(["bash", "-c", line], cwd=ROOT, capture_output=True, text=True, timeout=180, check=False)
+        assert done.returncode == 0, f"{line}: {done.stderr[-2000:]}"
+
+    for line in lines_of("backup"):
+        run(line)
+    before = {
+        pair: count(house, *pair) for pair in (("ratchet", "decisions"), ("ratchet", "feedback"), ("mlflow", "runs"))
+    }
+    stop, *restore, start = lines_of("restore")
+    run(stop)
+    for database in ("ratchet", "mlflow"):
+        wipe = "DROP SCHEMA public CASCADE; CREATE SCHEMA public"
+        docker("exec", house.container("postgres"), "psql", "-qU", "ratchet", "-d", database, "-c", wipe)
+    house.compose("run", "--rm", "-T", "--entrypoint", "sh", "init", "-c", "rm -rf /artifacts/* /data/bundles")
+    for line in restore:
+        run(line)
+    run(start)
+    assert {pair: count(house, *pair) for pair in before} == before
+    person = Person(house.stack.settings.router_port, house.keys["predict"], "after-the-restore")
+
+    def asked():
+        try:
+            return person.ask()[0] == 200
+        except OSError:
+            person.leave()
+            return False
+
+    wait_for("a forecast", asked, timeout=90, look="the router")
+    person.leave()
 
 
 def test_inference_is_ready_soon_after_its_start(house):

@@ -10,9 +10,9 @@ import pulumi
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "iac"))
 
-from ratchet_cloud import build
 from ratchet_cloud.options import SECRETS, Options
 from ratchet_cloud.sizes import SIZES
+from ratchet_cloud.stack import build
 
 
 class Mocks(pulumi.runtime.Mocks):
