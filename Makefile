@@ -6,7 +6,7 @@ PY := .venv/bin/python
 # Tests that break things under a constant load: beside other tests they would measure those.
 ALONE := tests/faults tests/router
 
-.PHONY: help up status logs restart down clean traffic test check bench-deciding bench-forecasting format lock install sample bench-serving bench-landing bench-ingest peers load faults fuzz kills warehouse-test docs screenshots
+.PHONY: help up status logs restart down clean traffic test check bench-deciding bench-forecasting format lock install sample bench-serving bench-landing bench-ingest peers load faults fuzz kills warehouse-test docs screenshots compose-test env doctor install-test install-iac coverage image push-image train-report publish-report
 
 help:  ## What can be made
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' Makefile | column -t -s "$$(printf '\t')"
@@ -43,6 +43,38 @@ test:  ## Install what is needed and run everything: checks, unit, contract, DAG
 
 bench-serving: peers  ## What serving can do beside others: ratios, medians; PARTS="hot peers log router open batch start soak"
 	@PYTHONPATH=src:.:tests:tests/bench/serving $(PY) tests/bench/serving/run.py $(PARTS)
+
+compose-test:  ## Build the images and run the loop's tests against the composed stack, overlays included (needs a container engine)
+	@tools/compose-test
+
+env:  ## A .env with secrets of your own, for containers
+	@$(RATCHET) env
+
+doctor:  ## Check every setting, port, credential and version, and say what to do
+	@$(RATCHET) doctor
+
+install-test:  ## That, and what `make test` and `make check` need
+	@tools/install test
+
+install-iac:  ## The locked environment that Pulumi programs run in
+	@tools/install test
+
+coverage:  ## Which lines the unit tests run: .ci-artifacts/coverage
+	@tools/install test
+	@mkdir -p .ci-artifacts/coverage
+	@$(PY) -m pytest -q --cov=ratchet --cov=inference --cov-report=html:.ci-artifacts/coverage --cov-report=term:skip-covered tests/unit | tail -n 60
+
+image:  ## Build one image: make image IMAGE=inference (router, loop, mlflow, dashboard)
+	@tools/image build "$(IMAGE)"
+
+push-image:  ## Push it as latest, by its commit and, on a tag, by its version
+	@tools/image push "$(IMAGE)"
+
+train-report:  ## Ingest, train, and leave the release's card, plots and a summary in .ci-artifacts/train
+	@tools/train-report
+
+publish-report:  ## That summary on the workflow's run and, if there is one, on the pull request
+	@tools/train-report publish
 
 screenshots:  ## The README's pictures of the dashboard, from the stack that runs here (make up; make traffic)
 	@$(PY) -m monitoring.screenshots
@@ -86,6 +118,7 @@ check:  ## What hooks and CI run before any test: style, types, import rules, co
 	cd monitoring/prometheus && promtool check rules rules.yml && promtool test rules rules_test.yml
 	amtool check-config monitoring/alertmanager/alertmanager.yml
 	$(PY) -m ratchet.stack.check_router
+	@tools/check-configuration
 
 bench-deciding:  ## The numbers the policy has to reach, 1,000 experiments a cell (at most 45 minutes, continues where it was stopped)
 	timeout 2700 $(PY) tests/bench/deciding/bench_deciding.py --keep .ratchet/bench-deciding

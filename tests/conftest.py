@@ -76,6 +76,15 @@ def make_stack(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Stack]
 
 
 @pytest.fixture(scope="session")
+def bucket() -> Iterator[str]:
+    """The address of a bucket on a real S3 endpoint."""
+    from s3 import s3_server  # noqa: PLC0415  # moto takes a second to import
+
+    with s3_server() as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
 def object_store_address() -> Iterator[str]:
     """The address of a real S3 endpoint on this machine (moto's server)."""
     port = free_port()

@@ -7,10 +7,14 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
+from pydantic import ValidationError
+
 from ratchet.contracts.errors import RatchetError
 from ratchet.forecast_command import add_forecast
 from ratchet.ingest_command import add_ingest
-from ratchet.settings import Settings
+from ratchet.policy_command import add_policy
+from ratchet.rehearse_command import add_rehearse
+from ratchet.settings import Settings, complaint
 
 Command = Callable[[argparse.Namespace], Any]
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001  # argparse has no public name for it
@@ -33,6 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.getLogger("httpx").setLevel(logging.WARNING)  # a line per request is no news
     try:
         result = options.command(options)
+    except ValidationError as problem:
+        print(f"ratchet: {complaint(problem)}", file=sys.stderr)
+        return 1
     except RatchetError as problem:
         print(f"ratchet: {problem}", file=sys.stderr)
         return 1
@@ -53,8 +60,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_stack(commands)
     _add_loop(commands)
-    _add_policy(commands)
-    _add_rehearse(commands)
+    add_policy(commands)
+    add_rehearse(commands)
     _add_keys(commands)
     return parser
 
@@ -67,6 +74,8 @@ def _add_stack(commands: Commands) -> None:
     _add(commands, "restart", "restart one service", _restart, ("service",))
     clean = _add(commands, "clean", "stop it and delete all local state, after asking", _clean)
     clean.add_argument("--yes", action="store_true", help="do not ask")
+    _add(commands, "env", "a .env with secrets of your own, for containers; what is there stays", _env)
+    _add(commands, "doctor", "check every setting, port, credential and version, and say what to do", _doctor)
     traffic = _add(commands, "traffic", "send realistic users for a while, then say what was sent", _traffic)
     traffic.add_argument("--seconds", type=float, default=150.0, help="how long (default: 150)")
     traffic.add_argument("--rate", type=float, default=20.0, help="forecasts per second (default: 20)")
@@ -96,47 +105,6 @@ def _add_loop(commands: Commands) -> None:
     for kind, what in ORDERS.items():
         by_hand = _add(commands, kind, what, _by_hand(kind), ("workload",))
         by_hand.add_argument("--why", required=True, help="kept with the verdict")
-
-
-def _add_policy(commands: Commands) -> None:
-    policy = commands.add_parser("policy", help="rules that decide: show, compare, replay").add_subparsers(
-        required=True, metavar="ACTION"
-    )
-    compare = _add(
-        policy, "compare", "what each rule does to simulated experiments whose truth is known", _policy_compare
-    )
-    compare.add_argument(
-        "--runs", type=int, default=100, help="experiments per scenario (default: 100, about a minute)"
-    )
-    compare.add_argument("--seed", type=int, default=1)
-    _add(policy, "show", "every parameter as it is in force here", _policy_show, ("workload",))
-    replay = _add(
-        policy,
-        "replay",
-        "judge every recorded look again and name each byte that differs",
-        _policy_replay,
-        ("workload",),
-    )
-    replay.add_argument("--experiment", type=int, help="only this one")
-
-
-def _add_rehearse(commands: Commands) -> None:
-    rehearse = _add(commands, "rehearse", "live through your own history with the loop, and say what it did", _rehearse)
-    rehearse.add_argument("workload", nargs="?", help="default: the first of the setting WORKLOADS")
-    rehearse.add_argument("--from", dest="first", help="a day of the first week (default: a year before the last)")
-    rehearse.add_argument("--to", dest="last", help="a day of the last week (default: the last one there is)")
-    rehearse.add_argument("--gold", help="a folder or file of gold instead of this installation's")
-    rehearse.add_argument("--targets", default="", help="only these, separated by commas (default: all)")
-    rehearse.add_argument(
-        "--policy", default="", help="spec, spec_guarded, evidence, or JSON of EvidencePolicy's fields"
-    )
-    rehearse.add_argument("--recipe", default="", help="families, separated by commas (default: the workload's own)")
-    rehearse.add_argument(
-        "--plant", action="append", default=[], help="biased|slow|erroring|drifting@week: a bad candidate"
-    )
-    rehearse.add_argument("--seed", type=int, default=1)
-    rehearse.add_argument("--processes", type=int, help="default: one a core")
-    rehearse.add_argument("--out", help="folder of the report (default: DATA_HOME/rehearsals/<workload>)")
 
 
 def _add_keys(commands: Commands) -> None:
@@ -200,6 +168,21 @@ def _clean(options: argparse.Namespace) -> None:
     from ratchet.stack import commands
 
     commands.clean(Settings(), yes=options.yes)
+
+
+def _env(_: argparse.Namespace) -> str:
+    from pathlib import Path
+
+    from ratchet.stack.env_file import write
+
+    made = write(Path(".env"))
+    return f"new in .env: {', '.join(made)}" if made else ".env has every secret already; nothing was changed"
+
+
+def _doctor(_: argparse.Namespace) -> int:
+    from ratchet.stack.doctor import run
+
+    return run()
 
 
 def _traffic(options: argparse.Namespace) -> None:
@@ -272,45 +255,6 @@ def _by_hand(kind: str) -> Command:
         return loop.order(_workload(options, loop.settings), OrderKind(kind), who=getpass.getuser(), why=options.why)
 
     return command
-
-
-def _policy_show(options: argparse.Namespace) -> str:
-    from ratchet.decide import digest
-    from ratchet.decide.records import to_json
-    from ratchet.loop import Loop
-
-    loop = Loop()
-    policy = loop.policy(_workload(options, loop.settings))
-    return f"{digest(policy)} {to_json(policy).decode()}"
-
-
-def _policy_replay(options: argparse.Namespace) -> int:
-    from ratchet.loop import Loop
-
-    loop = Loop()
-    found = loop.replay(_workload(options, loop.settings), experiment=options.experiment)
-    for one in found:
-        old = f", {one.without_body} from before looks were kept whole" if one.without_body else ""
-        said = "differ:" if one.differences else "every byte is reproduced"
-        print(f"experiment {one.experiment_id}: {one.looks} looks{old}; {said}")
-        for difference in one.differences:
-            print(f"  {difference}")
-    if not found:
-        raise RatchetError("there is no experiment to replay")
-    return int(any(one.differences for one in found))
-
-
-def _policy_compare(options: argparse.Namespace) -> str:
-    from ratchet.decide.simulation import RULES, SCENARIOS, compare, table
-
-    return table(list(compare(SCENARIOS, RULES, runs=options.runs, seed=options.seed)))
-
-
-def _rehearse(options: argparse.Namespace) -> str:
-    from ratchet.rehearsal.command import run
-
-    settings = Settings.load()
-    return run(options, settings, workload=_workload(options, settings))
 
 
 def _keys_add(options: argparse.Namespace) -> str:

@@ -62,7 +62,7 @@ def watch(
     advance: Callable[..., dict[str, Any]],
     clock: Callable[[], float],
 ) -> None:
-    """One round of one workload: people's orders, then a look if its stage may move at any moment, or if a minute has passed since the last."""
+    """One round of one workload: people's orders; then a look, if its stage may move at any moment or the last was a minute ago."""
     try:
         for outcome in orders(workload):
             log.info("%s: an order was taken up: %s", workload, outcome)

@@ -3,11 +3,9 @@
 Stages meet in data at rest, so each function takes names and times and returns something small that fits in a log line.
 """
 
-import hashlib
 import logging
 from datetime import UTC, datetime
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -132,7 +130,7 @@ class Loop(Wired):
         Without a recipe the first release uses the workload's simplest one, so that there is something to beat.
         """
         from ratchet.ingest import newest, read_series
-        from ratchet.train import train
+        from ratchet.train import code_version, train
 
         found = workloads.find(workload)
         gold = newest(self.settings.home, workload)
@@ -293,16 +291,6 @@ class Loop(Wired):
 
     def _span(self, first: str, last: str) -> Span:
         return Span.parse(first or self.settings.events_from, last or self.settings.events_to)
-
-
-def code_version() -> str:
-    """The version of the code that shapes a release: its number and a digest of the sources that train it."""
-    digest = hashlib.blake2b(digest_size=4)
-    here = Path(__file__).parent
-    alone = [here / name for name in ("scores.py", "posted.py", "reference.py")]
-    for path in sorted([*here.glob("forecasters/*.py"), *here.glob("train/*.py"), *alone]):
-        digest.update(path.read_bytes())
-    return f"{version('ratchet')}+{digest.hexdigest()}"
 
 
 def migrate(settings: Settings | None = None) -> None:

@@ -1,10 +1,15 @@
 """Environment to one frozen `Settings`. Built in `loop`, `inference/wsgi.py`, the dashboard and the stack; nothing happens on import."""
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Final, Literal, Self
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+SECRETS_FOLDER: Final = "/run/secrets"
+"""Where Docker and ECS put secrets as files, each named like its setting."""
+UNCHANGED: Final = "changeme"
+"""What an example may show in a secret's place, and no start accepts."""
 
 
 class Settings(BaseSettings):
@@ -19,6 +24,9 @@ class Settings(BaseSettings):
     )
     bronze: str = Field(
         default="", description="where raw files are kept: a folder or s3://bucket/prefix; empty: DATA_HOME/bronze"
+    )
+    artifacts_kms_key: str = Field(
+        default="", description="ARTIFACTS in S3: the KMS key that encrypts releases; empty: S3's own key (AES256)"
     )
     bind: str = Field(default="127.0.0.1", description="address that every service listens on")
 
@@ -113,9 +121,18 @@ class Settings(BaseSettings):
 
     @classmethod
     def load(cls) -> Self:
-        """Environment first, then `.env`, then what a running stack left for shells in its home."""
-        home = cls().home
-        return cls(_env_file=(home / "stack.env", ".env"))
+        """Environment first, then `.env`, what a running stack left for shells in its home, and files in /run/secrets."""
+        folder = SECRETS_FOLDER if Path(SECRETS_FOLDER).is_dir() else None
+        home = cls(_secrets_dir=folder).home
+        return cls(_env_file=(home / "stack.env", ".env"), _secrets_dir=folder)
+
+    @field_validator("database_url", "prediction_secret")
+    @classmethod
+    def _is_of_its_own(cls, value: SecretStr) -> SecretStr:
+        """An example's password opens nothing."""
+        if UNCHANGED in value.get_secret_value():
+            raise ValueError(f"is still `{UNCHANGED}`: `make env` makes secrets of your own")
+        return value
 
     @property
     def home(self) -> Path:
@@ -156,3 +173,8 @@ class Settings(BaseSettings):
     def candidate(self) -> str:
         """The address of the candidate's track."""
         return self.candidate_url or f"http://127.0.0.1:{self.candidate_port}"
+
+
+def complaint(problem: ValidationError) -> str:
+    """What is wrong with which settings, in one line and without their values, which may be secrets."""
+    return "; ".join(f"{str(found['loc'][0]).upper()}: {found['msg']}" for found in problem.errors(include_input=False))

@@ -33,7 +33,7 @@ class Wired:
         from ratchet.serve.split import FlagFileSplit
 
         return Trials(
-            registry=MlflowRegistry(self.settings.tracking_uri),
+            registry=MlflowRegistry(self.settings.tracking_uri, kms_key=self.settings.artifacts_kms_key),
             journal=self.journal,
             split=FlagFileSplit(self.settings.home / "router" / "weights"),
         )

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from fakes import FakeRegistry, write_release
+from ratchet.bucket import Bucket
 from ratchet.contracts.errors import RegistryError, ReleaseError
 from ratchet.contracts.ports import Release, Track
 from ratchet.contracts.release import CARD, NAMES, Card, file_digest
@@ -19,11 +20,15 @@ from ratchet.register.pyfunc import ReleaseModel
 HOUR = datetime(2026, 3, 2, tzinfo=UTC)
 
 
-@pytest.fixture(params=["fake", "mlflow"])
-def registry(request):
+@pytest.fixture(params=["fake", "mlflow", "mlflow and s3"])
+def registry(request, workload):
     if request.param == "fake":
         return FakeRegistry()
-    return MlflowRegistry(request.getfixturevalue("mlflow_server"), page_size=2)
+    server = request.getfixturevalue("mlflow_server")
+    if request.param == "mlflow and s3":
+        bucket = request.getfixturevalue("bucket")
+        load_mlflow().MlflowClient(server).create_experiment(workload, artifact_location=f"{bucket}/{workload}")
+    return MlflowRegistry(server, page_size=2)
 
 
 @pytest.fixture
@@ -46,16 +51,19 @@ def names_in(folder):
     return sorted(path.relative_to(folder) for path in folder.rglob("*"))
 
 
-def folder_of(release):
+def folder_of(release, tmp_path=None):
+    if release.location.startswith("s3://"):
+        Bucket(release.location).download(tmp_path / "fetched", last=CARD)
+        return tmp_path / "fetched"
     return Path(unquote(urlsplit(release.location).path))
 
 
-def test_a_release_lies_where_the_registry_says_byte_by_byte(registry, make, workload):
+def test_a_release_lies_where_the_registry_says_byte_by_byte(registry, make, workload, tmp_path):
     folder, card = make("one")
     release = registry.add(folder, card)
     assert (release.workload, release.version, release.release_id, release.state) == (workload, 1, "one", "registered")
     assert (release.candidate_of, release.best_of, release.data_hour) == (None, None, HOUR)
-    kept = folder_of(release)
+    kept = folder_of(release, tmp_path)
     assert Card.from_json((kept / CARD).read_bytes()).to_json() == card.to_json()
     assert {name: file_digest(kept / name) for name in card.checksums} == card.checksums
     assert names_in(kept) == names_in(folder)

@@ -11,6 +11,7 @@ from pathlib import Path
 import psycopg2
 import pytest
 
+from composed import FOLDER, ComposedHouse, composed_house
 from ratchet.settings import Settings
 from ratchet.stack.services import Stack
 
@@ -44,8 +45,11 @@ class House:
 
 
 @pytest.fixture(scope="session")
-def house(make_stack: Callable[..., Stack]) -> Iterator[House]:
-    """`make up` in a temporary home; stopped when the session ends, whatever happened."""
+def house(make_stack: Callable[..., Stack]) -> Iterator[House | ComposedHouse]:
+    """`make up` in a temporary home, stopped when the session ends; or the containers that `make compose-test` started."""
+    if FOLDER:
+        yield composed_house()
+        return
     stack = make_stack()
     environment = {
         name: value for name, value in os.environ.items() if name.upper() not in map(str.upper, Settings.model_fields)

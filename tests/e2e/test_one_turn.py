@@ -10,6 +10,7 @@ from itertools import pairwise
 import psutil
 import pytest
 
+from composed import FOLDER
 from people import Person, SteadyLoad
 from ratchet.serve.split import FlagFileSplit
 from ratchet.stack import first_turn, marks
@@ -19,6 +20,10 @@ from ratchet.stack.supervised import Supervisor
 pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(900)]
 
 SCRAPES_SECONDS = 11
+
+embedded = pytest.mark.skipif(
+    bool(FOLDER), reason="about the embedded stack's supervisor; tests/e2e/test_composed.py is about containers"
+)
 
 
 @pytest.fixture
@@ -31,6 +36,7 @@ def key(house):
     return house.keys["predict"]
 
 
+@embedded
 def test_up_shows_every_part_and_no_step_is_silent_for_long(house):
     for service in house.stack.services():
         assert re.search(rf"^{service.name} +running", house.said, re.MULTILINE), house.said
@@ -38,6 +44,7 @@ def test_up_shows_every_part_and_no_step_is_silent_for_long(house):
     assert max(after - before for before, after in pairwise(times)) < 10
 
 
+@embedded
 def test_the_curl_that_up_prints_works_when_pasted(house, shell):
     line = house.said[house.said.index("curl -s") :].split("\n\n")[0]
     answer = json.loads(shell(line))
@@ -48,11 +55,13 @@ def test_the_curl_that_up_prints_works_when_pasted(house, shell):
     assert [week["lo_95"] <= week["median"] <= week["hi_95"] for week in answer["weeks"]] == [True] * 4
 
 
+@embedded
 def test_every_address_in_the_table_answers(house):
     for service in house.stack.services():
         assert service.health is None or answers(service.health), service.name
 
 
+@embedded
 def test_up_while_it_runs_says_so_and_changes_nothing(house):
     before = {process.name: process.pid for process in Supervisor(house.stack.home).states()}
     again = house.ratchet("up")
@@ -154,6 +163,7 @@ def orphans(house, name):
     return [found for found in marks.processes(str(house.stack.home.folder), service=name) if found.pid not in family]
 
 
+@embedded
 @pytest.mark.parametrize(
     "name",
     ["inference-candidate", "inference-production", "router", "prometheus", "mlflow", "postgres", "airflow-scheduler"],
@@ -177,6 +187,7 @@ def test_a_killed_process_comes_back_and_the_loop_goes_on(house, key, name):
     )
 
 
+@embedded
 def test_status_restart_and_logs(house):
     assert house.ratchet("restart", "prometheus").stdout == "prometheus was restarted\n"
     wait_for("all of it", lambda: house.ratchet("status").returncode == 0, timeout=30, look="make status")
@@ -185,6 +196,7 @@ def test_status_restart_and_logs(house):
     assert "there is no log of nothing-of-ours" in house.ratchet("logs", "nothing-of-ours").stderr
 
 
+@embedded
 def test_down_leaves_nothing_and_a_second_up_is_quick(house, key):
     assert house.ratchet("down").returncode == 0
     assert Supervisor(house.stack.home).leftovers() == []

@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from ratchet.settings import Settings
+from ratchet.settings import Settings, complaint
+from ratchet.stack.container_settings import ContainerSettings
 
+FIELDS = {**Settings.model_fields, **ContainerSettings.model_fields}
 EXAMPLE = Path(__file__).parents[2] / ".env.example"
 
 
@@ -16,11 +18,11 @@ def example_values() -> dict[str, str]:
 
 
 def test_example_lists_every_setting_and_no_other():
-    assert set(example_values()) == {name.upper() for name in Settings.model_fields}
+    assert set(example_values()) == {name.upper() for name in FIELDS}
 
 
 def test_example_shows_each_default():
-    for name, field in Settings.model_fields.items():
+    for name, field in FIELDS.items():
         default = field.default.get_secret_value() if isinstance(field.default, SecretStr) else field.default
         shown = (
             str(default).lower()
@@ -33,7 +35,7 @@ def test_example_shows_each_default():
 
 
 def test_every_setting_says_what_it_is_for():
-    assert [name for name, field in Settings.model_fields.items() if not field.description] == []
+    assert [name for name, field in FIELDS.items() if not field.description] == []
 
 
 def test_environment_wins_over_the_running_stack(tmp_path, monkeypatch):
@@ -48,6 +50,14 @@ def test_environment_wins_over_the_running_stack(tmp_path, monkeypatch):
 
 def test_a_secret_does_not_show_itself():
     assert "hunter2" not in repr(Settings(_env_file=None, prediction_secret="hunter2"))
+
+
+@pytest.mark.parametrize("value", ["changeme", "postgresql://ratchet:changeme@db/ratchet"])
+def test_an_examples_secret_is_refused_without_being_shown(value):
+    with pytest.raises(ValidationError, match="is still `changeme`") as refused:
+        Settings(_env_file=None, prediction_secret=value)
+    assert "PREDICTION_SECRET: " in complaint(refused.value)
+    assert "postgresql" not in complaint(refused.value)
 
 
 @pytest.mark.parametrize(("name", "value"), [("track", "shadow"), ("poll_seconds", 11), ("web_workers", 0)])

@@ -23,10 +23,13 @@ ABSENT: Final = "RESOURCE_DOES_NOT_EXIST"
 class MlflowRegistry:
     """`Registry` on an MLflow server. `client` is MLflow's own unless a test brings another."""
 
-    def __init__(self, tracking_uri: str, *, client: "MlflowClient | None" = None, page_size: int = 200) -> None:
+    def __init__(
+        self, tracking_uri: str, *, client: "MlflowClient | None" = None, page_size: int = 200, kms_key: str = ""
+    ) -> None:
         self._live = MlflowLive(tracking_uri)
         self._client = client or load_mlflow().MlflowClient(tracking_uri)
         self._page_size = page_size
+        self._kms_key = kms_key
 
     def live(self, workload: str, track: Track) -> Release | None:
         """Return the release behind the alias; None if there is none; `RegistryError` if nobody can say."""
@@ -39,7 +42,7 @@ class MlflowRegistry:
             found = self._find(card)
             if found is not None:
                 return found
-            model = store_release(self._client, folder, card)
+            model = store_release(self._client, folder, card, kms_key=self._kms_key)
             return self._create_version(card, model)
 
     def releases(self, workload: str) -> Sequence[Release]:

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from ratchet.bucket import Bucket
 from ratchet.contracts.errors import RegistryError
-from ratchet.contracts.release import Card
+from ratchet.contracts.release import CARD, Card
 from ratchet.register.client import load_mlflow
 from ratchet.register.package import FOLDER, write_package
 
@@ -15,19 +16,20 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import LoggedModel, Run
 
+MLMODEL: Final = "MLmodel"
 DIRECT: Final = ("file", "s3")
 """Artifact addresses that serving can read without MLflow."""
 
 
-def store_release(client: "MlflowClient", folder: Path, card: Card) -> "LoggedModel":
-    """Return the finished logged model of this release: found, finished or made."""
+def store_release(client: "MlflowClient", folder: Path, card: Card, *, kms_key: str = "") -> "LoggedModel":
+    """Return the finished logged model of this release: found, finished or made. `kms_key` encrypts it in S3."""
     experiment_id = _experiment(client, card.workload)
     run = _run(client, experiment_id, card)
     model = _model(client, experiment_id, run.info.run_id, card)
     if str(model.status) != "READY":
         _require_direct(model.artifact_location)
         _log_figures(client, model.model_id, run.info.run_id, card)
-        _upload(client, folder, model, run.info.run_id)
+        _upload(client, folder, model, run.info.run_id, kms_key=kms_key)
         model = client.finalize_logged_model(model.model_id, "READY")
     if run.info.status == "RUNNING":
         client.set_terminated(run.info.run_id)
@@ -94,13 +96,17 @@ def _log_figures(client: "MlflowClient", model_id: str, run_id: str, card: Card)
     client.log_batch(run_id, metrics=metrics, params=params)
 
 
-def _upload(client: "MlflowClient", folder: Path, model: "LoggedModel", run_id: str) -> None:
+def _upload(client: "MlflowClient", folder: Path, model: "LoggedModel", run_id: str, *, kms_key: str) -> None:
     """Copy the folder as it is, then what makes it a pyfunc; writing over a half-finished copy is harmless."""
-    client.log_model_artifacts(model.model_id, str(folder), FOLDER)
     with tempfile.TemporaryDirectory() as scratch:
         package = Path(scratch) / "package"
         write_package(package, folder, model_id=model.model_id, run_id=run_id, location=model.artifact_location)
-        client.log_model_artifacts(model.model_id, str(package))
+        if urlsplit(model.artifact_location).scheme == "s3":
+            Bucket(model.artifact_location, kms_key=kms_key).upload(package, last=MLMODEL)
+            Bucket(release_location(model), kms_key=kms_key).upload(folder, last=CARD)
+        else:
+            client.log_model_artifacts(model.model_id, str(folder), FOLDER)
+            client.log_model_artifacts(model.model_id, str(package))
 
 
 def _require_direct(location: str) -> None:

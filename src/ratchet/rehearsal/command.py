@@ -13,10 +13,10 @@ from pydantic import TypeAdapter, ValidationError
 from ratchet import forecasters, workloads
 from ratchet.contracts.errors import DataError
 from ratchet.contracts.policy import EvidencePolicy, Mode
-from ratchet.loop import code_version
 from ratchet.rehearsal import History, Plan, Plant, publish, read_folder, read_gold, rehearse, show_progress, to_text
 from ratchet.rehearsal.history import only
 from ratchet.settings import Settings
+from ratchet.train import code_version
 
 YEAR = 52
 

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 
 from ratchet.contracts.errors import ReleaseError
 from ratchet.contracts.ports import Release, Track
+from ratchet.contracts.release import CARD
 
 NOTE: Final = TypeAdapter(Release)
 UNUSED_SECONDS: Final = 3600.0
@@ -36,10 +37,9 @@ class ReleaseCache:
         folder = self.folder_of(release)
         if folder.is_dir():
             return folder
-        source = _local_source(release.location)
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as draft:
-            _copy(source, Path(draft) / "release")
+            _bring(release.location, Path(draft) / "release")
             _publish(Path(draft) / "release", folder)
         return folder
 
@@ -87,18 +87,20 @@ def write_whole(path: Path, content: bytes) -> None:
         raise
 
 
-def _local_source(location: str) -> Path:
+def _bring(location: str, target: Path) -> None:
+    """Copy a release from where its location says; `ReleaseError` if that is no place to copy from, or away."""
     address = urlsplit(location)
-    if address.scheme != "file":
-        raise ReleaseError(f"{location}: serving can fetch file:// locations only, not {address.scheme or 'this'}")
-    return Path(unquote(address.path))
-
-
-def _copy(source: Path, target: Path) -> None:
+    if address.scheme not in {"file", "s3"}:
+        raise ReleaseError(f"{location}: serving can fetch file:// and s3:// locations, not {address.scheme or 'this'}")
     try:
-        shutil.copytree(source, target)
+        if address.scheme == "file":
+            shutil.copytree(unquote(address.path), target)
+        else:
+            from ratchet.bucket import Bucket  # noqa: PLC0415  # where releases lie in a folder, nobody pays for an S3 client
+
+            Bucket(location).download(target, last=CARD)
     except (OSError, shutil.Error) as error:
-        raise ReleaseError(f"{source}: cannot be copied: {error}") from error
+        raise ReleaseError(f"{location}: cannot be copied: {error}") from error
 
 
 def _publish(draft: Path, folder: Path) -> None:

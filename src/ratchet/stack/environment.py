@@ -43,9 +43,9 @@ def shared(settings: Settings, secrets: Secrets, postgres: Server) -> dict[str, 
     }
 
 
-def airflow(settings: Settings, secrets: Secrets, postgres: Server, home: Home) -> dict[str, str]:
-    """Airflow's own settings: LocalExecutor on the embedded PostgreSQL, one user, no examples, nothing sent home."""
-    address = f"http://127.0.0.1:{settings.airflow_port}"
+def airflow(settings: Settings, secrets: Secrets, database: str, home: Home, *, address: str = "") -> dict[str, str]:
+    """Airflow's own settings: LocalExecutor on database `airflow`, one user, no examples, nothing sent home."""
+    address = address or f"http://127.0.0.1:{settings.airflow_port}"
     return {
         "AIRFLOW_HOME": str(home.airflow),
         "AIRFLOW__API_AUTH__JWT_SECRET": secrets.airflow_jwt_secret,
@@ -63,7 +63,7 @@ def airflow(settings: Settings, secrets: Secrets, postgres: Server, home: Home) 
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home.airflow / "passwords.json"),
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin",
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "30",
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": postgres.uri("airflow", driver="postgresql+psycopg2"),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database,
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home.airflow / "logs"),
         "AIRFLOW__METRICS__LEGACY_NAMES_ON": "False",
         "AIRFLOW__METRICS__METRICS_ALLOW_LIST": _METRICS,

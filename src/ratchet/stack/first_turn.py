@@ -59,20 +59,9 @@ def _add_key(stack: Stack, name: str, scopes: str) -> str:
 def run(stack: Stack, progress: Progress) -> None:
     """Ingest, train and register through Airflow until a release answers on each track."""
     client, workload = airflow(stack), first_workload(stack)
-    ingest, train, evaluate = (workload.dag_id(kind) for kind in ("ingest", "train_candidate", "evaluate_ab"))
-    by_hand = [workload.dag_id("approve_promotion"), "decide_by_hand"]
-    with progress.step("Airflow reads dags/"):
-        read = [ingest, train, evaluate, *by_hand]
-        wait_for(
-            "the DAGs",
-            lambda: all(map(client.knows, read)),
-            timeout=_DAG_SECONDS,
-            look="`make logs S=airflow-dag-processor`",
-        )
-    _turn(client, progress, ingest, "the events become bronze, silver and gold")
-    _turn(client, progress, train, "a first, simple release goes into production: BO1", reason="first release")
+    put_into_production(client, workload, progress)
     wait_for_forecast(stack, progress)
-    _turn(client, progress, train, "the first candidate goes on trial: CO1", reason="first candidate")
+    put_on_trial(client, workload, progress)
     with progress.step("CO1 answers on the candidate track"):
         ready = f"http://127.0.0.1:{stack.settings.candidate_port}/api/ready"
         wait_for(
@@ -82,8 +71,34 @@ def run(stack: Stack, progress: Progress) -> None:
             look="`make logs S=inference-candidate`",
         )
     _wait_for_clients(stack, progress, workload.name)
-    for dag_id in (evaluate, *by_hand):
+    for dag_id in (*_later(workload), "decide_by_hand"):
         client.unpause(dag_id)
+
+
+def _later(workload: Workload) -> list[str]:
+    """The DAGs that have nothing to do before a candidate is on trial."""
+    return [workload.dag_id(kind) for kind in ("evaluate_ab", "approve_promotion", "monitor_drift", "describe_gold")]
+
+
+def put_into_production(client: Airflow, workload: Workload, progress: Progress) -> None:
+    """Ingest, train and register the first release through Airflow."""
+    ingest, train = (workload.dag_id(kind) for kind in ("ingest", "train_candidate"))
+    with progress.step("Airflow reads dags/"):
+        read = [ingest, train, *_later(workload), "decide_by_hand"]
+        wait_for(
+            "the DAGs",
+            lambda: all(map(client.knows, read)),
+            timeout=_DAG_SECONDS,
+            look="`make logs S=airflow-dag-processor`",
+        )
+    _turn(client, progress, ingest, "the events become bronze, silver and gold")
+    _turn(client, progress, train, "a first, simple release goes into production: BO1", reason="first release")
+
+
+def put_on_trial(client: Airflow, workload: Workload, progress: Progress) -> None:
+    """Train and register the first candidate through Airflow."""
+    train = workload.dag_id("train_candidate")
+    _turn(client, progress, train, "the first candidate goes on trial: CO1", reason="first candidate")
 
 
 def _wait_for_clients(stack: Stack, progress: Progress, workload: str) -> None:

@@ -52,6 +52,11 @@ class Home:
         """There once the first run has put a release on each track."""
         return self.folder / "first-turn-done"
 
+    @property
+    def first_trial(self) -> Path:
+        """There once a first candidate has been put on trial in a composed stack, where the candidate's container may come later."""
+        return self.folder / "first-trial-done"
+
     def prepare(self) -> None:
         """Make the folders that services expect."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)

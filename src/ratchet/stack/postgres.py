@@ -98,17 +98,22 @@ class Server:
 
     def create_database(self, name: str) -> bool:
         """Make a database unless it is there; whether it was made."""
-        connection = psycopg2.connect(self.uri("postgres"), connect_timeout=5)
-        connection.autocommit = True
-        try:
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,))
-                if cursor.fetchone():
-                    return False
-                cursor.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-                return True
-        finally:
-            connection.close()
+        return create_database(self.uri("postgres"), name)
+
+
+def create_database(server: str, name: str) -> bool:
+    """Make a database on the server that the URI leads to, unless it is there; whether it was made."""
+    connection = psycopg2.connect(server, connect_timeout=5)
+    connection.autocommit = True
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,))
+            if cursor.fetchone():
+                return False
+            cursor.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+            return True
+    finally:
+        connection.close()
 
 
 def _binary(name: str) -> str:

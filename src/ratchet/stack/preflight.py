@@ -8,7 +8,7 @@ from ratchet.stack.paths import Home
 from ratchet.stack.ports import holder, is_taken
 from ratchet.stack.services import Service
 
-_FREE_GB = 2.0
+FREE_GB = 2.0
 _SOCKET_PATH_LIMIT = 100
 _SETTING = {
     "airflow-api-server": "AIRFLOW_PORT",
@@ -19,16 +19,16 @@ _SETTING = {
 
 def problems(home: Home, services: Sequence[Service], *, bind: str) -> list[str]:
     """Everything that stands in the way, all at once, so that a person mends it in one go."""
-    return [*_space(home.folder), *_socket_path(home), *_double_ports(services), *_taken_ports(services, bind=bind)]
+    return [*_space(home.folder), *_socket_path(home), *double_ports(services), *taken_ports(services, bind=bind)]
 
 
 def _space(folder: Path) -> list[str]:
     existing = next(place for place in (folder, *folder.parents) if place.exists())
     free = shutil.disk_usage(existing).free / 1e9
-    if free >= _FREE_GB:
+    if free >= FREE_GB:
         return []
     return [
-        f"no space: {free:.1f} GB free at {existing}, {_FREE_GB:.0f} GB are needed; free some, or put DATA_HOME on another disk"
+        f"no space: {free:.1f} GB free at {existing}, {FREE_GB:.0f} GB are needed; free some, or put DATA_HOME on another disk"
     ]
 
 
@@ -41,7 +41,8 @@ def _socket_path(home: Home) -> list[str]:
     ]
 
 
-def _double_ports(services: Sequence[Service]) -> list[str]:
+def double_ports(services: Sequence[Service]) -> list[str]:
+    """Two services on one port."""
     seen: dict[int, str] = {}
     found = []
     for service in services:
@@ -54,7 +55,8 @@ def _double_ports(services: Sequence[Service]) -> list[str]:
     return found
 
 
-def _taken_ports(services: Sequence[Service], *, bind: str) -> list[str]:
+def taken_ports(services: Sequence[Service], *, bind: str) -> list[str]:
+    """Ports that another process holds, and which."""
     return [
         f"port {service.port} ({service.name}) is taken by {holder(service.port)}: stop it, or set {setting(service)} in .env"
         for service in services

@@ -52,10 +52,11 @@ class Stack:
     @property
     def airflow_environment(self) -> dict[str, str]:
         """What Airflow and the tasks that it runs read."""
+        database = self.postgres.uri("airflow", driver="postgresql+psycopg2")
         return {
             **environment.sources(self.settings.workloads.split(",")),
             **self.shared_environment,
-            **environment.airflow(self.settings, self.secrets, self.postgres, self.home),
+            **environment.airflow(self.settings, self.secrets, database, self.home),
         }
 
     def services(self) -> list[Service]:

@@ -16,11 +16,12 @@ from ratchet.contracts.forecaster import Forecaster
 from ratchet.contracts.release import Card
 from ratchet.contracts.workload import Workload
 from ratchet.train import bundle, calibrate, choose, folds, reference, report, unseen
+from ratchet.train.code import code_version
 from ratchet.train.fit import Validation, validate
 from ratchet.train.model import finish
 from ratchet.train.panel import WEEK, Panel, accept
 
-__all__ = ["hold_out", "train"]
+__all__ = ["code_version", "hold_out", "train"]
 
 Say = Callable[[str], None]
 

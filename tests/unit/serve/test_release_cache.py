@@ -55,7 +55,7 @@ def test_many_at_once_get_one_whole_release(cache, release, tmp_path):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        pytest.param({"location": "s3://bucket/r1"}, "s3://bucket/r1", id="scheme"),
+        pytest.param({"location": "ftp://bucket/r1"}, "ftp://bucket/r1", id="scheme"),
         pytest.param({"location": "file:///nowhere/r1"}, "/nowhere/r1", id="missing"),
         pytest.param({"release_id": "../r1"}, r"\.\./r1", id="a way out"),
         pytest.param({"release_id": ""}, "cannot name", id="no name"),

@@ -1,0 +1,1 @@
+"""The loop on AWS, a module per concern; `stack.build` declares all of it."""

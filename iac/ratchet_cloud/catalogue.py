@@ -1,0 +1,139 @@
+"""What each service runs and which settings it gets: the names are those of .env.example, and a test holds them to it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from ratchet_cloud.names import DOMAIN
+
+_LOOP: Final = {
+    "ARTIFACTS": "s3://{bucket}/releases",
+    "ARTIFACTS_KMS_KEY": "{key}",
+    "EVENTS": "sample",
+    "WORKLOADS": "github_activity",
+    "CANDIDATE_SHARE": "20",
+    "LOG_RETENTION_DAYS": "90",
+    "MLFLOW_TRACKING_URI": "http://mlflow:5000",
+    "PROMETHEUS_URL": "http://prometheus:9090",
+    "AIRFLOW_URL": "http://airflow-api-server:8080",
+    "PRODUCTION_URL": "http://inference-production:6001",
+    "CANDIDATE_URL": "http://inference-candidate:6002",
+    "DASK_SCHEDULER_ADDRESS": "{dask}",
+}
+_LOOP_SECRETS: Final = (
+    *("DATABASE_URL", "PREDICTION_SECRET", "CELERY_BROKER_URL"),
+    *("AIRFLOW_JWT_SECRET", "AIRFLOW_FERNET_KEY", "AIRFLOW_SECRET_KEY"),
+)
+_SERVING: Final = {
+    "MLFLOW_TRACKING_URI": "http://mlflow:5000",
+    "WORKLOADS": "github_activity",
+    "POLL_SECONDS": "2",
+    "WEB_WORKERS": "2",
+    "WEB_THREADS": "4",
+    "RATE_LIMIT_PER_KEY": "30000",
+    "RATE_LIMIT_PER_ADDRESS": "0",  # behind the balancer every request has the balancer's address
+    "LOG_SPOOL_MAX_MB": "512",
+    "LOG_FSYNC": "false",
+}
+_READ: Final = ("s3:GetObject", "s3:ListBucket")
+_WRITE: Final = (*_READ, "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One service: its image and command, its settings, its secrets, what it mounts, and what it may do in the bucket."""
+
+    image: str
+    command: tuple[str, ...] = ()
+    settings: Mapping[str, str] = field(default_factory=dict)
+    secrets: tuple[str, ...] = ()
+    own: Mapping[str, str] = field(default_factory=dict)
+    """What a program that is not ours reads."""
+    own_secrets: tuple[str, ...] = ()
+    mounts: Mapping[str, str] = field(default_factory=dict)
+    port: int | None = None
+    store: tuple[str, ...] = ()
+    scratch: tuple[str, ...] = ("/tmp",)  # noqa: S108  # a volume of the task's own
+
+
+def _loop(*command: str, port: int | None = None, secrets: tuple[str, ...] = ()) -> Part:
+    mounts = {"home": "/data", "weights": "/data/router/weights"}
+    return Part(
+        image="loop",
+        command=command,
+        settings=_LOOP,
+        secrets=(*_LOOP_SECRETS, *secrets),
+        own={"PGSSLMODE": "require"},
+        mounts=mounts,
+        port=port,
+        store=_WRITE,
+    )
+
+
+def _inference(track: str, port: int) -> Part:
+    return Part(
+        image="inference",
+        settings={**_SERVING, "TRACK": track},
+        secrets=("DATABASE_URL", "PREDICTION_SECRET"),
+        own={"PGSSLMODE": "require"},
+        port=port,
+        store=_READ,
+        scratch=("/tmp", "/data"),  # noqa: S108
+    )
+
+
+CATALOGUE: Final[Mapping[str, Part]] = {
+    "inference-production": _inference("production", 6001),
+    "inference-candidate": _inference("candidate", 6002),
+    "router": Part(
+        image="router",
+        settings={"ROUTER_PORT": "7000"},
+        own={"PRODUCTION": f"inference-production.{DOMAIN}:6001", "CANDIDATE": f"inference-candidate.{DOMAIN}:6002"},
+        secrets=("SPLIT_SALT",),
+        mounts={"weights": "/weights"},
+        port=7000,
+    ),
+    "mlflow": Part(
+        image="mlflow",
+        own={
+            "MLFLOW_DEFAULT_ARTIFACT_ROOT": "s3://{bucket}/releases",
+            "MLFLOW_SERVER_ALLOWED_HOSTS": f"mlflow:5000,mlflow.{DOMAIN}:5000,localhost:*",
+            "PGSSLMODE": "require",
+        },
+        own_secrets=("MLFLOW_BACKEND_STORE_URI",),
+        port=5000,
+        store=_READ,
+    ),
+    "airflow-api-server": _loop("airflow-api-server", port=8080, secrets=("AIRFLOW_PASSWORD",)),
+    "airflow-scheduler": _loop("airflow-scheduler"),
+    "airflow-dag-processor": _loop("airflow-dag-processor"),
+    "airflow-worker": _loop("airflow-worker"),
+    "guard": _loop("guard"),
+    "dashboard": Part(
+        image="dashboard",
+        settings={
+            "PROMETHEUS_URL": "http://prometheus:9090",
+            "MLFLOW_TRACKING_URI": "http://mlflow:5000",
+            "WORKLOADS": "github_activity",
+        },
+        own={"ROUTER_URL": "http://router:7000"},
+        port=8501,
+        scratch=("/tmp", "/data"),  # noqa: S108
+    ),
+    "prometheus": Part(image="prometheus", mounts={"prometheus": "/prometheus"}, port=9090),
+    "dask-scheduler": Part(image="loop", command=("dask-scheduler",), port=8786, scratch=("/tmp", "/data")),  # noqa: S108
+    "dask-worker": Part(
+        image="loop",
+        command=("dask-worker",),
+        settings={"DASK_SCHEDULER_ADDRESS": f"tcp://dask-scheduler.{DOMAIN}:8786"},
+        store=_READ,
+        scratch=("/tmp", "/data"),  # noqa: S108
+    ),
+}
+"""Everything that runs for ever."""
+
+ONCE: Final[Mapping[str, Part]] = {
+    "init": _loop("init", secrets=("AIRFLOW_PASSWORD",)),
+    "first-turn": _loop("first-turn", secrets=("AIRFLOW_PASSWORD",)),
+}
+"""What runs to its end: `init` before the API server each time it starts, `first-turn` by hand, once."""

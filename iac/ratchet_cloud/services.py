@@ -1,0 +1,264 @@
+"""The catalogue as Fargate services: closed containers, secrets by name, a log and two roles each."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+import pulumi_aws as aws
+
+from ratchet_cloud import roles
+from ratchet_cloud.balancer import Front
+from ratchet_cloud.bucket import Store
+from ratchet_cloud.catalogue import CATALOGUE, ONCE, Part
+from ratchet_cloud.cluster import Place
+from ratchet_cloud.names import DOMAIN
+from ratchet_cloud.network import Network
+from ratchet_cloud.options import Options
+from ratchet_cloud.sizes import Task
+from ratchet_cloud.volumes import Disks
+
+READ_ONLY = frozenset({("router", "weights")})
+PROMETHEUS = "public.ecr.aws/prom/prometheus:v3.5.0"
+_PROMETHEUS_OPTIONS = (
+    "config.file=/configuration/prometheus.yml",
+    "storage.tsdb.path=/prometheus",
+    "storage.tsdb.retention.time=15d",
+)
+_BUSY_PERCENT = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """The names of the services that run, and the task that makes the first turn."""
+
+    names: list[str]
+    first_turn: pulumi.Output[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """What every service stands on."""
+
+    options: Options
+    net: Network
+    place: Place
+    kept: dict[str, aws.secretsmanager.Secret]
+    store: Store
+    disks: Disks
+    key: aws.kms.Key
+    repositories: dict[str, aws.ecr.Repository]
+
+
+def make(options: Options, *, front: Front, **ground: Any) -> Running:  # noqa: ANN401  # the fields of Ground
+    """Declare every service, what scales, and the one task that a person starts."""
+    on = Ground(options=options, **ground)
+    names = [name for name in CATALOGUE if options.size.tasks[name].most > 0]
+    for name in names:
+        service = _service(on, name, _task(on, name), front=front if name == "router" else None)
+        if options.size.tasks[name].most > options.size.tasks[name].least:
+            _scale(on, name, service)
+    return Running(names=names, first_turn=_task(on, "first-turn").arn)
+
+
+def _task(on: Ground, name: str) -> aws.ecs.TaskDefinition:
+    part = ONCE.get(name) or CATALOGUE[name]
+    size = on.options.size.tasks.get(name, Task(cpu=512, memory=2048))
+    log = aws.cloudwatch.LogGroup(
+        name,
+        name=f"/{on.options.name}/{name}",
+        kms_key_id=on.key.arn,
+        retention_in_days=on.options.size.log_days,
+        tags=on.options.tags(name),
+    )
+    containers = _containers(on, name, part, log)
+    used = {part.image} | ({"loop"} if name == "prometheus" else set())
+    start = roles.starting(
+        on.options,
+        name,
+        log=log,
+        repositories=[on.repositories[image] for image in sorted(used) if image in on.repositories],
+        secrets=[on.kept[secret] for secret in sorted({*part.secrets, *part.own_secrets})],
+        key=on.key,
+    )
+    do = roles.doing(
+        on.options,
+        name,
+        store=on.store,
+        actions=part.store,
+        key=on.key,
+        disks={getattr(on.disks, disk): (name, disk) not in READ_ONLY for disk in part.mounts},
+        system=on.disks.system,
+    )
+    return aws.ecs.TaskDefinition(
+        name,
+        family=f"{on.options.name}-{name}",
+        cpu=str(size.cpu),
+        memory=str(size.memory),
+        network_mode="awsvpc",
+        requires_compatibilities=["FARGATE"],
+        runtime_platform={"operating_system_family": "LINUX", "cpu_architecture": "X86_64"},
+        execution_role_arn=start.arn,
+        task_role_arn=do.arn,
+        container_definitions=pulumi.Output.json_dumps(containers),
+        volumes=_volumes(on, part, name),
+        tags=on.options.tags(name),
+    )
+
+
+def _containers(on: Ground, name: str, part: Part, log: aws.cloudwatch.LogGroup) -> list[dict[str, Any]]:
+    """The service itself, after what has to be done before it."""
+    main = _container(on, name, part, log)
+    if name == "airflow-api-server":
+        first = _container(on, "init", ONCE["init"], log) | {"essential": False}
+        return [first, main | {"dependsOn": [{"containerName": "init", "condition": "SUCCESS"}]}]
+    if name == "prometheus":
+        loop = Part(image="loop", command=("monitoring-config",), scratch=("/tmp",))  # noqa: S108
+        first = _container(on, "monitoring-config", loop, log) | {"essential": False}
+        first["mountPoints"] = [*first["mountPoints"], {"sourceVolume": "configuration", "containerPath": "/data"}]
+        main["mountPoints"] = [
+            *main["mountPoints"],
+            {"sourceVolume": "configuration", "containerPath": "/configuration", "readOnly": True},
+        ]
+        main["command"] = [f"--{option}" for option in _PROMETHEUS_OPTIONS]
+        main["user"] = "10001:10001"
+        return [first, main | {"dependsOn": [{"containerName": "monitoring-config", "condition": "SUCCESS"}]}]
+    return [main]
+
+
+def _container(on: Ground, name: str, part: Part, log: aws.cloudwatch.LogGroup) -> dict[str, Any]:
+    mounts = [
+        {"sourceVolume": disk, "containerPath": path, "readOnly": (name, disk) in READ_ONLY}
+        for disk, path in part.mounts.items()
+    ]
+    mounts += [
+        {"sourceVolume": _scratch(path), "containerPath": path, "readOnly": False}
+        for path in part.scratch
+        if path not in part.mounts.values()
+    ]
+    values = {**part.settings, **part.own}
+    renamed = {"SPLIT_SALT": "SALT"} if part.image == "router" else {}
+    return {
+        "name": name,
+        "image": _image(on, part.image),
+        "essential": True,
+        "command": list(part.command),
+        "readonlyRootFilesystem": True,
+        "linuxParameters": {"initProcessEnabled": True, "capabilities": {"drop": ["ALL"]}},
+        "environment": [{"name": key, "value": _fill(on, value)} for key, value in values.items()],
+        "secrets": [
+            {"name": renamed.get(secret, secret), "valueFrom": on.kept[secret].arn}
+            for secret in (*part.secrets, *part.own_secrets)
+        ],
+        "portMappings": [{"containerPort": part.port, "protocol": "tcp"}] if part.port else [],
+        "mountPoints": mounts,
+        "stopTimeout": 60,
+        "logConfiguration": {
+            "logDriver": "awslogs",
+            "options": {
+                "awslogs-group": log.name,
+                "awslogs-region": on.options.region,
+                "awslogs-stream-prefix": name,
+            },
+        },
+    }
+
+
+def _image(on: Ground, image: str) -> pulumi.Input[str]:
+    if image == "prometheus":
+        return PROMETHEUS
+    return pulumi.Output.format("{0}:{1}", on.repositories[image].repository_url, on.options.release)
+
+
+def _fill(on: Ground, value: str) -> pulumi.Input[str]:
+    """Fill in what is only known once it is made."""
+    dask = f"tcp://dask-scheduler.{DOMAIN}:8786" if on.options.size.tasks["dask-worker"].most else ""
+    return pulumi.Output.all(on.store.bucket, on.key.arn).apply(
+        lambda known: value.replace("{bucket}", known[0]).replace("{key}", known[1]).replace("{dask}", dask)
+    )
+
+
+def _volumes(on: Ground, part: Part, name: str) -> list[dict[str, Any]]:
+    disks = [
+        {
+            "name": disk,
+            "efs_volume_configuration": {
+                "file_system_id": on.disks.system.id,
+                "transit_encryption": "ENABLED",
+                "authorization_config": {"access_point_id": getattr(on.disks, disk).id, "iam": "ENABLED"},
+            },
+        }
+        for disk in part.mounts
+    ]
+    scratch = [{"name": _scratch(path)} for path in part.scratch if path not in part.mounts.values()]
+    return [*disks, *scratch, *([{"name": "configuration"}] if name == "prometheus" else [])]
+
+
+def _scratch(path: str) -> str:
+    return f"scratch-{path.strip('/')}"
+
+
+def _service(on: Ground, name: str, task: aws.ecs.TaskDefinition, *, front: Front | None) -> aws.ecs.Service:
+    size = on.options.size.tasks[name]
+    named = aws.servicediscovery.Service(
+        name,
+        name=name,
+        dns_config={
+            "namespace_id": on.place.names.id,
+            "routing_policy": "MULTIVALUE",
+            "dns_records": [{"ttl": 5, "type": "A"}],
+        },
+        tags=on.options.tags(name),
+    )
+    behind: Sequence[dict[str, Any]] = (
+        [{"target_group_arn": front.router.arn, "container_name": name, "container_port": 7000}] if front else []
+    )
+    alone = size.most == 1  # a second scheduler or Prometheus beside the old one would write to the same disk
+    return aws.ecs.Service(
+        name,
+        name=name,
+        cluster=on.place.cluster.arn,
+        task_definition=task.arn,
+        launch_type="FARGATE",
+        desired_count=size.least,
+        deployment_minimum_healthy_percent=0 if alone else 100,
+        deployment_maximum_percent=100 if alone else 200,
+        deployment_circuit_breaker={"enable": True, "rollback": True},
+        enable_execute_command=False,
+        network_configuration={
+            "subnets": on.net.private_ids,
+            "security_groups": [on.net.services.id],
+            "assign_public_ip": False,
+        },
+        service_registries={"registry_arn": named.arn},
+        load_balancers=list(behind),
+        propagate_tags="SERVICE",
+        tags=on.options.tags(name),
+        opts=pulumi.ResourceOptions(depends_on=[front.listener] if front else []),
+    )
+
+
+def _scale(on: Ground, name: str, service: aws.ecs.Service) -> None:
+    """More tasks while the ones that there are are busy."""
+    size = on.options.size.tasks[name]
+    target = aws.appautoscaling.Target(
+        name,
+        service_namespace="ecs",
+        resource_id=pulumi.Output.format("service/{0}/{1}", on.place.cluster.name, service.name),
+        scalable_dimension="ecs:service:DesiredCount",
+        min_capacity=size.least,
+        max_capacity=size.most,
+    )
+    aws.appautoscaling.Policy(
+        name,
+        policy_type="TargetTrackingScaling",
+        service_namespace=target.service_namespace,
+        resource_id=target.resource_id,
+        scalable_dimension=target.scalable_dimension,
+        target_tracking_scaling_policy_configuration={
+            "target_value": _BUSY_PERCENT,
+            "predefined_metric_specification": {"predefined_metric_type": "ECSServiceAverageCPUUtilization"},
+            "scale_in_cooldown": 300,
+            "scale_out_cooldown": 30,
+        },
+    )

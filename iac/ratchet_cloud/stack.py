@@ -1,0 +1,64 @@
+"""The whole installation, declared."""
+
+from dataclasses import dataclass
+
+import pulumi
+
+from ratchet_cloud import (
+    alarms,
+    balancer,
+    bucket,
+    cluster,
+    database,
+    network,
+    queue,
+    registry,
+    secrets,
+    services,
+    volumes,
+)
+from ratchet_cloud.options import Options
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """What a person needs to know of a stack that is up."""
+
+    address: pulumi.Output[str]
+    bucket: pulumi.Output[str]
+    cluster: pulumi.Output[str]
+    repositories: dict[str, pulumi.Output[str]]
+    first_turn: pulumi.Output[str]
+
+
+def build(options: Options) -> Made:
+    """Declare every resource of one installation."""
+    key = secrets.make_key(options)
+    net = network.make(options)
+    store = bucket.make(options, key)
+    postgres = database.make(options, net, key)
+    redis = queue.make(options, net, key)
+    repositories = registry.make(options, key)
+    disks = volumes.make(options, net, key)
+    kept = secrets.make(options, key, database=postgres, broker=redis)
+    place = cluster.make(options, net, key)
+    front = balancer.make(options, net)
+    running = services.make(
+        options,
+        net=net,
+        place=place,
+        kept=kept,
+        store=store,
+        disks=disks,
+        key=key,
+        front=front,
+        repositories=repositories,
+    )
+    alarms.make(options, key, front=front, database=postgres, place=place, services=running.names)
+    return Made(
+        address=front.address,
+        bucket=store.bucket,
+        cluster=place.cluster.name,
+        repositories={name: repository.repository_url for name, repository in repositories.items()},
+        first_turn=running.first_turn,
+    )

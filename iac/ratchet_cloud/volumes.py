@@ -1,0 +1,51 @@
+"""Disks that several tasks share: the loop's home, and the flags that say how much traffic the candidate gets."""
+
+from dataclasses import dataclass
+
+import pulumi_aws as aws
+
+from ratchet_cloud.network import Network
+from ratchet_cloud.options import Options
+
+OWNER = 10001  # the user of every image
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disks:
+    """A file system and who may mount which folder of it."""
+
+    system: aws.efs.FileSystem
+    home: aws.efs.AccessPoint
+    weights: aws.efs.AccessPoint
+    prometheus: aws.efs.AccessPoint
+
+
+def make(options: Options, net: Network, key: aws.kms.Key) -> Disks:
+    """Declare the disks."""
+    system = aws.efs.FileSystem(
+        "home", encrypted=True, kms_key_id=key.arn, throughput_mode="elastic", tags=options.tags("home")
+    )
+    aws.efs.BackupPolicy("home", file_system_id=system.id, backup_policy={"status": "ENABLED"})
+    for number, subnet in enumerate(net.private):
+        aws.efs.MountTarget(
+            f"home-{number}", file_system_id=system.id, subnet_id=subnet.id, security_groups=[net.data.id]
+        )
+    return Disks(
+        system=system,
+        home=_point(options, system, "home", OWNER),
+        weights=_point(options, system, "weights", OWNER),
+        prometheus=_point(options, system, "prometheus", OWNER),
+    )
+
+
+def _point(options: Options, system: aws.efs.FileSystem, name: str, owner: int) -> aws.efs.AccessPoint:
+    return aws.efs.AccessPoint(
+        name,
+        file_system_id=system.id,
+        posix_user={"uid": owner, "gid": owner},
+        root_directory={
+            "path": f"/{name}",
+            "creation_info": {"owner_uid": owner, "owner_gid": owner, "permissions": "0750"},
+        },
+        tags=options.tags(name),
+    )

@@ -1,0 +1,86 @@
+"""Settings that only containers need; a laptop's stack makes its own. `.env.example` lists them after the others."""
+
+import base64
+import binascii
+import secrets
+from pathlib import Path
+from typing import Final, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from ratchet.contracts.errors import RatchetError
+from ratchet.settings import SECRETS_FOLDER, UNCHANGED
+
+AIRFLOW_SECRETS: Final = ("airflow_jwt_secret", "airflow_fernet_key", "airflow_secret_key")
+_UNCHANGED: Final = SecretStr(UNCHANGED)
+
+
+class ContainerSettings(BaseSettings):
+    """Secrets and addresses of the parts in containers. A secret that is still `changeme` is refused where it is needed."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
+
+    postgres_password: SecretStr = Field(default=_UNCHANGED, description="PostgreSQL's user `ratchet`")
+    split_salt: SecretStr = Field(
+        default=_UNCHANGED, description="who is on which track; changing it reshuffles everyone"
+    )
+    airflow_password: SecretStr = Field(default=_UNCHANGED, description="Airflow's user `admin`")
+    airflow_jwt_secret: SecretStr = Field(default=_UNCHANGED, description="signs what Airflow's parts tell each other")
+    airflow_fernet_key: SecretStr = Field(
+        default=_UNCHANGED, description="encrypts Airflow's connections: 32 bytes, base64"
+    )
+    airflow_secret_key: SecretStr = Field(default=_UNCHANGED, description="signs Airflow's sessions")
+    redis_password: SecretStr = Field(default=_UNCHANGED, description="profile celery: Redis")
+    grafana_password: SecretStr = Field(default=_UNCHANGED, description="Grafana's user `admin`")
+    airflow_url: str = Field(default="http://airflow-api-server:8080", description="where Airflow's parts find its API")
+    production_url: str = Field(default="http://inference-production:6001", description="the production track")
+    candidate_url: str = Field(default="", description="the candidate track; empty: there is none")
+    celery_broker_url: SecretStr = Field(
+        default=SecretStr(""), description="Redis for the CeleryExecutor; empty: LocalExecutor"
+    )
+    dask_scheduler_address: str = Field(default="", description="profile dask: where training beyond one machine goes")
+
+    @classmethod
+    def load(cls) -> Self:
+        """Environment first, then files in /run/secrets."""
+        return cls(_secrets_dir=SECRETS_FOLDER) if Path(SECRETS_FOLDER).is_dir() else cls()
+
+    @classmethod
+    def secrets(cls) -> list[str]:
+        """The names of the settings that have no usable default."""
+        return [name for name, field in cls.model_fields.items() if field.default == _UNCHANGED]
+
+    def require(self, *names: str) -> None:
+        """Return if these secrets are set; else a `RatchetError` that names all that are not."""
+        unset = [name.upper() for name in names if getattr(self, name).get_secret_value() in ("", UNCHANGED)]
+        if unset:
+            raise RatchetError(
+                f"{', '.join(unset)} must be set to something of your own: `make env` writes a .env with new secrets"
+            )
+        if "airflow_fernet_key" in names and not _is_fernet_key(self.airflow_fernet_key.get_secret_value()):
+            raise RatchetError("AIRFLOW_FERNET_KEY must be 32 bytes in URL-safe base64: `make env` makes one")
+
+
+def database_uri(database_url: str, name: str, *, driver: str = "postgresql") -> str:
+    """The same server and user, another of its databases."""
+    address = urlsplit(database_url)
+    if not address.hostname:
+        raise RatchetError("DATABASE_URL must be set: postgresql://user:password@host:port/ratchet")
+    return address._replace(scheme="x", path=f"/{name}").geturl().replace("x://", f"{driver}://", 1)
+
+
+def new_secrets() -> dict[str, str]:
+    """A fresh value for each secret, and for the one that `Settings` holds."""
+    made = {name: secrets.token_urlsafe(32) for name in ContainerSettings.secrets()}
+    made["airflow_jwt_secret"] = secrets.token_urlsafe(64)  # what SHA-512 asks for
+    made["airflow_fernet_key"] = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+    return {**made, "split_salt": secrets.token_hex(4), "prediction_secret": secrets.token_urlsafe(32)}
+
+
+def _is_fernet_key(value: str) -> bool:
+    try:
+        return len(base64.urlsafe_b64decode(value)) == 32
+    except (binascii.Error, ValueError):
+        return False

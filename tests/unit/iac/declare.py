@@ -1,0 +1,74 @@
+"""Declares the stack of every size against Pulumi's mocks and prints what was declared: `python tests/unit/iac/declare.py`."""
+
+import asyncio
+import json
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+import pulumi
+
+sys.path.insert(0, str(Path(__file__).parents[3] / "iac"))
+
+from ratchet_cloud.options import SECRETS, Options
+from ratchet_cloud.sizes import SIZES
+from ratchet_cloud.stack import build
+
+
+class Mocks(pulumi.runtime.Mocks):
+    """Remembers every resource; answers with what was asked for and the ids that AWS would give."""
+
+    def __init__(self):
+        self.made = defaultdict(dict)
+
+    def new_resource(self, args):
+        self.made[args.typ][args.name] = args.inputs
+        given = {"arn": f"arn:aws:{args.typ}:{args.name}", "dnsName": "front.example", "arnSuffix": "app/front/1"}
+        given |= {
+            "address": "db.internal",
+            "primaryEndpointAddress": "queue.internal",
+            "repositoryUrl": f"ecr/{args.name}",
+        }
+        return f"{args.name}-id", {
+            **given,
+            "bucket": "store",
+            **args.inputs,
+            "name": args.inputs.get("name", args.name),
+        }
+
+    def call(self, args):
+        return {"accountId": "123456789012"} if "getCallerIdentity" in args.token else {}
+
+
+def declare(size):
+    """Every resource of a stack of this size, by type and name."""
+    mocks = Mocks()
+
+    async def run():
+        secrets = {name: pulumi.Output.secret(f"hidden-{name}") for name in SECRETS}
+        build(
+            Options(
+                name=f"ratchet-{size}",
+                region="eu-central-1",
+                size=SIZES[size],
+                release="1.0.0",
+                certificate="arn:aws:acm:one",
+                alarm_email="somebody@example.org",
+                secrets=secrets,
+            )
+        )
+        await pulumi.runtime.stack.wait_for_rpcs()
+
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    try:
+        pulumi.runtime.set_mocks(mocks, project="ratchet", stack=size, preview=False)
+        loop.run_until_complete(run())
+    finally:
+        asyncio.set_event_loop(None)
+        loop.close()
+    return {kind: dict(found) for kind, found in mocks.made.items()}
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps({size: declare(size) for size in SIZES}))

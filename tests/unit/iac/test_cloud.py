@@ -1,0 +1,231 @@
+"""The cloud stack against Pulumi's mocks, in every size: what is closed, what is encrypted, who may do what, who gets which setting."""
+
+import json
+import subprocess
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(scope="module")
+def declared():
+    """Every resource of a stack of each size, by type and name. In a process of its own: Pulumi leaves event loops behind."""
+    command = [sys.executable, str(Path(__file__).with_name("declare.py"))]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout)
+
+
+@pytest.fixture(params=["small", "medium", "large"])
+def cloud(request, declared):
+    return declared[request.param]
+
+
+def all_of(cloud, kind):
+    found = [values for typ, made in cloud.items() if typ.startswith(kind) for values in made.values()]
+    assert found, f"there is no {kind}"
+    return found
+
+
+def containers(cloud):
+    for name, task in cloud["aws:ecs/taskDefinition:TaskDefinition"].items():
+        for container in json.loads(task["containerDefinitions"]):
+            yield name, container
+
+
+def statements(cloud):
+    for name, policy in cloud["aws:iam/rolePolicy:RolePolicy"].items():
+        for statement in json.loads(policy["policy"])["Statement"]:
+            yield name, statement
+
+
+def test_nothing_is_open_to_the_world_but_the_balancers_443(cloud):
+    open_to_all = [rule for rule in all_of(cloud, "aws:vpc/securityGroupIngressRule") if "cidrIpv4" in rule]
+    assert [(rule["fromPort"], rule["toPort"], rule["securityGroupId"]) for rule in open_to_all] == [
+        (443, 443, "balancer-id")
+    ]
+    for group in all_of(cloud, "aws:ec2/securityGroup:"):
+        assert not group.get("ingress")
+    assert all_of(cloud, "aws:ec2/defaultSecurityGroup")[0]["ingress"] == []
+    assert all(not subnet["mapPublicIpOnLaunch"] for subnet in all_of(cloud, "aws:ec2/subnet:"))
+    assert all(not service["networkConfiguration"]["assignPublicIp"] for service in all_of(cloud, "aws:ecs/service:"))
+    assert [listener["protocol"] for listener in all_of(cloud, "aws:lb/listener:")] == ["HTTPS"]
+    assert "TLS13" in all_of(cloud, "aws:lb/listener:")[0]["sslPolicy"]
+
+
+def test_what_leaves_is_https_or_stays_inside(cloud):
+    for rule in all_of(cloud, "aws:vpc/securityGroupEgressRule"):
+        assert "referencedSecurityGroupId" in rule or rule["fromPort"] == rule["toPort"] == 443
+
+
+def test_no_bucket_is_public_and_each_is_versioned_encrypted_and_reached_over_tls(cloud):
+    assert len(all_of(cloud, "aws:s3/bucket:")) == 1
+    block = all_of(cloud, "aws:s3/bucketPublicAccessBlock:")[0]
+    assert [
+        block[name] for name in ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets")
+    ] == [True] * 4
+    assert all_of(cloud, "aws:s3/bucketVersioning:")[0]["versioningConfiguration"]["status"] == "Enabled"
+    rule = all_of(cloud, "aws:s3/bucketServerSideEncryptionConfiguration:")[0]["rules"][0]
+    assert rule["applyServerSideEncryptionByDefault"]["sseAlgorithm"] == "aws:kms"
+    assert {one["id"] for one in all_of(cloud, "aws:s3/bucketLifecycleConfiguration:")[0]["rules"]} >= {
+        "half-made uploads"
+    }
+    policy = json.loads(all_of(cloud, "aws:s3/bucketPolicy:")[0]["policy"])["Statement"]
+    assert [(one["Effect"], one["Condition"]) for one in policy] == [
+        ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
+    ]
+
+
+def test_the_database_is_private_encrypted_and_backed_up(cloud):
+    (server,) = all_of(cloud, "aws:rds/instance:")
+    assert server["publiclyAccessible"] is False
+    assert server["storageEncrypted"] is True
+    assert server["kmsKeyId"]
+    assert server["backupRetentionPeriod"] >= 7
+    assert server["deletionProtection"] is True
+    assert server["skipFinalSnapshot"] is False
+    assert {"name": "rds.force_ssl", "value": "1"} in all_of(cloud, "aws:rds/parameterGroup:")[0]["parameters"]
+
+
+def test_everything_at_rest_is_encrypted_with_a_key_that_turns(cloud):
+    assert all_of(cloud, "aws:kms/key:")[0]["enableKeyRotation"] is True
+    (queue,) = all_of(cloud, "aws:elasticache/replicationGroup:")
+    assert (queue["atRestEncryptionEnabled"], queue["transitEncryptionEnabled"], bool(queue["authToken"])) == (
+        True,
+        True,
+        True,
+    )
+    assert all(disk["encrypted"] for disk in all_of(cloud, "aws:efs/fileSystem:"))
+    assert all(log["kmsKeyId"] for log in all_of(cloud, "aws:cloudwatch/logGroup:"))
+    assert all(secret["kmsKeyId"] for secret in all_of(cloud, "aws:secretsmanager/secret:"))
+    assert all(topic["kmsMasterKeyId"] for topic in all_of(cloud, "aws:sns/topic:"))
+    for repository in all_of(cloud, "aws:ecr/repository:"):
+        assert repository["encryptionConfigurations"][0]["encryptionType"] == "KMS"
+        assert repository["imageTagMutability"] == "IMMUTABLE"
+        assert repository["imageScanningConfiguration"]["scanOnPush"] is True
+    for task in all_of(cloud, "aws:ecs/taskDefinition:"):
+        for volume in task["volumes"]:
+            shared = volume.get("efsVolumeConfiguration")
+            assert not shared or (shared["transitEncryption"], shared["authorizationConfig"]["iam"]) == (
+                "ENABLED",
+                "ENABLED",
+            )
+
+
+def test_every_action_of_every_role_is_named_and_so_is_what_it_is_done_to(cloud):
+    roles = {policy["role"] for policy in all_of(cloud, "aws:iam/rolePolicy:")}
+    tasks = cloud["aws:ecs/taskDefinition:TaskDefinition"]
+    assert len({task["executionRoleArn"] for task in tasks.values()}) == len(tasks)
+    assert len({task["taskRoleArn"] for task in tasks.values()}) == len(tasks)
+    assert roles
+    for name, statement in statements(cloud):
+        assert statement["Effect"] == "Allow"
+        assert not [action for action in statement["Action"] if "*" in action], name
+        if statement["Resource"] == "*":
+            assert statement["Action"] == ["ecr:GetAuthorizationToken"], name
+
+
+def test_a_service_starts_with_its_own_secrets_and_no_others(cloud):
+    needed = defaultdict(set)
+    for name, container in containers(cloud):
+        needed[f"{name}-start"] |= {secret["valueFrom"] for secret in container["secrets"]}
+    readable = {
+        name: set(statement["Resource"])
+        for name, statement in statements(cloud)
+        if statement["Action"] == ["secretsmanager:GetSecretValue"]
+    }
+    for name, secrets in needed.items():
+        extra = readable.get(name, set()) - secrets
+        assert not extra, (name, extra)
+
+
+def test_serving_reads_the_bucket_and_only_the_loop_writes_to_it(cloud):
+    writers = {
+        name.removesuffix("-do") for name, statement in statements(cloud) if "s3:PutObject" in statement["Action"]
+    }
+    assert writers <= {
+        "airflow-api-server",
+        "airflow-scheduler",
+        "airflow-dag-processor",
+        "airflow-worker",
+        "guard",
+        "first-turn",
+    }
+    assert "airflow-worker" in writers
+
+
+def test_no_secret_is_in_a_task_definition(cloud):
+    for name, container in containers(cloud):
+        assert "hidden-" not in json.dumps(container["environment"]), name
+
+
+def test_each_service_gets_settings_that_the_example_lists_and_no_other(cloud):
+    from ratchet_cloud.catalogue import CATALOGUE, ONCE
+
+    text = (ROOT / ".env.example").read_text()
+    listed = {line.partition("=")[0] for line in text.splitlines() if "=" in line and not line.startswith("#")}
+    for name, part in {**CATALOGUE, **ONCE}.items():
+        assert set(part.settings) <= listed, (name, set(part.settings) - listed)
+        assert set(part.secrets) <= listed, (name, set(part.secrets) - listed)
+    given = {setting for part in {**CATALOGUE, **ONCE}.values() for setting in (*part.settings, *part.secrets)}
+    # A container has its own address and ports, and compose's own servers' passwords are parts of DATABASE_URL and CELERY_BROKER_URL.
+    elsewhere = {name for name in listed if name.endswith("_PORT")} | {
+        "DATA_HOME",
+        "BIND",
+        "POSTGRES_PASSWORD",
+        "REDIS_PASSWORD",
+        "GRAFANA_PASSWORD",
+    }
+    assert listed - elsewhere - given == set()
+    for name, container in containers(cloud):
+        part = {**CATALOGUE, **ONCE}.get(container["name"])
+        if part:
+            names = {one["name"] for one in container["environment"]}
+            assert names == {*part.settings, *part.own}, name
+
+
+def test_every_container_is_closed(cloud):
+    for name, container in containers(cloud):
+        assert container["readonlyRootFilesystem"] is True, name
+        assert container["linuxParameters"]["capabilities"] == {"drop": ["ALL"]}, name
+        assert container["logConfiguration"]["options"]["awslogs-group"], name
+
+
+def test_inference_scales_and_what_must_be_alone_is_alone(cloud):
+    scaled = set(cloud["aws:appautoscaling/target:Target"])
+    assert "inference-production" in scaled
+    services = cloud["aws:ecs/service:Service"]
+    for name in ("airflow-scheduler", "prometheus", "guard"):
+        assert (services[name]["desiredCount"], services[name]["deploymentMaximumPercent"]) == (1, 100)
+    assert all(
+        service["deploymentCircuitBreaker"] == {"enable": True, "rollback": True} for service in services.values()
+    )
+
+
+def test_every_service_that_runs_has_an_alarm(cloud):
+    alarms = cloud["aws:cloudwatch/metricAlarm:MetricAlarm"]
+    assert {f"down-{name}" for name in cloud["aws:ecs/service:Service"]} <= set(alarms)
+    assert all(alarm["alarmActions"] for alarm in alarms.values())
+
+
+def test_a_task_asks_for_what_fargate_has(cloud):
+    allowed = {256: range(512, 2049), 512: range(1024, 4097), 1024: range(2048, 8193), 2048: range(4096, 16385)}
+    allowed |= {4096: range(8192, 30721), 8192: range(16384, 61441)}
+    for task in all_of(cloud, "aws:ecs/taskDefinition:"):
+        assert int(task["memory"]) in allowed[int(task["cpu"])]
+
+
+def test_an_examples_secret_ends_the_preview():
+    from ratchet_cloud.options import _of_ones_own
+
+    with pytest.raises(ValueError, match="splitSalt is still `changeme`"):
+        _of_ones_own("splitSalt")("changeme")
+
+
+def test_the_page_shows_what_the_sizes_cost():
+    done = subprocess.run([sys.executable, "iac/cost.py"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() in (ROOT / "docs" / "cloud.md").read_text()

@@ -1,0 +1,112 @@
+"""What the doctor finds, and what it says to do."""
+
+import socket
+
+import pytest
+
+from ratchet.settings import Settings
+from ratchet.stack import doctor
+from ratchet.stack.env_file import write
+from ratchet.stack.ports import free_port
+
+
+@pytest.fixture(autouse=True)
+def alone(tmp_path, monkeypatch):
+    """A folder and an environment with nothing in them."""
+    monkeypatch.chdir(tmp_path)
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.setenv("DATA_HOME", str(tmp_path / "home"))
+    for name in Settings.model_fields:
+        if name.endswith("_port"):
+            monkeypatch.setenv(name.upper(), str(free_port()))
+
+
+def bad(tmp_path):
+    return {found.what: found.says for found in doctor.examine(tmp_path) if not found.is_well}
+
+
+def test_all_is_well_where_nothing_is_set(tmp_path, capsys):
+    assert bad(tmp_path) == {}
+    assert doctor.run() == 0
+    assert "all well" in capsys.readouterr().out
+
+
+def test_a_misspelt_setting_is_named_with_its_neighbour(tmp_path):
+    (tmp_path / ".env").write_text("CANDIDATE_SHAER=10\n")
+    (tmp_path / ".env").chmod(0o600)
+    assert bad(tmp_path)[".env"] == "CANDIDATE_SHAER is no setting; did you mean CANDIDATE_SHARE?"
+
+
+def test_an_example_password_is_named(tmp_path):
+    (tmp_path / ".env").write_text("POSTGRES_PASSWORD=changeme\n")
+    (tmp_path / ".env").chmod(0o600)
+    assert "POSTGRES_PASSWORD are still `changeme`" in bad(tmp_path)[".env"]
+
+
+def test_a_senseless_value_is_named_and_nothing_else_is_guessed(tmp_path, monkeypatch):
+    monkeypatch.setenv("CANDIDATE_SHARE", "80")
+    found = bad(tmp_path)
+    assert list(found) == ["settings"]
+    assert "CANDIDATE_SHARE" in found["settings"]
+
+
+def test_a_secret_is_never_shown(monkeypatch, capsys):
+    monkeypatch.setenv("DATABASE_URL", f"postgresql://ratchet:hunter2@127.0.0.1:{free_port()}/ratchet")
+    monkeypatch.setenv("PREDICTION_SECRET", "hunter3")
+    assert doctor.run() == 1
+    assert "hunter" not in capsys.readouterr().out
+
+
+def test_a_taken_port_names_its_setting(tmp_path, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        monkeypatch.setenv("MLFLOW_PORT", str(taken.getsockname()[1]))
+        assert "set MLFLOW_PORT" in bad(tmp_path)["ports"]
+
+
+def test_neighbours_that_are_away_say_which_setting_leads_there(tmp_path, monkeypatch):
+    nowhere = f"http://127.0.0.1:{free_port()}"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", nowhere)
+    monkeypatch.setenv("PROMETHEUS_URL", nowhere)
+    monkeypatch.setenv("DATABASE_URL", f"postgresql://ratchet:x@127.0.0.1:{free_port()}/ratchet")
+    found = bad(tmp_path)
+    assert "MLFLOW_TRACKING_URI leads to" in found["MLflow"]
+    assert "every verdict is `hold`" in found["Prometheus"]
+    assert "DATABASE_URL leads to 127.0.0.1" in found["database"]
+
+
+def test_a_database_is_looked_into(tmp_path, monkeypatch, postgres, postgres_server):
+    monkeypatch.setenv("DATABASE_URL", postgres)
+    assert "database" not in bad(tmp_path)
+    postgres_server.create_database("empty")
+    monkeypatch.setenv("DATABASE_URL", postgres_server.uri("empty"))
+    assert "ratchet migrate" in bad(tmp_path)["database"]
+
+
+def test_a_bucket_is_written_to_or_said_to_refuse(tmp_path, monkeypatch, bucket):
+    monkeypatch.setenv("ARTIFACTS", bucket)
+    assert bad(tmp_path) == {}
+    monkeypatch.setenv("ARTIFACTS", "s3://of-somebody-else/x")
+    assert "AWS_PROFILE" in bad(tmp_path)["artifacts"]
+    monkeypatch.setenv("ARTIFACTS", "ftp://x/y")
+    assert "s3://bucket/prefix" in bad(tmp_path)["artifacts"]
+
+
+def test_events_that_are_no_folder_are_said_to_be(tmp_path, monkeypatch):
+    monkeypatch.setenv("EVENTS", str(tmp_path / "nothing"))
+    assert "EVENTS=sample" in bad(tmp_path)["events"]
+
+
+def test_env_gives_each_secret_a_value_once_and_keeps_what_is_there(tmp_path):
+    path = tmp_path / ".env"
+    path.write_text("ROUTER_PORT=7100\nPOSTGRES_PASSWORD=mine\nSPLIT_SALT=changeme\n")
+    made = write(path)
+    text = path.read_text()
+    assert "POSTGRES_PASSWORD=mine" in text
+    assert "ROUTER_PORT=7100" in text
+    assert "changeme" not in text
+    assert "POSTGRES_PASSWORD" not in made
+    assert "PREDICTION_SECRET" in made
+    assert path.stat().st_mode & 0o077 == 0
+    assert write(path) == []
+    assert path.read_text() == text
