@@ -14,8 +14,10 @@ from inference import tables
 from inference.identity import caller, require
 from inference.items import CSV, read
 from inference.limits import count_items
-from inference.predict import Question, answer, own_record, questions, shared_record, sign
+from inference.predict import answer, sign
 from inference.problems import INVALID, UNKNOWN_SERIES, ProblemError, describe, name_errors
+from inference.questions import Question, questions
+from inference.records import own_record, shared_record
 from inference.respond import as_json
 from inference.service import Service
 from inference.tell import Standing, Told, tell

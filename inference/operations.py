@@ -8,7 +8,7 @@ from inference import operator_shapes, orders, shapes
 from inference.feedback import Feedback
 from inference.items import MAX_ITEMS
 from inference.operator_shapes import ExperimentPage, LogPage, Window
-from inference.predict import Question, questions
+from inference.questions import Question, questions
 from inference.release import Wanted
 from ratchet.contracts.release import Card
 

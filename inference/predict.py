@@ -1,49 +1,20 @@
 """`POST /api/<workload>/predict`: the coming weeks of one series, written down before they are answered."""
 
-import time
 from datetime import datetime
-from functools import lru_cache
-from typing import Annotated, Any, Final, Literal
+from typing import Any
 
 import orjson
 from flask import Blueprint, Response
-from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from inference.fields import Text
 from inference.here import body, kept
-from inference.history import Counts, Points
 from inference.identity import Caller, caller, require
+from inference.questions import Question, questions
+from inference.records import record_of
 from inference.respond import as_json
 from inference.service import Service
 from inference.tell import Told, tell
 from ratchet.serve.prediction_ids import mint
 from ratchet.serve.swap import Serving
-
-USUAL_HORIZON: Final = 8
-SIDES: Final = ("lo", "hi")
-EVERYTHING_WANTED: Final[frozenset[str]] = frozenset()
-
-
-class Question(BaseModel):
-    """What is asked of one series; a release adds its own targets, horizon and word for `unique_id`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    unique_id: Annotated[Text, Field(min_length=1, max_length=500)]
-    target: str
-    horizon: int
-    statistic: Literal["median", "mean"] | None = None
-    levels: Annotated[list[Literal[80, 95]], Field(min_length=1, max_length=2)] | None = None
-    history: Counts | Points | None = None
-
-    def left_out(self) -> frozenset[str]:
-        """Return the statistics that are not wanted in the answer."""
-        if self.statistic is None and self.levels is None:
-            return EVERYTHING_WANTED
-        unwanted = {"median": ["mean"], "mean": ["median"]}.get(self.statistic or "", [])
-        if self.levels is not None:
-            unwanted = [*unwanted, *(f"{side}_{level}" for level in {80, 95}.difference(self.levels) for side in SIDES)]
-        return frozenset(unwanted)
 
 
 def make(service: Service) -> Blueprint:
@@ -70,7 +41,7 @@ def settle(
 ) -> dict[str, Any]:
     """Sign a forecast, write it down and count it; only then is it an answer."""
     prediction_id = sign(service, serving, now)
-    service.log.append(_record(service, serving, question, told, asker, prediction_id=prediction_id, at=now))
+    service.log.append(record_of(service, serving, question, told, asker, prediction_id=prediction_id, at=now))
     service.metrics.of(serving.release.workload, service.track.value, serving.name).answered(question.target)
     return answer(service, serving, question, told, prediction_id=prediction_id)
 
@@ -78,61 +49,6 @@ def settle(
 def sign(service: Service, serving: Serving, now: datetime) -> str:
     """Return a new prediction id, which says who answers."""
     return mint(service.secret, now, workload=serving.release.workload, track=service.track, release=serving.name)
-
-
-@lru_cache(maxsize=64)
-def questions(id_name: str, targets: tuple[str, ...], horizon: int) -> type[Question]:
-    """Return the model of a question that a release with this card can answer."""
-    horizons = Annotated[int, Field(ge=1, le=horizon, strict=True)]
-    return create_model(
-        "Question",
-        __base__=Question,
-        unique_id=(Annotated[Text, Field(min_length=1, max_length=500, alias=id_name)], ...),
-        target=(Literal[targets], ...),  # type: ignore[arg-type]  # its values are known only here
-        horizon=(horizons, min(USUAL_HORIZON, horizon)),
-    )
-
-
-def _record(  # noqa: PLR0913  # a row is made of all of these
-    service: Service,
-    serving: Serving,
-    question: Question,
-    told: Told,
-    asker: Caller,
-    *,
-    prediction_id: str,
-    at: datetime,
-) -> dict[str, Any]:
-    spent = round((time.perf_counter() - asker.started) * 1000, 3)
-    of_one = own_record(question, told, prediction_id=prediction_id)
-    return {**shared_record(service, serving, asker), **of_one, "at": at, "latency_ms": spent}
-
-
-def own_record(question: Question, told: Told, *, prediction_id: str) -> dict[str, Any]:
-    """Return what the log says of one forecast alone."""
-    return {
-        "prediction_id": prediction_id,
-        "unique_id": question.unique_id,
-        "target": question.target,
-        "horizon": question.horizon,
-        "family": told.family,
-        "weeks": orjson.Fragment(told.weeks),
-    }
-
-
-def shared_record(service: Service, serving: Serving, asker: Caller) -> dict[str, Any]:
-    """Return what the log says of every forecast of a request."""
-    return {
-        "record": "forecast",
-        "workload": serving.release.workload,
-        "track": service.track.value,
-        "assigned": asker.assigned,
-        "release": serving.name,
-        "release_id": serving.release.release_id,
-        "client": asker.client,
-        "request_id": asker.request_id,
-        "data_hour": serving.opened.data_hour,
-    }
 
 
 def answer(service: Service, serving: Serving, question: Question, told: Told, *, prediction_id: str) -> dict[str, Any]:

@@ -14,7 +14,8 @@ import orjson
 
 from inference.identity import read_caller
 from inference.limits import take_both, tell
-from inference.predict import Question, questions, settle
+from inference.predict import settle
+from inference.questions import Question, questions
 from inference.service import Service
 from inference.tell import Standing
 from inference.trail import name_request

@@ -14,7 +14,7 @@ from ratchet.contracts.errors import UnknownSeriesError
 from ratchet.serve.release import DIGITS, OpenRelease
 
 if TYPE_CHECKING:
-    from inference.predict import Question
+    from inference.questions import Question
 
 SYNTHETIC: Final = "trained on synthetic sample data"
 SHORT_WEEKS: Final = 52

@@ -9,9 +9,15 @@ from ratchet_cloud.names import DOMAIN
 _LOOP: Final = {
     "ARTIFACTS": "s3://{bucket}/releases",
     "ARTIFACTS_KMS_KEY": "{key}",
+    "BRONZE": "s3://{bucket}/bronze",
     "EVENTS": "sample",
+    "EVENTS_FROM": "",
+    "EVENTS_TO": "",
+    "LAND_AT_ONCE": "4",
+    "GOLD_KEEP": "30",
+    "POLICY": "",
+    "PUBLIC_URL": "",
     "WORKLOADS": "github_activity",
-    "CANDIDATE_SHARE": "20",
     "LOG_RETENTION_DAYS": "90",
     "MLFLOW_TRACKING_URI": "http://mlflow:5000",
     "PROMETHEUS_URL": "http://prometheus:9090",
@@ -21,7 +27,7 @@ _LOOP: Final = {
     "DASK_SCHEDULER_ADDRESS": "{dask}",
 }
 _LOOP_SECRETS: Final = (
-    *("DATABASE_URL", "PREDICTION_SECRET", "CELERY_BROKER_URL"),
+    *("DATABASE_URL", "PREDICTION_SECRET", "CELERY_BROKER_URL", "NOTIFY_URLS"),
     *("AIRFLOW_JWT_SECRET", "AIRFLOW_FERNET_KEY", "AIRFLOW_SECRET_KEY"),
 )
 _SERVING: Final = {
@@ -115,8 +121,9 @@ CATALOGUE: Final[Mapping[str, Part]] = {
             "PROMETHEUS_URL": "http://prometheus:9090",
             "MLFLOW_TRACKING_URI": "http://mlflow:5000",
             "WORKLOADS": "github_activity",
+            "ROUTER_URL": "http://router:7000",
+            "DASHBOARD_KEYS": "",
         },
-        own={"ROUTER_URL": "http://router:7000"},
         port=8501,
         scratch=("/tmp", "/data"),  # noqa: S108
     ),

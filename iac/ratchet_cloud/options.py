@@ -19,6 +19,8 @@ SECRETS = (
     "airflowFernetKey",
     "airflowSecretKey",
 )
+NOBODY = " "
+"""A secret that may be left out: Secrets Manager keeps no empty text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +48,8 @@ class Options:
             release=config.require("release"),
             certificate=config.require("certificateArn"),
             alarm_email=config.require("alarmEmail"),
-            secrets={name: config.require_secret(name).apply(_of_ones_own(name)) for name in SECRETS},
+            secrets={name: config.require_secret(name).apply(_of_ones_own(name)) for name in SECRETS}
+            | {"notifyUrls": config.get_secret("notifyUrls") or pulumi.Output.secret(NOBODY)},
         )
 
     def tags(self, name: str) -> dict[str, str]:

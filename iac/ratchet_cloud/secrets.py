@@ -14,6 +14,7 @@ NAMES = {
     "AIRFLOW_JWT_SECRET": "airflowJwtSecret",
     "AIRFLOW_FERNET_KEY": "airflowFernetKey",
     "AIRFLOW_SECRET_KEY": "airflowSecretKey",
+    "NOTIFY_URLS": "notifyUrls",
 }
 
 

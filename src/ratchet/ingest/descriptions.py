@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-import yaml  # type: ignore[import-untyped]  # comes with dbt, without types
+import yaml  # comes with dbt
 
 
 def describe_tables(sql: Path) -> dict[str, dict[str, Any]]:

@@ -103,7 +103,8 @@ def configure_monitoring(settings: Settings, _: ContainerSettings) -> None:
         "CANDIDATE": "inference-candidate:6002",
         "PROMETHEUS": "prometheus:9090",
         "ALERTMANAGER": "alertmanager:9093",
-        "EXPORTER": "exporter:9108",
+        "REPORTS": "reports:9108",
+        "EXPORTER": "exporter:9109",
         "RULES": "rules.yml",
     }
     source = ROOT / "monitoring" / "prometheus"

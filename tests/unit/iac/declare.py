@@ -45,7 +45,7 @@ def declare(size):
     mocks = Mocks()
 
     async def run():
-        secrets = {name: pulumi.Output.secret(f"hidden-{name}") for name in SECRETS}
+        secrets = {name: pulumi.Output.secret(f"hidden-{name}") for name in (*SECRETS, "notifyUrls")}
         build(
             Options(
                 name=f"ratchet-{size}",

@@ -33,9 +33,9 @@ def test_all_is_well_where_nothing_is_set(tmp_path, capsys):
 
 
 def test_a_misspelt_setting_is_named_with_its_neighbour(tmp_path):
-    (tmp_path / ".env").write_text("CANDIDATE_SHAER=10\n")
+    (tmp_path / ".env").write_text("LOG_RETENTOIN_DAYS=10\n")
     (tmp_path / ".env").chmod(0o600)
-    assert bad(tmp_path)[".env"] == "CANDIDATE_SHAER is no setting; did you mean CANDIDATE_SHARE?"
+    assert bad(tmp_path)[".env"] == "LOG_RETENTOIN_DAYS is no setting; did you mean LOG_RETENTION_DAYS?"
 
 
 def test_an_example_password_is_named(tmp_path):
@@ -45,10 +45,10 @@ def test_an_example_password_is_named(tmp_path):
 
 
 def test_a_senseless_value_is_named_and_nothing_else_is_guessed(tmp_path, monkeypatch):
-    monkeypatch.setenv("CANDIDATE_SHARE", "80")
+    monkeypatch.setenv("POLL_SECONDS", "80")
     found = bad(tmp_path)
     assert list(found) == ["settings"]
-    assert "CANDIDATE_SHARE" in found["settings"]
+    assert "POLL_SECONDS" in found["settings"]
 
 
 def test_a_secret_is_never_shown(monkeypatch, capsys):

@@ -1,0 +1,48 @@
+"""What may be asked of a release: its own targets, its horizon and its word for `unique_id`."""
+
+from functools import lru_cache
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, create_model
+
+from inference.fields import Text
+from inference.history import Counts, Points
+
+USUAL_HORIZON: Final = 8
+SIDES: Final = ("lo", "hi")
+EVERYTHING_WANTED: Final[frozenset[str]] = frozenset()
+
+
+class Question(BaseModel):
+    """What is asked of one series; a release adds its own targets, horizon and word for `unique_id`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    unique_id: Annotated[Text, Field(min_length=1, max_length=500)]
+    target: str
+    horizon: int
+    statistic: Literal["median", "mean"] | None = None
+    levels: Annotated[list[Literal[80, 95]], Field(min_length=1, max_length=2)] | None = None
+    history: Counts | Points | None = None
+
+    def left_out(self) -> frozenset[str]:
+        """Return the statistics that are not wanted in the answer."""
+        if self.statistic is None and self.levels is None:
+            return EVERYTHING_WANTED
+        unwanted = {"median": ["mean"], "mean": ["median"]}.get(self.statistic or "", [])
+        if self.levels is not None:
+            unwanted = [*unwanted, *(f"{side}_{level}" for level in {80, 95}.difference(self.levels) for side in SIDES)]
+        return frozenset(unwanted)
+
+
+@lru_cache(maxsize=64)
+def questions(id_name: str, targets: tuple[str, ...], horizon: int) -> type[Question]:
+    """Return the model of a question that a release with this card can answer."""
+    horizons = Annotated[int, Field(ge=1, le=horizon, strict=True)]
+    return create_model(
+        "Question",
+        __base__=Question,
+        unique_id=(Annotated[Text, Field(min_length=1, max_length=500, alias=id_name)], ...),
+        target=(Literal[targets], ...),  # type: ignore[arg-type]  # its values are known only here
+        horizon=(horizons, min(USUAL_HORIZON, horizon)),
+    )
