@@ -101,7 +101,7 @@ def object_store_address() -> Iterator[str]:
 def object_store(object_store_address: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """An S3 client with an empty bucket `events`; boto3's usual chain leads there for the time of the test."""
     for name, value in {
-        "AWS_ENDPOINT_URL": object_store_address,
+        "AWS_ENDPOINT_URL_S3": object_store_address,  # beats AWS_ENDPOINT_URL, and what `bucket` may have set
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_DEFAULT_REGION": "us-east-1",
