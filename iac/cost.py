@@ -18,7 +18,7 @@ DATABASE_GB: Final = 0.115
 QUEUE_HOUR: Final[Mapping[str, float]] = {"cache.t4g.micro": 0.016, "cache.t4g.small": 0.032}
 NAT_HOUR, BALANCER_HOUR = 0.045, 0.0225
 SECRET, KEY, REPOSITORY_GB, LOG_GB, STORE_GB, DISK_GB = 0.40, 1.00, 0.10, 0.50, 0.023, 0.30
-SECRETS: Final = 9
+SECRETS: Final = 10
 # What nobody knows beforehand, said so that it can be argued with: GB a month of each.
 USE: Final[Mapping[str, Mapping[str, float]]] = {
     "small": {"log": 5, "store": 20, "disk": 5},

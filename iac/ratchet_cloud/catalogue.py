@@ -25,6 +25,7 @@ _LOOP: Final = {
     "PRODUCTION_URL": "http://inference-production:6001",
     "CANDIDATE_URL": "http://inference-candidate:6002",
     "DASK_SCHEDULER_ADDRESS": "{dask}",
+    "STATSD_HOST": f"exporter.{DOMAIN}",
 }
 _LOOP_SECRETS: Final = (
     *("DATABASE_URL", "PREDICTION_SECRET", "CELERY_BROKER_URL", "NOTIFY_URLS"),
@@ -123,11 +124,34 @@ CATALOGUE: Final[Mapping[str, Part]] = {
             "WORKLOADS": "github_activity",
             "ROUTER_URL": "http://router:7000",
             "DASHBOARD_KEYS": "",
+            "MLFLOW_PUBLIC_URL": "",
         },
         port=8501,
         scratch=("/tmp", "/data"),  # noqa: S108
     ),
     "prometheus": Part(image="prometheus", mounts={"prometheus": "/prometheus"}, port=9090),
+    "exporter": Part(
+        image="dashboard",
+        command=("python", "-m", "monitoring.exporter"),
+        settings={
+            "MLFLOW_TRACKING_URI": "http://mlflow:5000",
+            "AIRFLOW_URL": "http://airflow-api-server:8080",
+            "WORKLOADS": "github_activity",
+            "ROUTER_URL": "http://router:7000",
+            "ROUTER_STATUS_URL": f"http://router.{DOMAIN}:7001/nginx_status",
+        },
+        secrets=("DATABASE_URL",),
+        own={"PGSSLMODE": "require"},
+        mounts={"home": "/data", "weights": "/data/router/weights"},
+        port=9109,
+    ),
+    "reports": Part(
+        image="loop",
+        command=("reports",),
+        settings={"WORKLOADS": "github_activity"},
+        mounts={"home": "/data"},
+        port=9108,
+    ),
     "dask-scheduler": Part(image="loop", command=("dask-scheduler",), port=8786, scratch=("/tmp", "/data")),  # noqa: S108
     "dask-worker": Part(
         image="loop",

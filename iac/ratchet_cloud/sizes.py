@@ -45,6 +45,8 @@ def _tasks(*, inference: Task, training: Task, dask: Task) -> dict[str, Task]:
         "guard": small,
         "dashboard": Task(cpu=256, memory=1024),
         "prometheus": Task(cpu=256, memory=1024),
+        "exporter": small,
+        "reports": small,
         "dask-scheduler": Task(cpu=256, memory=1024, least=min(dask.least, 1), most=1),
         "dask-worker": dask,
     }

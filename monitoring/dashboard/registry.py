@@ -42,6 +42,8 @@ class Registry:
 
     http: httpx.Client
     address: str
+    shown: str = ""
+    """Its address in links, if people reach it elsewhere."""
 
     def releases(self, workload: str) -> list[Listed]:
         """Return the newest releases first."""
@@ -59,7 +61,7 @@ class Registry:
         return Run(
             metrics={row["key"]: float(row["value"]) for row in data.get("metrics", [])},
             params=_pairs(data.get("params", [])),
-            address=f"{self.address}/#/experiments/{info['experiment_id']}/runs/{run_id}",
+            address=f"{self.shown or self.address}/#/experiments/{info['experiment_id']}/runs/{run_id}",
         )
 
     def _get(self, what: str, **query: Any) -> dict[str, Any]:  # noqa: ANN401, JSON

@@ -78,7 +78,7 @@ def prometheus() -> Prometheus:
 
 def registry() -> Registry:
     """Return the releases."""
-    return Registry(http=http(), address=settings().tracking_uri)
+    return Registry(http=http(), address=settings().tracking_uri, shown=settings().mlflow_public_url)
 
 
 @st.cache_data(ttl=FRESH_SECONDS, show_spinner=False, max_entries=500)

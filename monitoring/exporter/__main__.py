@@ -17,25 +17,23 @@ def build(settings: Settings) -> tuple[CollectorRegistry, airflow.Listener]:
     neighbours = Parts(
         {
             "machine": machine.Machine(settings.home),
-            "router": router.Router(f"http://127.0.0.1:{settings.router_port}"),
+            "router": router.Router(settings.router_status),
             "postgres": database.Database(settings.database),
-            "experiments": experiments.Experiments(
-                f"http://127.0.0.1:{settings.router_port}", settings.home / "api-keys.json", workloads
-            ),
+            "experiments": experiments.Experiments(settings.router, settings.home / "api-keys.json", workloads),
             "stages": stages.Stages(settings.home, workloads),
             "realised": realised.Realised(settings.database, settings.home, workloads),
             "textfiles": textfiles.TextFiles(settings.home / "metrics"),
             "probes": probes.Probes(
                 {
                     "mlflow": f"{settings.tracking_uri}/health",
-                    "airflow": f"http://127.0.0.1:{settings.airflow_port}/api/v2/version",
+                    "airflow": f"{settings.airflow}/api/v2/version",
                 }
             ),
         }
     )
     registry.register(neighbours)
     return registry, airflow.Listener(
-        measures=airflow.Measures(registry), bind="127.0.0.1", port=settings.exporter_port
+        measures=airflow.Measures(registry), bind=settings.bind, port=settings.exporter_port
     )
 
 

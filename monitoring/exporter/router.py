@@ -14,10 +14,10 @@ PAGE: Final = re.compile(
 
 
 class Router:
-    """The router's `stub_status`, which only this machine may see."""
+    """The router's `stub_status`, at an address that nobody outside reaches."""
 
     def __init__(self, address: str) -> None:
-        self._address = f"{address}/nginx_status"
+        self._address = address
 
     def collect(self) -> Iterator[Metric]:
         """Connections and requests since nginx started."""

@@ -51,6 +51,8 @@ class Settings(BaseSettings):
     prometheus_url: str = Field(default="", description="Prometheus")
     candidate_url: str = Field(default="", description="inference of the candidate's track, which the loop warms up")
     router_url: str = Field(default="", description="the router, as the dashboard reaches it")
+    router_status_url: str = Field(default="", description="nginx's own figures, as the exporter reaches them")
+    airflow_url: str = Field(default="", description="Airflow's API, as the other parts reach it")
     dashboard_keys: str = Field(
         default="",
         description="file with the API keys that the dashboard reads with, as JSON {predict, operate}; empty: people bring their own",
@@ -82,6 +84,11 @@ class Settings(BaseSettings):
     )
     public_url: str = Field(
         default="", description="Airflow's address as people reach it, for links; empty: this machine's"
+    )
+
+    mlflow_public_url: str = Field(
+        default="",
+        description="MLflow's address as people reach it, for the dashboard's links; empty: MLFLOW_TRACKING_URI",
     )
 
     # Serving
@@ -163,6 +170,16 @@ class Settings(BaseSettings):
     def router(self) -> str:
         """The router's address."""
         return self.router_url or f"http://127.0.0.1:{self.router_port}"
+
+    @property
+    def router_status(self) -> str:
+        """Where nginx tells its own figures; on this machine the router does."""
+        return self.router_status_url or f"{self.router}/nginx_status"
+
+    @property
+    def airflow(self) -> str:
+        """The address of Airflow's API."""
+        return self.airflow_url or f"http://127.0.0.1:{self.airflow_port}"
 
     @property
     def prometheus(self) -> str:

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import time
+from urllib.parse import quote
 from urllib.request import urlopen
 
 import psycopg2
@@ -27,6 +28,10 @@ OURS = (
     "inference-candidate",
     "mlflow",
     "router",
+    "guard",
+    "dashboard",
+    "exporter",
+    "reports",
 )
 
 
@@ -70,7 +75,7 @@ def test_only_the_front_is_published(house):
         "ps", "--filter", f"label=com.docker.compose.project={project(house)}", "--format", "{{.Names}} {{.Ports}}"
     )
     published = [line.split()[0] for line in services.splitlines() if "->" in line]
-    fronts = ("router", "airflow-api-server", "mlflow", "prometheus", "alertmanager")
+    fronts = ("router", "airflow-api-server", "mlflow", "prometheus", "alertmanager", "dashboard", "reports")
     for_tests = ("postgres", "inference-production", "inference-candidate")  # published.yml, for the tests alone
     assert all(any(name in line for name in (*fronts, *for_tests)) for line in published), published
 
@@ -79,19 +84,40 @@ def project(house):
     return inspect(house, "router")["Config"]["Labels"]["com.docker.compose.project"]
 
 
-def test_prometheus_scrapes_both_tracks(house):
-    def tracks():
-        address = f"http://127.0.0.1:{house.stack.settings.prometheus_port}/api/v1/query?query=up"
-        with urlopen(address, timeout=5) as answer:
-            found = json.load(answer)["data"]["result"]
-        return {one["metric"]["part"] for one in found if one["value"][1] == "1"}
+def asked(house, query):
+    address = f"http://127.0.0.1:{house.stack.settings.prometheus_port}/api/v1/query?query={quote(query)}"
+    with urlopen(address, timeout=5) as answer:
+        return json.load(answer)["data"]["result"]
 
+
+def test_prometheus_scrapes_every_part(house):
+    parts = {"inference-production", "inference-candidate", "reports", "exporter", "prometheus", "alertmanager"}
     wait_for(
-        "both tracks",
-        lambda: {"inference-production", "inference-candidate"} <= tracks(),
-        timeout=30,
+        "every part",
+        lambda: parts <= {one["metric"]["part"] for one in asked(house, "up == 1")},
+        timeout=60,
         look="Prometheus",
     )
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "ratchet_router_requests_total > 0",
+        'airflow_heartbeats_total{part="scheduler"} > 0',
+        'ratchet_experiment_open{workload="github_activity"}',
+        "ratchet_candidate_share",
+        'ratchet_gold_rows{workload="github_activity"} > 0',
+    ],
+)
+def test_neighbours_without_metrics_are_asked_by_the_exporter(house, query):
+    wait_for(query, lambda: asked(house, query), timeout=90, look="the exporter's log")
+
+
+def test_the_dashboard_answers_and_holds_no_password(house):
+    assert answers(f"http://127.0.0.1:{house.stack.settings.dashboard_port}/_stcore/health", timeout=5)
+    given = inspect(house, "dashboard")["Config"]["Env"]
+    assert not [line for line in given if line.startswith(("DATABASE_URL=", "PREDICTION_SECRET="))]
 
 
 def test_a_candidate_that_dies_costs_no_request_and_comes_back(house):

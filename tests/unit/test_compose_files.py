@@ -15,8 +15,8 @@ LISTED = {
     line.partition("=")[0] for line in (ROOT / ".env.example").read_text().splitlines() if re.match(r"[A-Z_]+=", line)
 }
 # What programs that are not ours, boto3 and the router's template read.
-OTHERS = ("AWS_", "MLFLOW_", "GF_", "POSTGRES_", "SALT", "PRODUCTION", "CANDIDATE", "ROUTER_URL")
-FRONT = {"router", "airflow-api-server", "mlflow", "dashboard", "prometheus", "alertmanager", "grafana"}
+OTHERS = ("AWS_", "MLFLOW_", "GF_", "POSTGRES_", "SALT", "PRODUCTION", "CANDIDATE", "GITHUB_TOKEN")
+FRONT = {"router", "airflow-api-server", "mlflow", "dashboard", "prometheus", "alertmanager", "grafana", "reports"}
 
 
 @pytest.fixture(scope="module")

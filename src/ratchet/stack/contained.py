@@ -28,6 +28,7 @@ COMMANDS: Final[Mapping[str, Sequence[str]]] = {
     "airflow-dag-processor": ["airflow", "dag-processor"],
     "airflow-worker": ["airflow", "celery", "worker"],
     "guard": ["ratchet", "guard"],
+    "reports": ["ratchet", "reports"],
     "dask-scheduler": ["dask", "scheduler", "--host", "0.0.0.0", "--port", "8786", "--no-dashboard"],  # noqa: S104  # in a container
     "dask-worker": ["dask", "worker", "--nthreads", "1", "--no-dashboard", "--local-directory", "/tmp"],  # noqa: S108  # a tmpfs of its own
 }
@@ -72,6 +73,7 @@ def initialise(settings: Settings, more: ContainerSettings) -> None:
     import subprocess  # noqa: PLC0415  # only this job runs other programs and comes back
 
     from ratchet.migrations import migrate  # noqa: PLC0415  # Alembic takes a second, and only this job needs it
+    from ratchet.stack import api_keys  # noqa: PLC0415
     from ratchet.stack.postgres import DATABASES, create_database  # noqa: PLC0415
 
     more.require("airflow_password", *AIRFLOW_SECRETS)
@@ -85,6 +87,7 @@ def initialise(settings: Settings, more: ContainerSettings) -> None:
     done = subprocess.run(["airflow", "db", "migrate"], env=_environment("init", settings, more), check=False)
     if done.returncode:
         raise RatchetError("`airflow db migrate` failed; its own words are above")
+    api_keys.of_home(home, os.environ)  # the exporter asks the operators' API
     print("the databases ratchet, airflow and mlflow are there and up to date")
 
 
@@ -150,9 +153,13 @@ def _environment(service: str, settings: Settings, more: ContainerSettings) -> d
         _secrets(settings, more),
         database_uri(settings.database, "airflow", driver="postgresql+psycopg2"),
         home,
-        address=more.airflow_url,
+        address=settings.airflow,
     )
-    extra = {"AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK": "True"}
+    extra = {
+        "AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK": "True",
+        "AIRFLOW__METRICS__STATSD_ON": str(bool(more.statsd_host)),
+    }
+    extra |= {"AIRFLOW__METRICS__STATSD_HOST": more.statsd_host}
     if broker := more.celery_broker_url.get_secret_value():
         result = database_uri(settings.database, "airflow", driver="db+postgresql+psycopg2")
         extra |= {"AIRFLOW__CORE__EXECUTOR": "CeleryExecutor", "AIRFLOW__CELERY__BROKER_URL": broker}

@@ -15,16 +15,17 @@ _SWAP_SECONDS = 60
 def run(settings: Settings, more: ContainerSettings) -> None:
     """Make what is missing; a turn that was made is not made again, whatever became of its releases since."""
     progress, home = Progress(), Home(settings.home)
-    client = Airflow(address=more.airflow_url, password=more.airflow_password.get_secret_value())
+    client = Airflow(address=settings.airflow, password=more.airflow_password.get_secret_value())
     workload = workloads.find(settings.workloads.split(",")[0])
     if not home.first_turn.exists():
         first_turn.put_into_production(client, workload, progress)
         _wait(progress, "production", more.production_url)
-        client.unpause(workload.dag_id("evaluate_ab"))
+        for dag_id in first_turn.later(workload):
+            client.unpause(dag_id)
         home.first_turn.touch()
-    if more.candidate_url and not home.first_trial.exists():
+    if settings.candidate_url and not home.first_trial.exists():
         first_turn.put_on_trial(client, workload, progress)
-        _wait(progress, "candidate", more.candidate_url)
+        _wait(progress, "candidate", settings.candidate_url)
         home.first_trial.touch()
     progress.note("a release answers on every track that there is")
 

@@ -34,9 +34,10 @@ class ContainerSettings(BaseSettings):
     airflow_secret_key: SecretStr = Field(default=_UNCHANGED, description="signs Airflow's sessions")
     redis_password: SecretStr = Field(default=_UNCHANGED, description="profile celery: Redis")
     grafana_password: SecretStr = Field(default=_UNCHANGED, description="Grafana's user `admin`")
-    airflow_url: str = Field(default="http://airflow-api-server:8080", description="where Airflow's parts find its API")
     production_url: str = Field(default="http://inference-production:6001", description="the production track")
-    candidate_url: str = Field(default="", description="the candidate track; empty: there is none")
+    statsd_host: str = Field(
+        default="", description="the exporter, to which Airflow sends its StatsD; empty: it sends none"
+    )
     celery_broker_url: SecretStr = Field(
         default=SecretStr(""), description="Redis for the CeleryExecutor; empty: LocalExecutor"
     )

@@ -83,11 +83,11 @@ def dashboard(settings: Settings, home: Home) -> dict[str, str]:
         "DATA_HOME": str(settings.home),
         "BIND": settings.bind,
         "DASHBOARD_PORT": str(settings.dashboard_port),
-        "DASHBOARD_KEYS": settings.dashboard_keys or (str(home.folder / "api-keys.json") if mine else ""),
+        "DASHBOARD_KEYS": settings.dashboard_keys or (str(home.api_keys) if mine else ""),
         "ROUTER_URL": settings.router,
         "PROMETHEUS_URL": settings.prometheus,
         "MLFLOW_TRACKING_URI": settings.tracking_uri,
-        "AIRFLOW_PORT": str(settings.airflow_port),
+        "MLFLOW_PUBLIC_URL": settings.mlflow_public_url,
         "WORKLOADS": settings.workloads,
     }
 

@@ -1,59 +1,25 @@
 """The first turn of the loop, made by the real DAGs: ingest, a first release in production, a candidate on trial."""
 
 import json
-import subprocess
-import sys
-from dataclasses import dataclass
 from typing import Any
 from urllib import error, request
 
 from ratchet import workloads
-from ratchet.contracts.errors import RatchetError
 from ratchet.contracts.workload import Workload
 from ratchet.serve.split import FlagFileSplit
+from ratchet.stack import api_keys
 from ratchet.stack.airflow import Airflow
 from ratchet.stack.health import answers, wait_for
-from ratchet.stack.paths import ROOT
 from ratchet.stack.progress import Progress
-from ratchet.stack.secrets import write_closed
 from ratchet.stack.services import Stack
 
 _DAG_SECONDS = 300
 _SWAP_SECONDS = 30
 
 
-@dataclass(frozen=True, slots=True)
-class Keys:
-    """The two API keys of this home, kept in a file that only its owner may read; the database has their digests."""
-
-    predict: str
-    operate: str
-    fresh: bool
-
-
 def airflow(stack: Stack) -> Airflow:
     """A client of the stack's Airflow."""
     return Airflow(address=f"http://127.0.0.1:{stack.settings.airflow_port}", password=stack.secrets.airflow_password)
-
-
-def keys(stack: Stack) -> Keys:
-    """The home's two API keys, made on the first run."""
-    path = stack.home.folder / "api-keys.json"
-    if path.exists():
-        return Keys(**json.loads(path.read_text()), fresh=False)
-    made = {
-        name: _add_key(stack, name, scopes) for name, scopes in (("predict", "predict"), ("operate", "predict,operate"))
-    }
-    write_closed(path, json.dumps(made))
-    return Keys(**made, fresh=True)
-
-
-def _add_key(stack: Stack, name: str, scopes: str) -> str:
-    command = [sys.executable, "-m", "ratchet", "keys", "add", name, "--scopes", scopes]
-    done = subprocess.run(command, cwd=ROOT, env=stack.shared_environment, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RatchetError(f"no API key could be made: {done.stderr.strip()}")
-    return done.stdout.strip().splitlines()[-1]
 
 
 def run(stack: Stack, progress: Progress) -> None:
@@ -71,20 +37,21 @@ def run(stack: Stack, progress: Progress) -> None:
             look="`make logs S=inference-candidate`",
         )
     _wait_for_clients(stack, progress, workload.name)
-    for dag_id in (*_later(workload), "decide_by_hand"):
+    for dag_id in later(workload):
         client.unpause(dag_id)
 
 
-def _later(workload: Workload) -> list[str]:
+def later(workload: Workload) -> list[str]:
     """The DAGs that have nothing to do before a candidate is on trial."""
-    return [workload.dag_id(kind) for kind in ("evaluate_ab", "approve_promotion", "monitor_drift", "describe_gold")]
+    kinds = ("evaluate_ab", "approve_promotion", "monitor_drift", "describe_gold")
+    return [*map(workload.dag_id, kinds), "decide_by_hand"]
 
 
 def put_into_production(client: Airflow, workload: Workload, progress: Progress) -> None:
     """Ingest, train and register the first release through Airflow."""
     ingest, train = (workload.dag_id(kind) for kind in ("ingest", "train_candidate"))
     with progress.step("Airflow reads dags/"):
-        read = [ingest, train, *_later(workload), "decide_by_hand"]
+        read = [ingest, train, *later(workload)]
         wait_for(
             "the DAGs",
             lambda: all(map(client.knows, read)),
@@ -118,7 +85,7 @@ def _turn(client: Airflow, progress: Progress, dag_id: str, what: str, **conf: A
 def wait_for_forecast(stack: Stack, progress: Progress) -> None:
     """Return when the router has answered a forecast."""
     with progress.step("first forecast through the router"):
-        key = keys(stack).predict
+        key = api_keys.of_home(stack.home, stack.shared_environment).predict
         wait_for(
             "a forecast",
             lambda: forecast(stack, key) is not None,

@@ -43,6 +43,11 @@ class Home:
         return self.folder / "airflow"
 
     @property
+    def api_keys(self) -> Path:
+        """The API keys that this home made for itself."""
+        return self.folder / "api-keys.json"
+
+    @property
     def weights(self) -> Path:
         """The router's flag files."""
         return self.folder / "router" / "weights"

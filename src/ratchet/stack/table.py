@@ -3,7 +3,8 @@
 import json
 from typing import Any
 
-from ratchet.stack.first_turn import Keys, example
+from ratchet.stack.api_keys import Keys
+from ratchet.stack.first_turn import example
 from ratchet.stack.services import Service, Stack
 from ratchet.stack.supervised import ProcessState, Supervisor
 

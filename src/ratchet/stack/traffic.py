@@ -21,7 +21,7 @@ from ratchet.contracts.errors import RatchetError
 from ratchet.contracts.workload import Workload
 from ratchet.observe import PostgresJournal
 from ratchet.settings import Settings
-from ratchet.stack import first_turn, secrets
+from ratchet.stack import api_keys, first_turn, secrets
 from ratchet.stack.paths import Home
 from ratchet.stack.services import Stack
 from ratchet.stack.supervised import Supervisor
@@ -123,7 +123,7 @@ class Sender:
     def __init__(self, stack: Stack, workload: Workload, actuals: dict[Series, list[float]]) -> None:
         self.sent = Sent()
         self._port = stack.settings.router_port
-        self._key = first_turn.keys(stack).predict
+        self._key = api_keys.of_home(stack.home, stack.shared_environment).predict
         self._workload, self._actuals = workload, actuals
         self._local = threading.local()
         self._begin = 0.0

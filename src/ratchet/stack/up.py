@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 from ratchet.contracts.errors import RatchetError
 from ratchet.settings import Settings
-from ratchet.stack import environment, first_turn, preflight, secrets, table
+from ratchet.stack import api_keys, environment, first_turn, preflight, secrets, table
 from ratchet.stack.health import wait_for_service
 from ratchet.stack.paths import ROOT, Home
 from ratchet.stack.postgres import DATABASES
@@ -41,11 +41,11 @@ def up(settings: Settings) -> None:
     table.show(stack, keys)
 
 
-def _start_and_turn(stack: Stack, supervisor: Supervisor) -> first_turn.Keys:
+def _start_and_turn(stack: Stack, supervisor: Supervisor) -> api_keys.Keys:
     progress = Progress()
     try:
         start(stack, supervisor, progress)
-        keys = first_turn.keys(stack)
+        keys = api_keys.of_home(stack.home, stack.shared_environment)
         if stack.home.first_turn.exists():
             first_turn.wait_for_forecast(stack, progress)
         else:

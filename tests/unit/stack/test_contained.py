@@ -17,7 +17,13 @@ URL = "postgresql://ratchet:p%40ss@postgres:5432/ratchet"
 def whole(tmp_path):
     """Every setting that a container of the loop is given."""
     secrets = {name.upper(): value for name, value in new_secrets().items()}
-    return {**secrets, "DATABASE_URL": URL, "DATA_HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
+    return {
+        **secrets,
+        "DATABASE_URL": URL,
+        "DATA_HOME": str(tmp_path),
+        "AIRFLOW_URL": "http://airflow-api-server:8080",
+        "PATH": "/usr/bin:/bin",
+    }
 
 
 def start(service, values, cwd):
