@@ -1,10 +1,13 @@
 """Charts with a title, units and a description for those who do not see them. Colours hold on light and on dark."""
 
+from collections.abc import Sequence
 from typing import Any, Final, TypeAlias
 
 import altair as alt
 import pandas as pd
 import streamlit as st
+
+from monitoring.dashboard import words
 
 Drawing: TypeAlias = Any
 """A chart: altair's own types do not say which of its kinds comes out of a composition."""
@@ -132,14 +135,16 @@ def intervals(frame: pd.DataFrame, *, unit: str) -> Drawing:
     return alt.layer(band, middle).properties(height=260)
 
 
-def heat(frame: pd.DataFrame, *, across: str, down: str, value: str, unit: str) -> Drawing:
+def heat(  # a grid is made of all of these
+    frame: pd.DataFrame, *, across: str, down: str, value: str, unit: str, order: Sequence[str]
+) -> Drawing:
     """A grid of two ordered columns, coloured by a third."""
     return (
         alt.Chart(frame)
         .mark_rect()
         .encode(
-            alt.X(f"{across}:O", title=across.replace("_", " ")),
-            alt.Y(f"{down}:O", title=down.replace("_", " ")),
+            alt.X(f"{across}:O", title=words.title(across), axis=alt.Axis(labelAngle=0)),
+            alt.Y(f"{down}:O", title=None, sort=list(order)),
             alt.Color(f"{value}:Q", title=unit, scale=alt.Scale(scheme="blues"), legend=alt.Legend(orient="top")),
             tooltip=[across, down, alt.Tooltip(f"{value}:Q", format=",.4g")],
         )

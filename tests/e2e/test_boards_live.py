@@ -65,7 +65,7 @@ def test_only_panels_of_what_has_not_happened_yet_are_empty(busy):
 @pytest.mark.usefixtures("busy")
 def test_the_page_names_what_processes_expose_and_nothing_else(house):
     settings = house.stack.settings
-    ports = (settings.production_port, settings.candidate_port, settings.exporter_port)
+    ports = (settings.production_port, settings.candidate_port, settings.exporter_port, settings.reports_port)
     pages = [urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10).read().decode() for port in ports]
     said, seen = documented(PAGE.read_text()), exposed(*pages)
     assert set(said) == set(seen)

@@ -9,6 +9,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
+from boards import ask
 from monitoring.screenshots import CHROMIUM, NARROW, WIDE, chromium, settle, shoot
 from people import Person
 from ratchet.stack.health import wait_for
@@ -38,6 +39,13 @@ def address(house):
         _, _, forecast = person.ask()
         person.post("feedback", {"prediction_id": forecast["prediction_id"], "kind": "rating", "value": 3 + number % 3})
         person.leave()
+    prometheus = f"http://127.0.0.1:{house.stack.settings.prometheus_port}"
+    wait_for(
+        "their figures",
+        lambda: len(ask(prometheus, "count_over_time(ratchet_feedback_ratings_count[2m]) > 1")) == 2,
+        timeout=60,
+        look="Prometheus",
+    )
     return f"http://127.0.0.1:{house.stack.settings.dashboard_port}"
 
 
@@ -98,13 +106,22 @@ def test_a_table_up_and_a_table_down(page, address, tmp_path):
     assert "unknown-series" in rows[3]
 
 
+def newest_order(house):
+    call = Request(f"{house.router}/api/github_activity/orders", headers={"X-API-Key": house.keys["operate"]})
+    with urlopen(call, timeout=5) as answer:
+        return json.load(answer)["orders"][0]
+
+
 def test_the_experiment_and_an_order_with_a_way_back(page, address, house):
     page.goto(f"{address}/experiment")
     settle(page)
     page.get_by_text("On trial: CO1 against BO1").wait_for()
-    for name in ("Production", "Candidate", "Ratings"):
+    for name in ("Production", "Candidate"):
         page.get_by_role("heading", name=name, exact=True).first.wait_for()
+    page.get_by_role("heading", name="Ratings", exact=True).wait_for(timeout=90_000)  # the page looks again by itself
     page.get_by_text("Promote, roll back, hold").click()
+    page.get_by_role("combobox", name="Order").click()
+    page.get_by_role("option", name="Hold: nothing is promoted").click()
     page.get_by_role("textbox", name="Reason").fill("looking at it first")
     page.get_by_role("textbox", name="Operator's key").fill(house.keys["predict"])
     page.get_by_role("button", name="Go on").click()
@@ -114,12 +131,24 @@ def test_the_experiment_and_an_order_with_a_way_back(page, address, house):
     page.get_by_role("textbox", name="Operator's key").fill(house.keys["operate"])
     page.get_by_role("button", name="Go on").click()
     page.get_by_role("button", name="Yes, order it").click()
-    page.get_by_text("was ordered by operate: looking at it first").wait_for()
-    page.get_by_role("button", name="Withdraw it").click()
-    page.get_by_text("was ordered by operate").wait_for(state="detached")
-    call = Request(f"{house.router}/api/github_activity/orders", headers={"X-API-Key": house.keys["operate"]})
-    with urlopen(call, timeout=5) as answer:
-        assert json.load(answer)["orders"][0]["outcome"] == "withdrawn"
+    page.get_by_text("was ordered by operate: looking at it first").or_(
+        page.get_by_text("Orders so far: 1")
+    ).first.wait_for()
+    wait_for("the guard", lambda: newest_order(house)["outcome"], timeout=30, look="the guard's log")
+    held = newest_order(house)
+    assert (held["kind"], held["why"]) == ("hold", "looking at it first")
+    assert not held["outcome"].startswith("refused")
+    page.get_by_role("combobox", name="Order").click()
+    page.get_by_role("option", name="Clear a hold").click()
+    page.get_by_role("button", name="Go on").click()
+    page.get_by_role("button", name="Yes, order it").click()
+    wait_for(
+        "the way back",
+        lambda: newest_order(house)["kind"] == "clear" and newest_order(house)["outcome"],
+        timeout=30,
+        look="the guard's log",
+    )
+    assert not newest_order(house)["outcome"].startswith("refused")
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,8 @@ from monitoring.dashboard.trouble import nothing, shown
 
 Body = dict[str, Any]
 NUMBERS: Final = ("bigint", "integer", "double", "float", "hugeint", "decimal", "smallint", "ubigint", "real")
-GRID: Final = ("weekday", "hour")
+GRID: Final = ("weekday", "hour_of_day")
+DAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 PLUMBING: Final = ("series",)
 """What training reads: the Forecast page shows it better."""
 TOP: Final = 15
@@ -38,7 +39,7 @@ def show() -> None:
     if not tables:
         nothing("No table is published yet.", "The ingest DAG makes them.")
         return
-    named = {words.title(table["name"]): table for table in sorted(tables, key=lambda one: one["name"])}
+    named = {words.title(table["name"]): table for table in tables}
     chosen = st.segmented_control("Table", list(named), default=next(iter(named)))
     if chosen:
         with shown(chosen):
@@ -62,6 +63,7 @@ def _quality(report: Body | None) -> None:
         {"What": what, "Which": next(iter(labels.values()), ""), "Count": int(value)}
         for what, query in (("Rejected", REJECTED), ("Failed check", FAILED))
         for labels, value in session.prometheus().now(query)
+        if value > 0
     ]
     if rows:
         st.dataframe(pd.DataFrame(rows), hide_index=True, key="rejected")
@@ -100,9 +102,12 @@ def _grid(table: Body, frame: pd.DataFrame, measure: str) -> None:
         wanted = st.selectbox(words.title(name), values, key=f"{table['name']}-{name}")
         frame = frame if wanted == "All" else frame[frame[name] == wanted]
     summed = frame.groupby(list(GRID))[measure].sum().reset_index()
+    summed["weekday"] = summed["weekday"].map(lambda number: DAYS[int(number) - 1])
     most = summed.loc[summed[measure].idxmax()]
-    says = f"Most at hour {most['hour']:.0f} (UTC) of weekday {most['weekday']:.0f}: {most[measure]:,.0f}."
-    chart = charts.heat(summed, across="hour", down="weekday", value=measure, unit=words.title(measure))
+    says = f"Most on {most['weekday']}s from {most['hour_of_day']:.0f} to {most['hour_of_day'] + 1:.0f} h UTC: {most[measure]:,.0f}."
+    chart = charts.heat(
+        summed, across="hour_of_day", down="weekday", value=measure, unit=words.title(measure), order=DAYS
+    )
     charts.show(
         chart, title=f"{words.title(measure)} by hour and weekday", says=says, table=summed, key=f"grid-{table['name']}"
     )
@@ -116,7 +121,7 @@ def _longest(table: Body, frame: pd.DataFrame, measure: str) -> None:
     if most[measure].isna().all():
         return
     first = most.iloc[0]
-    says = f"{first[text]} leads with {first[measure]:,.6g}; the largest {len(most)} of {table['rows']:,} rows."
+    says = f"{first[text]} leads with {first[measure]:,.6g}; the first {len(most)} by their largest value."
     chart = charts.bars(most, name=text, value=measure, unit=words.title(measure))
     charts.show(
         chart,

@@ -12,6 +12,15 @@ from monitoring.dashboard.screens import orders, over_time
 from monitoring.dashboard.trouble import nothing, shown
 
 Body = dict[str, Any]
+STAGES = {
+    "queued": "Waiting for its turn",
+    "warmup": "Warming up",
+    "canary": "Meeting its first clients",
+    "ab": "On trial",
+    "awaiting_approval": "Waiting for a person's word",
+    "promoting": "Taking over",
+    "watch": "Being watched",
+}
 MEANS = {
     "promote": "the candidate took over",
     "rollback": "the candidate was taken off",
@@ -35,8 +44,8 @@ def show() -> None:
     with shown("The comparison"):
         _compare(rows, live, _why(live["production"], experiments), now)
     if experiments:
-        with shown("Over time"):
-            over_time.show([row["release"] for row in rows.values() if row], experiments[0]["verdicts"])
+        age = now - datetime.fromisoformat(experiments[0]["started_at"])
+        over_time.show([row["release"] for row in rows.values() if row], experiments[0]["verdicts"], age=age)
     with shown("Orders"):
         orders.show()
     _history(experiments)
@@ -72,7 +81,7 @@ def _now(newest: Body | None, live: dict[str, Body | None], now: datetime) -> No
             "The next training, or `ratchet train`, makes a candidate.",
         )
         return
-    stage = words.title(newest.get("stage") or "on trial")
+    stage = STAGES.get(newest.get("stage") or "ab") or words.title(newest["stage"])
     share = newest.get("share")
     clients = f" with {share:.0%} of the clients" if isinstance(share, float) and 0 < share <= 1 else ""
     st.markdown(f"#### {stage}: {candidate or 'a candidate'} against {production or 'production'}{clients}")
@@ -85,7 +94,7 @@ def _now(newest: Body | None, live: dict[str, Body | None], now: datetime) -> No
         )
     else:
         nothing("No verdict yet.", "The policy looks every hour; `make traffic` brings users and a look.")
-    if newest.get("waits_for"):
+    if newest.get("waits_for") and (said is None or words.listed(newest["waits_for"]) != said["reason"]):
         st.warning(f"**Waits for:** {words.listed(newest['waits_for'])}", icon=":material/hourglass_top:")
 
 

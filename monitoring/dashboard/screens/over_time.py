@@ -1,12 +1,13 @@
 """The two tracks over time: ratings with their intervals, latency, errors, from Prometheus; realised errors once weeks are over."""
 
+from datetime import timedelta
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
 from monitoring.dashboard import charts, session, words
-from monitoring.dashboard.trouble import nothing
+from monitoring.dashboard.trouble import nothing, shown
 
 HOURS = {"Last hour": 1.0, "Last 6 hours": 6.0, "Last day": 24.0, "Last week": 168.0}
 Z95 = 1.96
@@ -24,10 +25,18 @@ REALISED = "avg by (release) (ratchet_realised_mase{%(who)s})"
 Body = dict[str, Any]
 
 
-def show(names: list[str], verdicts: list[Body]) -> None:
-    """Ratings, latency, failures and realised errors, and what is still missing."""
+@st.fragment(run_every="30s")
+def show(names: list[str], verdicts: list[Body], *, age: timedelta) -> None:
+    """Ratings, latency, failures and realised errors, and what is still missing; looked up again while the page is open."""
+    with shown("Over time"):
+        _show_all(names, verdicts, age)
+
+
+def _show_all(names: list[str], verdicts: list[Body], age: timedelta) -> None:
     left, _ = st.columns([1, 3])
-    chosen = left.selectbox("Show", list(HOURS), index=1, key="experiment-hours")
+    fits = [age <= timedelta(hours=hours) for hours in HOURS.values()]
+    usual = fits.index(True) if any(fits) else len(fits) - 1
+    chosen = left.selectbox("Show", list(HOURS), index=usual, key="experiment-hours")
     hours = HOURS[chosen]
     window = "10m" if hours <= 6 else "1h"
     releases = "|".join(names)
@@ -38,7 +47,10 @@ def show(names: list[str], verdicts: list[Body]) -> None:
         latency = session.prometheus().lines(LATENCY % values, hours=hours, name="track")
         errors = session.prometheus().lines(ERRORS % values, hours=hours, name="track")
     if ratings.empty and latency.empty:
-        nothing("Nothing was asked in this time.", "`make traffic` brings users who rate what they get.")
+        nothing(
+            "Prometheus has no figures of these releases in this time.",
+            "They appear within a minute of the first forecasts; `make traffic` brings users who rate what they get.",
+        )
         return
     one, two = st.columns(2)
     with one:
@@ -102,7 +114,7 @@ def _ratings(values: Body, hours: float) -> pd.DataFrame:
 def _show_ratings(frame: pd.DataFrame, window: str) -> None:
     if frame.empty:
         st.markdown("##### Ratings")
-        nothing("Nobody has rated in this time.", "Two ratings on a track make a point.")
+        nothing("There are too few ratings for a line yet.", f"Two ratings on a track within {window} make a point.")
         return
     last = frame.sort_values("at").groupby("line").last()
     says = "; ".join(

@@ -7,14 +7,15 @@ import yaml  # comes with dbt
 
 
 def describe_tables(sql: Path) -> dict[str, dict[str, Any]]:
-    """Return each gold table's description and those of its columns, as they are written."""
+    """Return each gold table's description and those of its columns, as they are written, and its place among them."""
     said: dict[str, Any] = yaml.safe_load((sql / "gold" / "schema.yml").read_text(encoding="utf-8")) or {}
     return {
         model["name"]: {
+            "place": place,
             "description": str(model.get("description", "")).strip(),
             "columns": {
                 column["name"]: str(column.get("description", "")).strip() for column in model.get("columns", ())
             },
         }
-        for model in said.get("models", ())
+        for place, model in enumerate(said.get("models", ()))
     }

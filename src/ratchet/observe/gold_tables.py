@@ -27,10 +27,13 @@ class GoldTables:
         """One question at a time: it shares a process with forecasts."""
 
     def describe(self, workload: str) -> Row:
-        """Return when the data is from, and each table with what it holds."""
+        """Return when the data is from, and each table with what it holds, in the order in which the workload describes them."""
         folder, manifest = self._newest(workload)
         described = manifest.get("tables", {})
-        names = sorted(path.stem for path in folder.glob("*.parquet"))
+        names = sorted(
+            (path.stem for path in folder.glob("*.parquet")),
+            key=lambda name: (described.get(name, {}).get("place", len(described)), name),
+        )
         with self._alone, _connect() as opened:
             tables = [_describe(opened, folder / f"{name}.parquet", described.get(name, {})) for name in names]
         kept = {name: manifest.get(name) for name in ("data_hour", "last_week", "series", "synthetic")}
