@@ -42,7 +42,9 @@ class Wired:
     def looker(self) -> Looker:
         """The one that looks, wired to everything that can be measured."""
         from ratchet.observe import PostgresAsked, PostgresFeedback, PostgresHours, PrometheusMetrics
+        from ratchet.observe.drift_log import PostgresDrift
         from ratchet.posted import FAMILY
+        from ratchet.trials.around import Around
         from ratchet.trials.measuring import Measurements
         from ratchet.trials.warming import WarmUp
 
@@ -55,6 +57,7 @@ class Wired:
             feedback=PostgresFeedback(settings.database),
             find=trials.find,
             actuals=self._actuals,
+            around=Around(data_hour=self._data_hour, alarm=PostgresDrift(settings.database).alarm),
             replay=WarmUp(address=settings.candidate, secret=secret).replay,
             workers=settings.web_workers,
         )
@@ -80,6 +83,12 @@ class Wired:
         frame = frame[frame["ds"].dt.date >= first]
         for unique_id, target, ds, y in frame[["unique_id", "target", "ds", "y"]].itertuples(index=False):
             yield str(unique_id), str(target), ds.date(), float(y)
+
+    def _data_hour(self, workload: str) -> datetime | None:
+        from ratchet.ingest import newest
+
+        gold = newest(self.settings.home, workload)
+        return gold.data_hour if gold else None
 
     def _trained_on(self, workload: str) -> list[datetime]:
         """The data hours of the releases that were trained on this machine."""

@@ -7,7 +7,7 @@ import psycopg2
 import pytest
 
 from ratchet.contracts.errors import MetricsError
-from ratchet.contracts.look import Cadence, HourOfRatings, TrackCounts
+from ratchet.contracts.look import Cadence, HourOfRatings, Segment, TrackCounts
 from ratchet.contracts.policy import EvidencePolicy
 from ratchet.contracts.ports import Track
 from ratchet.decide import step
@@ -215,3 +215,14 @@ def test_a_database_that_is_away_is_a_gap_with_its_reason_and_the_policy_waits(s
     policy = EvidencePolicy()
     _, decision = step(on_trial(policy), look, policy)
     assert "the forecast log is away" in decision.reason
+
+
+def test_each_side_is_told_apart_by_target(hours, stage, traffic):
+    for client, assigned, target in (("ann", "production", "x"), ("bob", "production", "x"), ("cy", "candidate", "y")):
+        number = traffic.ask(client, minute=1, assigned=assigned)
+        traffic.execute("UPDATE forecasts SET target = %s WHERE prediction_id = %s", target, number)
+    found = hours.segments(stage, since=BEGAN, until=TEN + HOUR)
+    assert found == (Segment(target="x", production=2, candidate=0), Segment(target="y", production=0, candidate=1))
+    swapped = hours.segments(replace(stage, is_swapped=True), since=BEGAN, until=TEN + HOUR)
+    assert [(one.production, one.candidate) for one in swapped] == [(0, 2), (1, 0)]
+    assert hours.segments(stage, since=TEN + HOUR, until=TEN + 2 * HOUR) == ()

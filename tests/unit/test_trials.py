@@ -9,7 +9,7 @@ import pytest
 
 from fakes import FakeJournal, FakeRegistry, FakeSplit, write_release
 from ratchet.contracts.errors import RatchetError
-from ratchet.contracts.look import Cadence, HourOfRatings, Look, Order, OrderKind, TrackCounts
+from ratchet.contracts.look import Cadence, HourOfRatings, Look, Order, OrderKind, Segment, Surroundings, TrackCounts
 from ratchet.contracts.policy import Evidence, EvidencePolicy, Mode, TrackEvidence, Verdict
 from ratchet.contracts.ports import LookRow, Release, Track
 from ratchet.contracts.release import CARD, Card
@@ -23,6 +23,12 @@ WORKLOAD = "toys"
 POLICY = EvidencePolicy(min_ab_hours=2, min_requests=10, min_raters=4, best_day_e=0.0001, split_soft_p=0.0)
 HEALTHY = {"production": TrackCounts(requests=80.0, bad_requests=0.0, new_clients=0.0)}
 HEALTHY["candidate"] = replace(HEALTHY["production"], requests=20.0)
+
+AROUND = Surroundings(
+    data_age_hours=30.0,
+    drifting=("input.x",),
+    segments=(Segment(target="x", production=80, candidate=20),),
+)
 
 EVEN = ((3.0,) * 16, (3.0,) * 4)
 BETTER = ((3.0,) * 16, (5.0,) * 4)
@@ -92,6 +98,9 @@ class Said:
 
     def is_served(self, _workload, track, release_id):
         return self.served is None or (track, release_id) in self.served
+
+    def surroundings(self, *_):
+        return AROUND
 
     def warm_up(self, _release, _requests, **_):
         return self.replayed

@@ -82,6 +82,26 @@ class WeekOfLosses:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Segment:
+    """Forecasts of one target since the last look, by the side that their clients were assigned to."""
+
+    target: str
+    production: int
+    candidate: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What else was so at a look: shown and kept, never judged by. None is what nobody could say."""
+
+    data_age_hours: float | None = None
+    """Since the newest hour in gold."""
+    drifting: tuple[str, ...] | None = None
+    """The features of an alarm of drift that lasts."""
+    segments: tuple[Segment, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
     """What is new since the last look of this experiment."""
 
@@ -104,3 +124,4 @@ class Look:
     order: Order | None = None
     evidence: Evidence | None = None
     """What the plain rule reads: cumulative, and shown in every mode."""
+    surroundings: Surroundings | None = None

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 from datetime import datetime
 
+from ratchet.contracts.look import Look, Surroundings
 from ratchet.contracts.policy import EvidencePolicy
 from ratchet.decide.split_health import log_split_e, split_p
 from ratchet.decide.state import State, share
@@ -21,6 +22,9 @@ class Figures:
     log_not_inferior: float
     error_low: float | None
     error_high: float | None
+    data_age_hours: float | None
+    drifting: float | None
+    """Features."""
 
     def scores(self, state: State) -> dict[str, float]:
         """All of it, for the record; what is not known is left out."""
@@ -45,21 +49,26 @@ class Figures:
             "missing_looks": float(state.missing),
             "unreadable_ratings": float(state.ratings.unreadable),
             "quarantined_days": float(state.ratings.quarantined_days),
+            "data_age_hours": self.data_age_hours,
+            "drifting": self.drifting,
         }
         return {name: figure for name, figure in named.items() if figure is not None and math.isfinite(figure)}
 
 
-def figures(state: State, at: datetime, policy: EvidencePolicy) -> Figures:
-    """What the state says at a look."""
+def figures(state: State, look: Look, policy: EvidencePolicy) -> Figures:
+    """What the state says at a look, and what was around it."""
+    around = look.surroundings or Surroundings()
     betting = state.ratings.betting
     return Figures(
         log_guardrail=state.guardrail.log_e(),
-        log_split=_log_split(state, at, policy),
+        log_split=_log_split(state, look.at, policy),
         log_better=betting.log_better(),
         log_worse=betting.log_worse(),
         log_not_inferior=betting.log_not_inferior(),
         error_low=state.error_low,
         error_high=state.error_high,
+        data_age_hours=around.data_age_hours,
+        drifting=None if around.drifting is None else float(len(around.drifting)),
     )
 
 

@@ -27,7 +27,7 @@ def step(state: State, look: Look, policy: EvidencePolicy) -> Outcome:
         return stay(state, Verdict.EXTEND, f"the experiment is over: {state.stage.value}", {})
     gaps = find_gaps(state, look, policy)
     state = fold(state, look, gaps, policy)
-    seen = figures(state, look.at, policy)
+    seen = figures(state, look, policy)
     stopped = _guard(state, look, seen, policy)
     if stopped:
         return stopped

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, Final
 
 from ratchet.contracts.errors import MetricsError
-from ratchet.contracts.look import HourOfRatings, TrackCounts
+from ratchet.contracts.look import HourOfRatings, Segment, TrackCounts
 from ratchet.contracts.ports import Experiment, Track
 from ratchet.observe.database import transaction
 
@@ -99,6 +99,14 @@ GROUP BY 1, 2
 ORDER BY 1
 """
 
+SEGMENTS: Final = """
+SELECT target, count(*) FILTER (WHERE assigned = %(first)s), count(*) FILTER (WHERE assigned = %(second)s)
+FROM forecasts
+WHERE workload = %(workload)s AND release_id IN (%(production)s, %(candidate)s) AND at >= %(since)s AND at < %(until)s
+GROUP BY target
+ORDER BY target
+"""
+
 CLOCK: Final = "SELECT clock_timestamp()"
 
 
@@ -154,6 +162,14 @@ class PostgresHours:
         with self._transaction() as cursor:
             cursor.execute(RATINGS, _values(stage, since, until))
             return tuple(_ratings(cursor.fetchall(), since, until))
+
+    def segments(self, stage: Comparison, *, since: datetime, until: datetime) -> tuple[Segment, ...]:
+        """How often users of each side asked for which target."""
+        sides = (Track.PRODUCTION.value, Track.CANDIDATE.value)
+        first, second = reversed(sides) if stage.is_swapped else sides
+        with self._transaction() as cursor:
+            cursor.execute(SEGMENTS, {**_values(stage, since, until), "first": first, "second": second})
+            return tuple(Segment(target=name, production=old, candidate=new) for name, old, new in cursor.fetchall())
 
     def clock(self) -> datetime:
         """Return the database's own time."""

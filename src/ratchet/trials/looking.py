@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 from ratchet.contracts.errors import RatchetError, RegistryError
-from ratchet.contracts.look import Cadence, Look, Order, OrderKind, WeekOfLosses
+from ratchet.contracts.look import Cadence, Look, Order, OrderKind, Surroundings, WeekOfLosses
 from ratchet.contracts.policy import Evidence, EvidencePolicy, Verdict
 from ratchet.contracts.ports import Experiment, Journal, LookRow, NewLook, Release, Track, TrafficSplit
 from ratchet.decide import Record, State, digest, queued, step
@@ -38,6 +38,11 @@ class Measured(Protocol):
 
     def is_served(self, workload: str, track: Track, release_id: str) -> bool:
         """Whether every worker of a track serves this release."""
+
+    def surroundings(
+        self, experiment: Experiment, state: State, policy: EvidencePolicy, asked: "Asked"
+    ) -> Surroundings:
+        """What else is so: nothing that a verdict rests on."""
 
     def warm_up(self, release: Release, requests: int, *, now: datetime) -> int:
         """How many replayed requests the candidate's track answered."""
@@ -110,6 +115,7 @@ class Looker:
             weeks=self.measured.weeks(experiment, state, at=asked.at),
             evidence=evidence,
             gaps=(*look.gaps, *self._gone(experiment)),
+            surroundings=self.measured.surroundings(experiment, state, policy, asked),
         )
 
     def _readiness(self, experiment: Experiment, state: State, policy: EvidencePolicy, look: Look) -> Look:

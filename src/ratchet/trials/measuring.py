@@ -2,12 +2,12 @@
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Final
 
 from ratchet.contracts.errors import MetricsError, RatchetError
-from ratchet.contracts.look import Look, WeekOfLosses
+from ratchet.contracts.look import Look, Surroundings, WeekOfLosses
 from ratchet.contracts.policy import Evidence, EvidencePolicy
 from ratchet.contracts.ports import Experiment, Feedback, Release, Track
 from ratchet.decide import State
@@ -17,6 +17,7 @@ from ratchet.observe.asked import Question
 from ratchet.observe.hours import UNKNOWN
 from ratchet.observe.issued import Actual, beginning
 from ratchet.observe.live import PrometheusMetrics
+from ratchet.trials.around import Around
 from ratchet.trials.looking import Asked
 
 log = logging.getLogger("ratchet.trials")
@@ -35,6 +36,7 @@ class Measurements:
     find: Callable[[str, str], Release]
     actuals: Callable[[str, date], Iterable[Actual]]
     """What really happened from a week on; empty while gold holds nothing newer."""
+    around: Around
     replay: Callable[[str, Sequence[Question], int], int]
     workers: int
     """How many processes a track has at least."""
@@ -98,6 +100,19 @@ class Measurements:
             log.warning("nobody can say what the %s track serves: %s", track.value, error)
             return False
         return set(serving) == {release_id} and serving[release_id] >= self.workers
+
+    def surroundings(self, experiment: Experiment, state: State, policy: EvidencePolicy, asked: Asked) -> Surroundings:
+        """What else is so; what is away is None."""
+        seen = self.around.look(experiment.workload, at=asked.at)
+        if state.stage not in EXPOSED:
+            return seen
+        try:
+            since = asked.after or state.counted_since
+            segments = self.hours.segments(compared(experiment, state, policy), since=since, until=asked.at)
+        except MetricsError as error:
+            log.warning("nobody can say which targets were asked for: %s", error)
+            return seen
+        return replace(seen, segments=segments)
 
     def warm_up(self, release: Release, requests: int, *, now: datetime) -> int:
         """How many replayed requests the candidate's track answered: recent questions, or the release's own series."""
