@@ -25,6 +25,21 @@ from ratchet.stack.services import Stack
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
+TOGETHER = {
+    "test_one_turn.py": "stack",
+    "test_stack_faults.py": "stack",
+    "test_boards_live.py": "looking",
+    "test_dashboard.py": "looking",
+}
+"""Files that share one running stack, which takes a minute to start."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With `--dist loadgroup`, the tests of one file stay in one process, and so do files that share a stack."""
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(TOGETHER.get(item.path.name, str(item.path))))
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of real data samples; a test that needs it skips where it is absent."""

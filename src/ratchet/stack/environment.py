@@ -103,7 +103,8 @@ def base(home: Home) -> dict[str, str]:
 
 def sources(names: Iterable[str]) -> dict[str, str]:
     """What landing raw data may need of the caller's environment: credentials, addresses, proxies."""
-    kinds = [kind for name in names for kind in workloads.find(name).source_kinds]
+    known = set(workloads.names())
+    kinds = [kind for name in names if name in known for kind in workloads.find(name).source_kinds]
     wanted = {*_ANY_SOURCE, *(name for kind in kinds for name in kind.environment)}
     return {name: value for name, value in os.environ.items() if name in wanted or name.startswith("AWS_")}
 
