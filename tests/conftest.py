@@ -12,6 +12,7 @@ from urllib import request
 
 import boto3
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 from ratchet.migrations import migrate
 from ratchet.settings import Settings
@@ -34,10 +35,17 @@ TOGETHER = {
 """Files that share one running stack, which takes a minute to start."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With `--dist loadgroup`, the tests of one file stay in one process, and so do files that share a stack."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(TOGETHER.get(item.path.name, str(item.path))))
+class Together(LoadFileScheduling):
+    """The tests of one file stay in one process, and so do files that share a stack."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = str(super()._split_scope(nodeid))
+        return TOGETHER.get(Path(path).name, path)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Together:
+    """Which tests go to which process under `-n`."""
+    return Together(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -170,6 +170,15 @@ def test_the_other_pages_show_what_they_are_for(page, address, path, texts):
     assert page.get_by_text("does not answer").count() == 0
 
 
+def test_the_week_is_drawn_as_a_grid_of_hours_and_days(page, address):
+    page.goto(f"{address}/data")
+    settle(page)
+    page.get_by_role("radio", name="Activity pattern").click()
+    page.get_by_text("Events by hour and weekday").wait_for()
+    page.get_by_text(re.compile(r"Most on \w+days from \d+ to \d+ h UTC")).wait_for()
+    assert page.get_by_test_id("stException").count() == 0
+
+
 def test_nothing_sticks_out_at_390_pixels_in_the_dark(browser, address):
     context = browser.new_context(viewport=NARROW, color_scheme="dark")
     page = context.new_page()
