@@ -6,7 +6,7 @@ PY := .venv/bin/python
 # Tests that break things under a constant load: beside other tests they would measure those.
 ALONE := tests/faults tests/router
 
-.PHONY: help up status logs restart down clean traffic test check bench-deciding bench-forecasting format lock install sample bench-serving bench-landing bench-ingest peers load faults fuzz kills warehouse-test docs screenshots compose-test env doctor install-test install-iac coverage image push-image train-report publish-report
+.PHONY: help up status logs restart down clean traffic test check bench-deciding bench-look bench-forecasting format lock install sample bench-serving bench-landing bench-ingest peers load faults fuzz kills warehouse-test docs screenshots compose-test env doctor install-test install-iac coverage image push-image train-report publish-report
 
 help:  ## What can be made
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' Makefile | column -t -s "$$(printf '\t')"
@@ -122,6 +122,9 @@ check:  ## What hooks and CI run before any test: style, types, import rules, co
 
 bench-deciding:  ## The numbers the policy has to reach, 1,000 experiments a cell (at most 45 minutes, continues where it was stopped)
 	timeout 2700 $(PY) tests/bench/deciding/bench_deciding.py --keep .ratchet/bench-deciding
+
+bench-look:  ## How long a look takes over a million logged forecasts, young and old (two minutes)
+	@PYTHONPATH=src $(PY) tests/bench/deciding/bench_look.py
 
 bench-forecasting:  ## A release beside every family it could have been, on real activity, and what training costs (CSV=… TARGET=…)
 	@$(PY) -W ignore tests/bench/forecasting/accuracy.py --keep .ratchet/bench-forecasting $(if $(CSV),--csv "$(CSV)") $(if $(TARGET),--target "$(TARGET)")

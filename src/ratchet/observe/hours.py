@@ -21,29 +21,28 @@ COUNTED: Final = """
 SELECT max(until) FROM experiment_spans WHERE experiment_id = %(experiment_id)s AND stage_at = %(stage_at)s
 """
 
-# By the track that a client was assigned to; the first one stands. In a watch the tracks are swapped: `other` says so, and what is
-# written down is the release's side of the experiment, not where it is served.
-ADD_CLIENTS: Final = """
-INSERT INTO experiment_clients (experiment_id, stage_at, client, track, first_at)
-SELECT DISTINCT ON (client) %(experiment_id)s, %(stage_at)s, client,
-       CASE WHEN %(swapped)s THEN CASE assigned WHEN 'production' THEN 'candidate' ELSE 'production' END ELSE assigned END, at
-FROM forecasts
-WHERE workload = %(workload)s AND release_id IN (%(production)s, %(candidate)s)
-  AND at >= %(since)s AND at < %(until)s
-  AND client IS NOT NULL AND assigned IN ('production', 'candidate')
-ORDER BY client, at
-ON CONFLICT DO NOTHING
-"""
-
-# Bad is what another track had to answer, or what was slow; a client is at most one bad request a minute.
+# Clients count by the track that they were assigned to; the first one stands. In a watch the tracks are swapped: `other` says so, and
+# what is written down is the release's side of the experiment, not where it is served. Bad is what another track had to answer, or
+# what was slow; a client is at most one bad request a minute.
 COUNT_SPAN: Final = """
+WITH added AS (
+    INSERT INTO experiment_clients (experiment_id, stage_at, client, track, first_at)
+    SELECT DISTINCT ON (client) %(experiment_id)s, %(stage_at)s, client,
+           CASE WHEN %(swapped)s THEN CASE assigned WHEN 'production' THEN 'candidate' ELSE 'production' END ELSE assigned END,
+           at
+    FROM forecasts
+    WHERE workload = %(workload)s AND release_id IN (%(production)s, %(candidate)s)
+      AND at >= %(since)s AND at < %(until)s
+      AND client IS NOT NULL AND assigned IN ('production', 'candidate')
+    ORDER BY client, at
+    ON CONFLICT DO NOTHING
+    RETURNING track
+)
 INSERT INTO experiment_spans
     (experiment_id, stage_at, until, track, since, requests, bad_requests, fallbacks, new_clients)
 SELECT %(experiment_id)s, %(stage_at)s, %(until)s, sides.name, %(since)s, coalesce(seen.requests, 0),
        coalesce(seen.bad, 0), coalesce(seen.fallbacks, 0),
-       (SELECT count(*) FROM experiment_clients
-        WHERE experiment_id = %(experiment_id)s AND stage_at = %(stage_at)s
-          AND first_at >= %(since)s AND first_at < %(until)s AND track = sides.name)
+       (SELECT count(*) FROM added WHERE added.track = sides.name)
 FROM (VALUES ('production', 'candidate'), ('candidate', 'production')) AS sides (name, other)
 LEFT JOIN (
     SELECT assigned, count(*) AS requests, count(*) FILTER (WHERE track <> assigned) AS fallbacks,
@@ -146,7 +145,7 @@ class PostgresHours:
             since = (cursor.fetchone() or (None,))[0] or stage.began
             if until <= since:
                 return
-            for statement in (ADD_CLIENTS, COUNT_SPAN, ADD_RATERS):
+            for statement in (COUNT_SPAN, ADD_RATERS):
                 cursor.execute(statement, {**values, "since": since})
 
     def counts(self, stage: Comparison, *, since: datetime, until: datetime) -> dict[Track, Counted]:
