@@ -25,6 +25,11 @@ class ComposedHouse:
     def router(self) -> str:
         return f"http://127.0.0.1:{self.stack.settings.router_port}"
 
+    def share(self) -> int:
+        """The candidate's share of the clients, in percent: the largest flag in the router's volume."""
+        found = self.compose("exec", "-T", "router", "ls", "/weights").split()
+        return max((int(name) for name in found if name.isdecimal()), default=0)
+
     def compose(self, *arguments: str, timeout: float = 120) -> str:
         """One compose command on this stack; its output."""
         command = [*os.environ["COMPOSE"].split(), *arguments]

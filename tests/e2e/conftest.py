@@ -12,6 +12,7 @@ import psycopg2
 import pytest
 
 from composed import FOLDER, ComposedHouse, composed_house
+from ratchet.serve.split import FlagFileSplit
 from ratchet.settings import Settings
 from ratchet.stack.services import Stack
 
@@ -35,6 +36,10 @@ class House:
     def keys(self) -> dict[str, str]:
         known: dict[str, str] = json.loads((self.stack.home.folder / "api-keys.json").read_text())
         return known
+
+    def share(self) -> int:
+        """The candidate's share of the clients, in percent."""
+        return FlagFileSplit(self.stack.home.weights).share()
 
     def ratchet(self, *arguments: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
         """One command, as in a shell."""

@@ -12,7 +12,6 @@ import pytest
 
 from composed import FOLDER
 from people import Person, SteadyLoad
-from ratchet.serve.split import FlagFileSplit
 from ratchet.stack import first_turn, marks
 from ratchet.stack.health import answers, wait_for, wait_for_service
 from ratchet.stack.supervised import Supervisor
@@ -122,8 +121,7 @@ def test_a_better_candidate_is_promoted_by_the_dag_with_no_failed_request(house,
         time.sleep(SCRAPES_SECONDS)
         client.wait("evaluate_ab", client.trigger("evaluate_ab"), timeout=120)
         wait_for("BO2 in production", lambda: "BO2" in load.releases, timeout=10, look="the router")
-        split = FlagFileSplit(house.stack.home.weights)
-        wait_for("every worker to serve it", lambda: split.share() == 0, timeout=60, look="make logs S=guard")
+        wait_for("every worker to serve it", lambda: house.share() == 0, timeout=60, look="make logs S=guard")
         time.sleep(3)
     assert load.failed == []
     assert load.asked > 200
@@ -208,24 +206,24 @@ def test_down_leaves_nothing_and_a_second_up_is_quick(house, key):
     assert "ingest_github" not in again.stdout
 
 
+@embedded
 def test_by_the_evidence_policy_a_candidate_meets_few_clients_and_is_off_within_minutes_once_it_fails(
     house, port, key, postgres_rows
 ):
     """Since it came up again, the stack judges by the workload's own policy."""
-    split = FlagFileSplit(house.stack.home.weights)
     trained = house.ratchet("train", "--recipe", "ets", "--reason", "a third one", timeout=200)
     assert trained.returncode == 0, trained.stderr
-    wait_for("a warm candidate", lambda: split.share() == 5, timeout=90, look="make logs S=guard")
+    wait_for("a warm candidate", lambda: house.share() == 5, timeout=90, look="make logs S=guard")
     supervisor = Supervisor(house.stack.home)
     supervisor.stop("inference-candidate")
     people, end = 0, time.monotonic() + 150
-    while split.share() and time.monotonic() < end:
+    while house.share() and time.monotonic() < end:
         person = Person(port, key, f"unlucky-{people}")
         assert person.ask()[0] == 200, "who is on a dead track is answered by the other one"
         person.leave()
         people += 1
         time.sleep(0.02)
-    assert split.share() == 0, people
+    assert house.share() == 0, people
     supervisor.start("inference-candidate")
     stages = [stage for (stage,) in postgres_rows("SELECT stage FROM looks ORDER BY at DESC LIMIT 3")]
     assert stages == ["rolled_back", "canary", "warmup"]
