@@ -84,7 +84,10 @@ def _now(newest: Body | None, live: dict[str, Body | None], now: datetime) -> No
     stage = STAGES.get(newest.get("stage") or "ab") or words.title(newest["stage"])
     share = newest.get("share")
     clients = f" with {share:.0%} of the clients" if isinstance(share, float) and 0 < share <= 1 else ""
-    st.markdown(f"#### {stage}: {candidate or 'a candidate'} against {production or 'production'}{clients}")
+    pair = f"{candidate or 'a candidate'} against {production or 'production'}{clients}"
+    if newest.get("stage") == "watch":  # the winner is on the production track now
+        pair = f"{production or 'the winner'}, beside {candidate or 'the release'} which it beat"
+    st.markdown(f"#### {stage}: {pair}")
     st.caption(f"Since {words.moment(newest['started_at'])}, {words.ago(newest['started_at'], now)} ago.")
     said = newest["verdicts"][0] if newest["verdicts"] else None
     if said:
@@ -129,9 +132,9 @@ def _why(production: Body | None, experiments: list[Body]) -> str:
     if production is None:
         return ""
     for row in experiments:
-        if row["verdict"] == "promote" and row["candidate"] == production["release_id"]:
-            said = next(said for said in row["verdicts"] if said["verdict"] == "promote")
-            return f"Live since {words.moment(row['ended_at'])}: {said['reason']}."
+        said = next((said for said in row["verdicts"] if said["verdict"] == "promote"), None)
+        if said and row["candidate"] == production["release_id"]:
+            return f"Live since {words.moment(said['at'])}: {said['reason']}."
     return "The first release: live since there was nothing to compare it with."
 
 

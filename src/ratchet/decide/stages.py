@@ -32,7 +32,7 @@ def before_trial(state: State, look: Look, seen: Figures, policy: EvidencePolicy
     if look.replayed_requests < policy.warmup_requests:
         reason = f"warmed up with {look.replayed_requests} of {policy.warmup_requests} replayed requests"
         return stay(state, Verdict.EXTEND, reason, scores)
-    reason = f"warm: {policy.canary_share:g} of the clients, guardrails only"
+    reason = f"warm: {policy.canary_share:.0%} of the clients, guardrails only"
     return conclude(state, Stage.CANARY, look.at, Verdict.EXTEND, reason, scores, policy)
 
 
@@ -40,11 +40,11 @@ def in_canary(state: State, look: Look, seen: Figures, policy: EvidencePolicy) -
     """A small share for a short while; only guardrails judge, and they have not spoken."""
     hours = state.hours_in_stage(look.at)
     if hours < policy.canary_hours:
-        reason = f"guardrails hold for {hours:g} of {policy.canary_hours:g} h"
+        reason = f"guardrails hold for {hours:.1f} of {policy.canary_hours:g} h"
         return stay(state, Verdict.EXTEND, reason, seen.scores(state))
     if state.is_held:
         return stay(state, Verdict.HOLD, state.held_by or state.split_alarm, seen.scores(state))
-    reason = f"guardrails held for {hours:g} h: {policy.ab_share:g} of the clients from now on"
+    reason = f"guardrails held for {hours:.1f} h: {policy.ab_share:.0%} of the clients from now on"
     return conclude(state, Stage.AB, look.at, Verdict.EXTEND, reason, seen.scores(state), policy)
 
 
@@ -85,7 +85,7 @@ def _watch_on(state: State, look: Look, scores: dict[str, float], policy: Eviden
     # Actuals may never come: a week more than they should take is enough.
     last_hour = policy.max_watch_hours + (policy.shadow_weeks + 1) * WEEK_HOURS
     if is_shadowed(state, policy, look.at) and (weeks >= policy.shadow_weeks or hours >= last_hour):
-        reason = f"no harm in {hours:g} h and {weeks} matured weeks"
+        reason = f"no harm in {hours:.1f} h and {weeks} matured weeks"
         return conclude(state, Stage.DONE, look.at, Verdict.EXTEND, reason, scores, policy)
-    reason = f"no harm so far: {hours:g} h, {weeks} of {policy.shadow_weeks} matured weeks"
+    reason = f"no harm so far: {hours:.1f} h, {weeks} of {policy.shadow_weeks} matured weeks"
     return stay(state, Verdict.EXTEND, reason, scores)

@@ -103,7 +103,7 @@ def _gain_by_errors(seen: Figures, policy: EvidencePolicy) -> str | None:
 def _unmet(state: State, look: Look, policy: EvidencePolicy) -> str | None:
     hours = state.hours_in_stage(look.at)
     if hours < policy.min_ab_hours:
-        return f"{hours:g} of {policy.min_ab_hours:g} h"
+        return f"{hours:.1f} of {policy.min_ab_hours:g} h"
     if min(state.requests) < policy.min_requests:
         return f"{min(state.requests):g} of {policy.min_requests} requests on a track"
     return soft_split_problem(state, look.at, policy)
