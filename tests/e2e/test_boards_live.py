@@ -6,7 +6,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from boards import documented, exposed, silent
+from boards import ask, documented, exposed, silent
 from people import Person, SteadyLoad
 from ratchet.stack import first_turn
 from ratchet.stack.health import wait_for
@@ -70,6 +70,11 @@ def test_the_page_names_what_processes_expose_and_nothing_else(house):
     said, seen = documented(PAGE.read_text()), exposed(*pages)
     assert set(said) == set(seen)
     assert {name: labels - said[name] for name, labels in seen.items() if labels - said[name]} == {}
+
+
+def test_a_neighbours_figures_are_under_its_own_name(busy):
+    found = {one["metric"]["part"] for one in ask(busy, "ratchet_neighbour_up == 1 or airflow_heartbeats_total > 0")}
+    assert {"postgres", "router", "scheduler", "dag_processor"} <= found
 
 
 def test_every_rule_is_evaluated_without_an_error(busy):
