@@ -187,9 +187,7 @@ def test_what_was_backed_up_is_restored_with_the_runbooks_lines(house, tmp_path)
 
     for line in lines_of("backup"):
         run(line)
-    before = {
-        pair: count(house, *pair) for pair in (("ratchet", "looks"), ("ratchet", "feedback"), ("mlflow", "runs"))
-    }
+    before = {pair: count(house, *pair) for pair in (("ratchet", "looks"), ("ratchet", "feedback"), ("mlflow", "runs"))}
     stop, *restore, start = lines_of("restore")
     run(stop)
     for database in ("ratchet", "mlflow"):
