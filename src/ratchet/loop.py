@@ -130,7 +130,7 @@ class Loop(Wired):
         Without a recipe the first release uses the workload's simplest one, so that there is something to beat.
         """
         from ratchet.ingest import newest, read_series
-        from ratchet.train import code_version, train
+        from ratchet.train import code_version, hire, train
 
         found = workloads.find(workload)
         gold = newest(self.settings.home, workload)
@@ -150,6 +150,7 @@ class Loop(Wired):
             synthetic=gold.synthetic,
             out=self._bundles(workload),
             progress=log.info,
+            crew=hire(self.settings.dask_scheduler_address),
         )
         return card.release_id
 

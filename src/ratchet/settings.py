@@ -73,6 +73,9 @@ class Settings(BaseSettings):
         ge=1,
         description="gold partitions that are kept, besides those that a release here was trained on",
     )
+    dask_scheduler_address: str = Field(
+        default="", description="the Dask cluster that validates families while training; empty: training's own process"
+    )
     policy: str = Field(
         default="",
         description='parameters of the policy that differ here, as JSON: {"mode": "spec"}, or by workload; see docs/deciding.md',

@@ -219,3 +219,18 @@ def test_inference_is_ready_soon_after_its_start(house):
     wait_for("the candidate", lambda: answers(ready, timeout=0.5), timeout=30, look="docker")
     seconds = time.monotonic() - begin
     assert seconds < 10, seconds  # 3 s on a quiet machine: docs/cloud.md has the measured figure
+
+
+def test_tasks_ran_on_celery_and_families_were_validated_on_dask(house):
+    """The first candidate was trained after the profiles came up."""
+    worker = docker("logs", house.container("airflow-worker"))
+    assert "train_candidate" in worker + docker_errors(house, "airflow-worker")
+    scheduler = docker_errors(house, "dask-scheduler") + docker("logs", house.container("dask-scheduler"))
+    assert "Register worker" in scheduler
+    assert "Receive client connection" in scheduler
+
+
+def docker_errors(house, service):
+    """What a service said on its second stream."""
+    command = ["docker", "logs", house.container(service)]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stderr

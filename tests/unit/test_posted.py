@@ -7,8 +7,8 @@ import pytest
 from ratchet import posted
 from ratchet.contracts.release import series_name
 from ratchet.train import calibrate, folds, unseen
-from ratchet.train.fit import validate
 from ratchet.train.panel import Panel
+from ratchet.train.validation import validate
 
 HORIZON = 12
 

@@ -139,7 +139,7 @@ def become(service: str, settings: Settings, more: ContainerSettings) -> None:
         more.require(*AIRFLOW_SECRETS)
     command = COMMANDS[service]
     if service == "dask-worker":
-        command = [*command, more.dask_scheduler_address]
+        command = [*command, settings.dask_scheduler_address]
     os.execvpe(command[0], list(command), _environment(service, settings, more))  # noqa: S606  # becomes the service
 
 

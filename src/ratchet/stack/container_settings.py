@@ -41,7 +41,6 @@ class ContainerSettings(BaseSettings):
     celery_broker_url: SecretStr = Field(
         default=SecretStr(""), description="Redis for the CeleryExecutor; empty: LocalExecutor"
     )
-    dask_scheduler_address: str = Field(default="", description="profile dask: where training beyond one machine goes")
 
     @classmethod
     def load(cls) -> Self:

@@ -17,11 +17,12 @@ from ratchet.contracts.release import Card
 from ratchet.contracts.workload import Workload
 from ratchet.train import bundle, calibrate, choose, folds, reference, report, unseen
 from ratchet.train.code import code_version
-from ratchet.train.fit import Validation, validate
+from ratchet.train.crew import Crew, hire, in_process
 from ratchet.train.model import finish
 from ratchet.train.panel import WEEK, Panel, accept
+from ratchet.train.validation import Validation, validate
 
-__all__ = ["code_version", "hold_out", "train"]
+__all__ = ["code_version", "hire", "hold_out", "train"]
 
 Say = Callable[[str], None]
 
@@ -36,6 +37,7 @@ def train(  # noqa: PLR0913 - all of it is the release's identity, but for where
     synthetic: bool,
     out: Path,
     progress: Say | None = None,
+    crew: Crew = in_process,
 ) -> Card:
     """Make the release `out/<release_id>`: same inputs, same id and bytes; one that is there and whole stays as it is.
 
@@ -66,7 +68,7 @@ def train(  # noqa: PLR0913 - all of it is the release's identity, but for where
         say(f"{card.release_id}: already trained")
         return there
     say(f"{card.release_id}: {len(panel.names)} series, {len(rejected)} rejected, {len(panel.weeks)} weeks")
-    return bundle.write(_learn(panel, families, card, season_length=workload.season_length, say=say), folder)
+    return bundle.write(_learn(panel, families, card, season_length=workload.season_length, say=say, crew=crew), folder)
 
 
 def _families(recipe: tuple[str, ...], *, season_length: int) -> list[Forecaster]:
@@ -80,8 +82,10 @@ def _identify(card: Card, panel: Panel, *, season_length: int) -> str:
     return f"{card.data_hour:%Y%m%dT%H}-{hashlib.blake2b(identity.encode(), digest_size=4).hexdigest()}"
 
 
-def _learn(panel: Panel, families: Sequence[Forecaster], card: Card, *, season_length: int, say: Say) -> bundle.Content:
-    validation = validate(panel, families, _folds(panel, horizon=card.horizon), say=say)
+def _learn(
+    panel: Panel, families: Sequence[Forecaster], card: Card, *, season_length: int, say: Say, crew: Crew
+) -> bundle.Content:
+    validation = validate(panel, families, _folds(panel, horizon=card.horizon), say=say, crew=crew)
     choice = choose.choose(validation.older(), families)
     newer = validation.newer()
     held = hold_out(panel, newer, choice)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from ratchet import scores
 from ratchet.contracts.forecaster import Forecaster
 from ratchet.train import combine, select
-from ratchet.train.fit import Validation
+from ratchet.train.validation import Validation
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]

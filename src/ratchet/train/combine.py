@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ratchet import scores
-from ratchet.train.fit import Validation
+from ratchet.train.validation import Validation
 
 Floats = NDArray[np.float64]
 

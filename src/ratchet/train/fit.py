@@ -1,90 +1,13 @@
-"""Fit families: on each fold to learn how wrong they are, and on everything to forecast what comes."""
-
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Self
+"""Fit one family: learn from what is known, and forecast what comes."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ratchet.contracts.errors import DataError
 from ratchet.contracts.forecaster import Forecaster, Learned
-from ratchet.scores import mae, naive_scale, scaled
-from ratchet.train.folds import Fold, split
 from ratchet.train.panel import MIN_WEEKS, Panel
 
 Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Validation:
-    """Held-out weeks: `forecasts` [family, fold, series, step], `actual` [fold, series, step], `scale` [fold, series].
-
-    A forecast is NaN where a series was too young at the fold's cutoff. `scale` is the naive error up to the cutoff.
-    """
-
-    families: tuple[str, ...]
-    folds: tuple[Fold, ...]
-    forecasts: Floats
-    actual: Floats
-    scale: Floats
-
-    def mase(self) -> Floats:
-        """[family, series, fold]: NaN where a series was too young, or had never changed."""
-        return scaled(mae(self.actual, self.forecasts), self.scale).transpose(0, 2, 1)
-
-    def older(self) -> Self:
-        """Keep the folds to choose by, and of those no week that a calibration fold holds out."""
-        count = split(self.folds)
-        if not count:
-            return self
-        first = self.folds[count].cutoff
-        weeks = np.array([fold.cutoff for fold in self.folds[:count]])[:, None] + np.arange(self.actual.shape[2])
-        actual = np.where((weeks < first)[:, None, :], self.actual[:count], np.nan)
-        return self._folds(slice(count), actual)
-
-    def newer(self) -> Self:
-        """Keep the folds to calibrate on and to report: nothing was chosen by any week of them."""
-        count = split(self.folds)
-        return self._folds(slice(count, None), self.actual[count:])
-
-    def _folds(self, kept: slice, actual: Floats) -> Self:
-        return replace(
-            self, folds=self.folds[kept], forecasts=self.forecasts[:, kept], actual=actual, scale=self.scale[kept]
-        )
-
-    def also(self, name: str, forecasts: Floats) -> Self:
-        """Add a forecaster that is made of the others, [fold, series, step]."""
-        return replace(
-            self, families=(*self.families, name), forecasts=np.concatenate([self.forecasts, forecasts[None]])
-        )
-
-
-def validate(
-    panel: Panel, families: Sequence[Forecaster], folds: tuple[Fold, ...], *, say: Callable[[str], None]
-) -> Validation:
-    """Every family on every fold; it sees nothing after a fold's cutoff.
-
-    A pooled family learns twice: before the first fold to choose by, and before the first one to calibrate on. Its weights
-    age by weeks on the later folds, its inputs never: on activity that costs nothing, and what ages is what is measured.
-    """
-    horizon = folds[0].horizon if folds else 0
-    shape = (len(families), len(folds), len(panel.names), horizon)
-    forecasts = np.full(shape, np.nan)
-    for index, family in enumerate(families):
-        learned: Learned | None = None
-        for number, fold in enumerate(folds):
-            say(f"fold {number + 1} of {len(folds)}: {family.name}")
-            if not family.pooled or number in {0, split(folds)}:
-                learned = learn(family, fold.known(panel))
-            forecasts[index, number] = ask(family, learned, fold.known(panel), horizon=horizon)
-    return Validation(
-        families=tuple(family.name for family in families),
-        folds=folds,
-        forecasts=forecasts,
-        actual=np.array([fold.actual(panel) for fold in folds]).reshape(shape[1:]),
-        scale=np.array([naive_scale(fold.known(panel).values) for fold in folds]).reshape(shape[1:3]),
-    )
 
 
 def learn(family: Forecaster, panel: Panel) -> Learned | None:

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from ratchet import reference, scores
 from ratchet.contracts.drift import DriftPolicy, Observations
 from ratchet.train.choose import Choice
-from ratchet.train.fit import Validation
 from ratchet.train.panel import Panel
+from ratchet.train.validation import Validation
 
 Floats = NDArray[np.float64]
 

@@ -11,8 +11,8 @@ from ratchet.contracts.release import split_name
 from ratchet.train.calibrate import LEVELS, SIZES, HeldOut, covered, rehearse
 from ratchet.train.choose import Choice
 from ratchet.train.combine import NAME, median
-from ratchet.train.fit import Validation
 from ratchet.train.panel import Panel
+from ratchet.train.validation import Validation
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]

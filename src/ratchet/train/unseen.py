@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from ratchet import posted
 from ratchet.train import calibrate
-from ratchet.train.fit import Validation
 from ratchet.train.panel import MIN_WEEKS, Panel
+from ratchet.train.validation import Validation
 
 
 def learn(panel: Panel, validation: Validation, nature: calibrate.Nature) -> dict[str, Any]:

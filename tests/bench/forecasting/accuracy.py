@@ -15,8 +15,9 @@ import pandas as pd
 from ratchet import forecasters, scores
 from ratchet.contracts.release import series_name, split_name
 from ratchet.train import calibrate, choose, folds, hold_out
-from ratchet.train.fit import predict, validate
+from ratchet.train.fit import predict
 from ratchet.train.panel import Panel
+from ratchet.train.validation import validate
 
 HERE = Path(__file__).resolve().parents[3]
 DATA = HERE.parent / "shared" / "data" / "real_weekly" / "real_weekly.csv"

@@ -9,9 +9,11 @@ import pytest
 
 from ratchet.contracts.policy import EvidencePolicy
 from ratchet.contracts.workload import Records, Workload
+from ratchet.train import train
 from ratchet.train.panel import Panel
 
 LAST = pd.Timestamp("2026-05-31")
+RECIPE = ("seasonal_naive", "ets", "theta")
 
 
 @pytest.fixture(scope="session")
@@ -89,3 +91,18 @@ def gold():
 def history(counts, gold):
     """Two targets of ten things over 110 weeks."""
     return pd.concat([gold(counts(10, 110, seed=1)), gold(counts(10, 110, seed=2), target="sales")], ignore_index=True)
+
+
+@pytest.fixture(scope="module")
+def run(workload, data_hour):
+    def call(history, out, **changes):
+        arguments = {
+            "workload": workload,
+            "recipe": RECIPE,
+            "data_hour": data_hour,
+            "code_version": "abc",
+            "synthetic": True,
+        }
+        return train(history, out=out, **(arguments | changes))
+
+    return call

@@ -6,8 +6,8 @@ import pytest
 from ratchet import forecasters
 from ratchet.train import combine
 from ratchet.train.choose import choose
-from ratchet.train.fit import Validation
 from ratchet.train.folds import Fold
+from ratchet.train.validation import Validation
 
 NAMES = ("naive", "ets", "theta", "tsb")
 

@@ -3,8 +3,9 @@ import pytest
 
 from ratchet import forecasters
 from ratchet.contracts.errors import DataError
-from ratchet.train.fit import predict, validate
+from ratchet.train.fit import predict
 from ratchet.train.folds import Fold, plan, split
+from ratchet.train.validation import validate
 
 FAMILIES = ("seasonal_naive", "ets", "theta")
 

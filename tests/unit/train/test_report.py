@@ -3,9 +3,9 @@ import pytest
 
 from ratchet.train.calibrate import HeldOut, Nature
 from ratchet.train.choose import Choice
-from ratchet.train.fit import Validation
 from ratchet.train.folds import Fold
 from ratchet.train.report import describe_series, summarise
+from ratchet.train.validation import Validation
 
 
 @pytest.fixture

@@ -15,24 +15,9 @@ from ratchet.contracts import release
 from ratchet.contracts.errors import DataError
 from ratchet.contracts.release import Card, issue_folder, series_key, series_name
 from ratchet.serve.release import open_release
-from ratchet.train import bundle, train
+from ratchet.train import bundle
 
 RECIPE = ("seasonal_naive", "ets", "theta")
-
-
-@pytest.fixture(scope="module")
-def run(workload, data_hour):
-    def call(history, out, **changes):
-        arguments = {
-            "workload": workload,
-            "recipe": RECIPE,
-            "data_hour": data_hour,
-            "code_version": "abc",
-            "synthetic": True,
-        }
-        return train(history, out=out, **(arguments | changes))
-
-    return call
 
 
 @pytest.fixture(scope="module")

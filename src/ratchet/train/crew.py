@@ -1,0 +1,82 @@
+"""Who does the work of validation: this process, or the workers of a Dask cluster. Either way the same numbers, to the last bit."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ratchet.contracts.errors import RatchetError
+from ratchet.contracts.forecaster import Forecaster
+from ratchet.train.fit import ask, learn
+from ratchet.train.folds import Fold
+from ratchet.train.panel import Panel
+
+Floats = NDArray[np.float64]
+
+CONNECT_SECONDS: Final = 10
+RETRIES: Final = 2
+"""A worker that dies takes its job with it; another does it again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One family on folds that it learns for once: before the first of them."""
+
+    family: Forecaster
+    folds: tuple[Fold, ...]
+
+    def describe(self) -> str:
+        """Say what it is, for people who watch."""
+        weeks = ", ".join(str(fold.cutoff) for fold in self.folds)
+        return f"{self.family.name} from week {weeks}"
+
+
+Crew: TypeAlias = Callable[[Panel, Sequence[Job], Callable[[str], None]], Iterator[tuple[int, Floats]]]
+"""Does jobs on a panel, in any order: yields each job's number with what it forecast."""
+
+
+def work(job: Job, panel: Panel) -> Floats:
+    """Forecast [fold, series, step]; nothing after a fold's cutoff is seen."""
+    learned = learn(job.family, job.folds[0].known(panel))
+    return np.array(
+        [ask(job.family, learned, fold.known(panel), horizon=fold.horizon) for fold in job.folds], dtype=np.float64
+    )
+
+
+def in_process(panel: Panel, jobs: Sequence[Job], say: Callable[[str], None]) -> Iterator[tuple[int, Floats]]:
+    """Do one job after the other here."""
+    for number, job in enumerate(jobs):
+        say(f"{number + 1} of {len(jobs)}: {job.describe()}")
+        yield number, work(job, panel)
+
+
+def on_dask(address: str) -> Crew:
+    """Do jobs on the cluster whose scheduler is at this address; `RatchetError` if it is not there or gives up."""
+
+    def run(panel: Panel, jobs: Sequence[Job], say: Callable[[str], None]) -> Iterator[tuple[int, Floats]]:
+        from distributed import Client, as_completed  # noqa: PLC0415  # an extra that only clusters need
+
+        try:
+            client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
+        except (OSError, TimeoutError, ValueError) as error:
+            raise RatchetError(
+                f"no Dask scheduler at {address}: start it, or leave DASK_SCHEDULER_ADDRESS empty to train here ({error})"
+            ) from error
+        with client:
+            say(f"{len(jobs)} jobs for {len(client.scheduler_info()['workers'])} Dask workers")
+            shared = client.scatter(panel, hash=False)
+            places = {
+                client.submit(work, job, shared, pure=False, retries=RETRIES): number for number, job in enumerate(jobs)
+            }
+            for done, future in enumerate(as_completed(list(places), loop=client.loop), start=1):
+                say(f"{done} of {len(jobs)}: {jobs[places[future]].describe()}")
+                yield places[future], future.result()
+
+    return run
+
+
+def hire(dask_scheduler_address: str) -> Crew:
+    """The cluster where one is named, else this process."""
+    return on_dask(dask_scheduler_address) if dask_scheduler_address else in_process
