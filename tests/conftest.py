@@ -28,11 +28,11 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 TOGETHER = {
     "test_one_turn.py": "stack",
-    "test_stack_faults.py": "stack",
+    "test_stack_faults.py": "looking",
     "test_boards_live.py": "looking",
     "test_dashboard.py": "looking",
 }
-"""Files that share one running stack, which takes a minute to start."""
+"""Files that share one running stack, which takes a minute to start; faults need one whose candidate is still on trial."""
 
 
 class Together(LoadFileScheduling):

@@ -135,9 +135,7 @@ class Loop(Wired):
         found = workloads.find(workload)
         gold = newest(self.settings.home, workload)
         if gold is None:
-            raise DataError(
-                f"there is no gold for {workload} yet: run `ratchet ingest {workload}` or its ingest DAG first"
-            )
+            raise DataError(f"there is no gold for {workload} yet: `ratchet ingest {workload}` or its DAG makes some")
         if not recipe:
             recipe = found.families if self.trials.registry.live(workload, Track.PRODUCTION) else found.first_recipe
         log.info("training %s on gold as of %s with %s: %s", workload, gold.data_hour, ", ".join(recipe), reason)
