@@ -16,7 +16,8 @@ from typing import Final
 from urllib.parse import unquote, urlsplit
 
 import psycopg2
-from pydantic import ValidationError
+from dotenv import dotenv_values
+from pydantic import SecretStr, ValidationError
 
 from ratchet.contracts.errors import RatchetError
 from ratchet.settings import UNCHANGED, Settings, complaint
@@ -73,6 +74,7 @@ def examine(folder: Path) -> Iterator[Finding]:
     yield _well("settings", f"{len(Settings.model_fields)} read; DATA_HOME is {settings.home}")
     yield from _home(settings)
     yield from _ports(settings)
+    settings = _without_a_stopped_stack(settings)
     looks: dict[str, Callable[[Settings], str]] = {
         "database": _database,
         "MLflow": _mlflow,
@@ -179,6 +181,21 @@ def _ports(settings: Settings) -> Iterator[Finding]:
         yield _bad("ports", problem)
     if not found:
         yield _well("ports", "free; the stack does not run: `make up` starts it")
+
+
+def _without_a_stopped_stack(settings: Settings) -> Settings:
+    """A stack that was stopped leaves its addresses for shells: nobody has to answer there."""
+    home = Home(settings.home)
+    if not home.environment.exists() or Supervisor(home).is_running():
+        return settings
+    left = dotenv_values(home.environment)
+    now = {
+        "database_url": settings.database,
+        "mlflow_tracking_uri": settings.mlflow_tracking_uri,
+        "prometheus_url": settings.prometheus_url,
+    }
+    stopped = [name for name, value in now.items() if value and value == left.get(name.upper())]
+    return settings.model_copy(update={name: SecretStr("") if name == "database_url" else "" for name in stopped})
 
 
 def _database(settings: Settings) -> str:

@@ -110,3 +110,17 @@ def test_env_gives_each_secret_a_value_once_and_keeps_what_is_there(tmp_path):
     assert path.stat().st_mode & 0o077 == 0
     assert write(path) == []
     assert path.read_text() == text
+
+
+def test_a_stack_that_was_stopped_leaves_addresses_where_nobody_has_to_answer(tmp_path, monkeypatch):
+    home = tmp_path / "home"
+    home.mkdir()
+    nowhere = f"127.0.0.1:{free_port()}"
+    (home / "stack.env").write_text(
+        f"DATABASE_URL='postgresql://ratchet:x@{nowhere}/ratchet'\nMLFLOW_TRACKING_URI='http://{nowhere}'\n"
+        f"PROMETHEUS_URL='http://{nowhere}'\n"
+    )
+    monkeypatch.setenv("DATA_HOME", str(home))
+    assert {"database", "MLflow", "Prometheus"}.isdisjoint(bad(tmp_path))
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port()}")
+    assert "MLFLOW_TRACKING_URI leads to" in bad(tmp_path)["MLflow"]
