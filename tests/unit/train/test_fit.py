@@ -68,7 +68,8 @@ def test_progress_names_every_fold_and_family(panel_of, counts):
     said = []
     validate(panel_of(counts(2, 30, seed=6)), families(), plan(30, horizon=8), say=said.append)
     assert [line.partition(" from ")[0] for line in said[:2]] == ["1 of 24: seasonal_naive", "2 of 24: seasonal_naive"]
-    assert said[8].startswith("9 of 24: ") and said[8].endswith(" from week 8")
+    assert said[8].startswith("9 of 24: ")
+    assert said[8].endswith(" from week 8")
     assert len(said) == 24
 
 
