@@ -56,7 +56,7 @@ def _scores(folder: Path) -> dict[tuple[str, str], Row]:
 
 
 def _weeks(opened: OpenRelease, family: str, row: int) -> list[Row]:
-    path = opened.folder / family_file(family)
+    path = opened.folder / family_file(family, opened.issue)
     if not path.exists():
         return []
     values = np.load(path, mmap_mode="r", allow_pickle=False)[row]

@@ -78,7 +78,12 @@ class Release(Shape):
     track: TrackName
     release: str
     release_id: str
+    issue: int
+    """Its newest forecasts are of this number: 1 are those that it was trained with."""
     data_hour: AwareDatetime
+    """The hour that these forecasts know everything up to;"""
+    trained_on: AwareDatetime
+    """the model knows it up to this one."""
     made_at: AwareDatetime
     code_version: str
     targets: list[str]

@@ -1,6 +1,7 @@
 """Hand-written fakes, one per port. Each passes the same contract suite as the real adapter: so it stays honest."""
 
 import math
+import shutil
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -8,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import numpy as np
 
@@ -24,6 +26,7 @@ from ratchet.contracts.release import (
     SCORES,
     STATISTICS,
     Card,
+    Issue,
     file_digest,
     issue_folder,
     series_key,
@@ -52,7 +55,8 @@ def write_release(folder: Path, *, workload: str, release_id: str, data_hour: da
         np.save(folder / name, array)
     (folder / NAMES).write_bytes(b"".join(names))
     (folder / SCORES).write_text("{}\n")
-    (folder / issue_folder(1) / ISSUE).write_text(f'{{"data_hour": "{data_hour.isoformat()}"}}\n')
+    issue = Issue(number=1, data_hour=data_hour, first_week=data_hour.date(), horizon=weeks)
+    (folder / issue_folder(1) / ISSUE).write_text(issue.to_json())
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     card = Card(
         release_id=release_id,
@@ -119,6 +123,11 @@ class FakeRegistry:
 
     def mark(self, release: Release, state: str) -> Release:
         return self._keep(replace(self._fresh(release), state=state))
+
+    def issue(self, release: Release, folder: Path, number: int) -> Release:
+        fresh = self._fresh(release)
+        shutil.copytree(folder, Path(unquote(urlsplit(release.location).path)) / issue_folder(number))
+        return self._keep(replace(fresh, issue=number))
 
     def point(self, workload: str, track: Track, release: Release | None) -> None:
         self._require()

@@ -1,13 +1,13 @@
 """Small real releases for the tests of serving, written by the writer that training uses."""
 
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 
 from ratchet.contracts.ports import Release
-from ratchet.contracts.release import STATISTICS, Card, series_name
-from ratchet.train.bundle import Content, write
+from ratchet.contracts.release import ISSUE, STATISTICS, Card, Issue, issue_folder, series_name
+from ratchet.train.bundle import Content, checksums, write
 
 DATA_HOUR = datetime(2026, 11, 2, 5, tzinfo=UTC)
 FIRST_WEEK = date(2026, 11, 8)
@@ -57,6 +57,19 @@ def make_release(
         posted=posted,
     )
     return write(content, folder)
+
+
+def issue_again(folder, number, *, add=0.0, to=None):
+    """Put an issue beside a release's first one, every figure `add` higher; or write it into another place."""
+    place, first = to or folder / issue_folder(number), Issue.read(folder, 1)
+    place.mkdir(parents=True)
+    for statistic in STATISTICS:
+        np.save(place / f"{statistic}.npy", np.load(folder / issue_folder(1) / f"{statistic}.npy") + np.float32(add))
+    known = replace(
+        first, number=number, data_hour=first.data_hour + timedelta(days=number), checksums=checksums(place)
+    )
+    (place / ISSUE).write_text(known.to_json())
+    return place
 
 
 def registered(folder, *, release_id="r1", workload="parcels", version=1, **names):

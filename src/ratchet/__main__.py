@@ -91,6 +91,7 @@ def _add_loop(commands: Commands) -> None:
     train = _add(commands, "train", "train on the newest gold and register the release", _train, ("workload",))
     train.add_argument("--recipe", default="", help="families, separated by commas (default: the workload's own)")
     train.add_argument("--reason", default="by hand")
+    _add(commands, "refresh", "issue the live releases again from the newest gold", _refresh, ("workload",))
     evaluate = _add(
         commands, "evaluate", "look at the open experiment now: observe, decide, act", _evaluate, ("workload",)
     )
@@ -192,9 +193,9 @@ def _traffic(options: argparse.Namespace) -> None:
 
 
 def _migrate(_: argparse.Namespace) -> None:
-    from ratchet.loop import migrate
+    from ratchet.migrations import migrate
 
-    migrate()
+    migrate(Settings.load().database)
 
 
 def _docs(options: argparse.Namespace) -> str:
@@ -218,6 +219,14 @@ def _train(options: argparse.Namespace) -> dict[str, str]:
     workload = _workload(options, loop.settings)
     recipe = tuple(name for name in options.recipe.split(",") if name)
     return loop.register(workload, loop.train(workload, recipe=recipe, reason=options.reason))
+
+
+def _refresh(options: argparse.Namespace) -> str:
+    from ratchet.loop import Loop
+
+    loop = Loop()
+    issued = loop.refresh(_workload(options, loop.settings))
+    return "\n".join(f"{release_id}: issue {number}" for release_id, number in issued.items()) or "nothing was due"
 
 
 def _evaluate(options: argparse.Namespace) -> dict[str, Any]:

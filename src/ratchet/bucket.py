@@ -4,7 +4,7 @@ Failures leave as `OSError`, like those of a disk, so that who stores a release 
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
@@ -52,9 +52,9 @@ class Bucket:
             if kept != path.stat().st_size:
                 raise OSError(f"s3://{self._bucket}/{key}: {path.stat().st_size} bytes went up, {kept} are there")
 
-    def download(self, target: Path, *, last: str) -> None:
-        """Bring all of it into a new folder; `OSError` if the file that is uploaded last is not there yet."""
-        names = list(self._names())
+    def download(self, target: Path, *, last: str, wanted: Callable[[str], bool] = lambda _: True) -> None:
+        """Bring what is wanted of it into a new folder; `OSError` if the file that is uploaded last is not there yet."""
+        names = [name for name in self._names() if wanted(name)]
         if last not in names:
             raise OSError(f"{self.location}: {last} is not there: this was never uploaded to its end")
         for name in names:

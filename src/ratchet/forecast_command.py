@@ -68,9 +68,10 @@ def chart(weeks: Sequence[Week]) -> list[str]:
 
 def _live(workload: str, track: Track) -> Path:
     from ratchet.register.live import MlflowLive  # noqa: PLC0415 - see forecast
+    from ratchet.serve.cache import ReleaseCache  # noqa: PLC0415 - see forecast
 
     settings = Settings.load()
     release = MlflowLive(settings.tracking_uri).live(workload, track)
     if release is None:
         raise RatchetError(f"nothing is live on {track.value} for {workload}")
-    return settings.home / "bundles" / workload / release.release_id
+    return ReleaseCache(settings.home / "cache").fetch(release)

@@ -17,7 +17,6 @@ from ratchet.contracts.ports import ANSWERED, Track
 from ratchet.contracts.release import CARD, Card
 from ratchet.contracts.source import Span, utc_now
 from ratchet.decide.overrides import override, with_mode
-from ratchet.settings import Settings
 from ratchet.trials.looking import Asked
 from ratchet.trials.replaying import Replayed
 from ratchet.wiring import Wired
@@ -152,6 +151,10 @@ class Loop(Wired):
         )
         return card.release_id
 
+    def refresh(self, workload: str) -> dict[str, int]:
+        """Issue again, from the newest gold, what is live or compared: the new issue's number by release, where one was due."""
+        return self.issuing.refresh(workload)
+
     # ---------------------------------------------------------------- register
 
     def register(self, workload: str, release_id: str, *, now: datetime | None = None) -> dict[str, str]:
@@ -232,15 +235,13 @@ class Loop(Wired):
 
         `given` is recent data by feature that somebody passed in; `fresh` passes over what the tracking server has kept.
         """
-        from ratchet.drifting import Gold, Look
-        from ratchet.ingest import newest, read_series
+        from ratchet.drifting import Look
         from ratchet.observe.drift_log import PostgresDrift
         from ratchet.register.drift_artifacts import DriftArtifacts
 
         release = self.trials.registry.live(workload, Track.PRODUCTION)
         if release is None:
             raise RatchetError(f"nothing of {workload} is in production: there is nothing to look for drift in")
-        gold = newest(self.settings.home, workload)
         trained = [other.data_hour for other in self.trials.registry.releases(workload) if other.data_hour]
         look = Look(
             workload=workloads.find(workload),
@@ -249,7 +250,7 @@ class Loop(Wired):
             home=self.settings.home,
             database=PostgresDrift(self.settings.database),
             artifacts=DriftArtifacts(self.settings.tracking_uri),
-            gold=Gold(data_hour=gold.data_hour, frame=lambda: read_series(gold)) if gold else None,
+            gold=self._gold(workload),
             newest_trained=max(trained, default=None),
             at=at or datetime.now(UTC),
         )
@@ -290,10 +291,3 @@ class Loop(Wired):
 
     def _span(self, first: str, last: str) -> Span:
         return Span.parse(first or self.settings.events_from, last or self.settings.events_to)
-
-
-def migrate(settings: Settings | None = None) -> None:
-    """Bring database `ratchet` to this version's tables."""
-    from ratchet.migrations import migrate as upgrade
-
-    upgrade((settings or Settings.load()).database)

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ratchet import workloads
 from ratchet.contracts.ports import Journal, LookRow, Release
@@ -11,6 +12,11 @@ from ratchet.contracts.release import CARD, Card
 from ratchet.notify import News, announce
 from ratchet.settings import Settings
 from ratchet.trials import Looker, Trials, Turns
+
+if TYPE_CHECKING:
+    from ratchet.contracts.frames import Gold
+    from ratchet.issuing import Issuing
+    from ratchet.serve.cache import ReleaseCache
 
 
 class Wired:
@@ -56,12 +62,27 @@ class Wired:
             metrics=PrometheusMetrics(settings.prometheus),
             feedback=PostgresFeedback(settings.database),
             find=trials.find,
+            folder=self._folder,
             actuals=self._actuals,
             around=Around(data_hour=self._data_hour, alarm=PostgresDrift(settings.database).alarm),
             replay=WarmUp(address=settings.candidate, secret=secret).replay,
             workers=settings.web_workers,
         )
         return Looker(journal=trials.journal, split=trials.split, measured=measured, find=trials.find)
+
+    @cached_property
+    def issuing(self) -> "Issuing":
+        """The one that issues releases again."""
+        from ratchet.issuing import Issuing
+
+        return Issuing(
+            registry=self.trials.registry,
+            journal=self.journal,
+            find=self.trials.find,
+            gold=self._gold,
+            cache=self._cache,
+            scratch=self.settings.home / "scratch",
+        )
 
     @cached_property
     def turns(self) -> Turns:
@@ -84,10 +105,15 @@ class Wired:
         for unique_id, target, ds, y in frame[["unique_id", "target", "ds", "y"]].itertuples(index=False):
             yield str(unique_id), str(target), ds.date(), float(y)
 
-    def _data_hour(self, workload: str) -> datetime | None:
-        from ratchet.ingest import newest
+    def _gold(self, workload: str) -> "Gold | None":
+        from ratchet.contracts.frames import Gold
+        from ratchet.ingest import newest, read_series
 
         gold = newest(self.settings.home, workload)
+        return Gold(data_hour=gold.data_hour, frame=lambda: read_series(gold)) if gold else None
+
+    def _data_hour(self, workload: str) -> datetime | None:
+        gold = self._gold(workload)
         return gold.data_hour if gold else None
 
     def _trained_on(self, workload: str) -> list[datetime]:
@@ -96,11 +122,14 @@ class Wired:
         return [Card.from_json(card.read_bytes()).data_hour for card in cards]
 
     def _folder(self, release: Release) -> Path:
-        """A release's folder: where it was trained, or where this machine serves it from."""
+        """A release with all that it has issued, where this machine serves it from."""
+        return self._cache.fetch(release)
+
+    @cached_property
+    def _cache(self) -> "ReleaseCache":
         from ratchet.serve.cache import ReleaseCache
 
-        trained = self._bundles(release.workload) / release.release_id
-        return trained if (trained / CARD).exists() else ReleaseCache(self.settings.home / "cache").fetch(release)
+        return ReleaseCache(self.settings.home / "cache")
 
     def _bundles(self, workload: str) -> Path:
         return self.settings.home / "bundles" / workload

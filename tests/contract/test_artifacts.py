@@ -2,6 +2,7 @@
 
 import shutil
 import threading
+from dataclasses import replace
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -11,10 +12,11 @@ from botocore.awsrequest import AWSResponse
 
 from ratchet.bucket import Bucket
 from ratchet.contracts.errors import ReleaseError
-from ratchet.contracts.release import CARD, NAMES, file_digest
+from ratchet.contracts.release import CARD, ISSUE, NAMES, file_digest, issues_in
+from ratchet.register.store import store_issue
 from ratchet.serve.cache import ReleaseCache
 from ratchet.serve.release import open_release
-from releases import make_release, registered
+from releases import issue_again, make_release, registered
 
 
 class Folder:
@@ -93,6 +95,29 @@ def test_what_is_put_there_is_fetched_byte_by_byte(place, folder, cache):
     names = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
     assert sorted(path.relative_to(fetched) for path in fetched.rglob("*") if path.is_file()) == names
     assert [file_digest(fetched / name) for name in names] == [file_digest(folder / name) for name in names]
+
+
+def test_a_later_issue_is_fetched_beside_what_is_here(place, folder, cache, tmp_path):
+    place.put(folder)
+    release = release_at(place, folder)
+    cache.fetch(release)
+    for number in (2, 3):
+        store_issue(place.location, issue_again(folder, number, add=number, to=tmp_path / str(number)), number)
+    assert open_release(cache.fetch(release), verify=True).issue == 1, "nobody was told of a later one"
+    opened = open_release(cache.fetch(replace(release, issue=3)), verify=True)
+    assert (opened.issue, issues_in(opened.folder)) == (3, [1, 2, 3])
+    assert opened.forecast("north/a", "sent", 1)[0]["median"] == 15
+
+
+def test_half_an_issue_is_not_fetched(place, folder, cache, tmp_path):
+    place.put(folder)
+    half = issue_again(folder, 2, to=tmp_path / "half")
+    (half / ISSUE).unlink()
+    store_issue(place.location, half, 2)
+    release = release_at(place, folder)
+    assert open_release(cache.fetch(release), verify=True).issue == 1
+    with pytest.raises(ReleaseError):
+        open_release(cache.fetch(replace(release, issue=2)), verify=True)
 
 
 def test_putting_it_there_twice_changes_nothing(place, folder, cache):

@@ -11,11 +11,13 @@ from fakes import FakeRegistry, write_release
 from ratchet.bucket import Bucket
 from ratchet.contracts.errors import RegistryError, ReleaseError
 from ratchet.contracts.ports import Release, Track
-from ratchet.contracts.release import CARD, NAMES, Card, file_digest
+from ratchet.contracts.release import CARD, NAMES, Card, file_digest, issue_folder
 from ratchet.register.client import load_mlflow
 from ratchet.register.live import MlflowLive
 from ratchet.register.mlflow_registry import MlflowRegistry
 from ratchet.register.pyfunc import ReleaseModel
+from ratchet.register.store import store_issue
+from releases import issue_again
 
 HOUR = datetime(2026, 3, 2, tzinfo=UTC)
 
@@ -125,6 +127,20 @@ def test_a_state_is_written_and_read(registry, make, workload):
     assert registry.releases(workload) == [marked]
 
 
+def test_an_issue_is_put_beside_the_others_and_then_told(registry, make, workload, tmp_path):
+    folder, card = make("one")
+    release = registry.add(folder, card)
+    registry.point(workload, Track.PRODUCTION, release)
+    assert release.issue == 1
+    issued = registry.issue(release, issue_again(folder, 2, add=1.0, to=tmp_path / "new"), 2)
+    assert issued == registry.live(workload, Track.PRODUCTION)
+    assert (issued.issue, issued.location, issued.release_id) == (2, release.location, "one")
+    kept = folder_of(issued, tmp_path)
+    assert {path.name for path in (kept / issue_folder(2)).iterdir()} == {p.name for p in (tmp_path / "new").iterdir()}
+    assert {name: file_digest(kept / name) for name in card.checksums} == card.checksums
+    assert registry.add(folder, card) == issued
+
+
 def test_aliases_move_and_go_away(registry, make, workload):
     for track in Track:
         assert registry.live(workload, track) is None
@@ -150,6 +166,7 @@ def test_a_release_that_is_not_registered_is_refused(registry, make, workload):
         lambda: registry.name_candidate(stranger),
         lambda: registry.name_best(stranger),
         lambda: registry.mark(stranger, "trial"),
+        lambda: registry.issue(stranger, issue_again(make("two")[0], 2), 2),
     ):
         with pytest.raises(RegistryError):
             refused()
@@ -182,6 +199,28 @@ def test_mlflow_loads_the_release_behind_an_alias(mlflow_registry, mlflow, make,
     pd.testing.assert_frame_equal(model.predict(asked), ReleaseModel(folder).predict(asked))
     assert model.metadata.signature.inputs.input_names() == ["unique_id", "target", "horizon"]
     assert model.predict(model.input_example)["horizon"].tolist() == [1]
+
+
+def test_an_issue_that_nobody_was_told_of_is_replaced(mlflow_registry, make, tmp_path):
+    """A run was killed between the files and the tag; the next one issues from newer gold."""
+    folder, card = make("one")
+    release = mlflow_registry.add(folder, card)
+    store_issue(release.location, issue_again(folder, 2, add=1.0, to=tmp_path / "lost"), 2)
+    assert mlflow_registry.releases(release.workload)[0].issue == 1
+    mlflow_registry.issue(release, issue_again(folder, 2, add=5.0, to=tmp_path / "told"), 2)
+    said = file_digest(folder_of(release) / issue_folder(2) / "mean.npy")
+    assert said == file_digest(tmp_path / "told" / "mean.npy")
+
+
+def test_mlflow_answers_from_the_newest_issue(mlflow_registry, mlflow, make, workload, tmp_path):
+    folder, card = make("one")
+    release = mlflow_registry.add(folder, card)
+    mlflow_registry.point(workload, Track.PRODUCTION, release)
+    asked = pd.DataFrame({"unique_id": ["b"], "target": ["x"], "horizon": [3]})
+    before = mlflow.pyfunc.load_model(f"models:/{workload}@production").predict(asked)
+    mlflow_registry.issue(release, issue_again(folder, 2, add=1.0, to=tmp_path / "new"), 2)
+    after = mlflow.pyfunc.load_model(f"models:/{workload}@production").predict(asked)
+    assert after["median"].item() == before["median"].item() + 1
 
 
 def test_nothing_is_pickled_and_nothing_of_the_caller_is_taken(mlflow_registry, make, tmp_path, monkeypatch):

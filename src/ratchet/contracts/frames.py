@@ -1,5 +1,8 @@
 """The one shape of gold and the one shape of a forecast, checked where a frame enters and where it leaves a stage."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 import pandas as pd
@@ -8,6 +11,14 @@ from ratchet.contracts.errors import DataError
 
 SERIES_COLUMNS: Final = ("unique_id", "target", "ds", "y")
 FORECAST_COLUMNS: Final = ("unique_id", "target", "ds", "mean", "median", "lo_80", "hi_80", "lo_95", "hi_95")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gold:
+    """Gold as this disk has it."""
+
+    data_hour: datetime
+    frame: Callable[[], pd.DataFrame]
 
 
 def check_series(frame: pd.DataFrame) -> pd.DataFrame:

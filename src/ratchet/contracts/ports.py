@@ -37,6 +37,9 @@ class Release:
     state: str = "registered"
     """`registered`, `queued`, `superseded` (by a newer one in the queue), `trial`, `production`, `beaten` or `rolled_back`."""
     data_hour: datetime | None = None
+    """What it was trained on."""
+    issue: int = 1
+    """The number of its newest issue, which is the one to serve."""
 
     def name_on(self, track: Track) -> str:
         """What people call it: `BO{m}` in production, `CO{n}` on trial."""
@@ -68,6 +71,9 @@ class Registry(LiveReleases, Protocol):
 
     def mark(self, release: Release, state: str) -> Release:
         """Write its lifecycle state."""
+
+    def issue(self, release: Release, folder: Path, number: int) -> Release:
+        """Put issue `number`, the folder with its files, beside what the release issued before, then say that it is the one to serve."""
 
     def point(self, workload: str, track: Track, release: Release | None) -> None:
         """Move a track's alias; None takes it away."""

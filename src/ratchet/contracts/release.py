@@ -13,12 +13,18 @@ posted.json                     how wrong a bare level is, for histories that ar
 model.json, models/             what is needed to forecast again from newer weeks (`train.model`)
 forecasts/0001/issue.json       data hour and first week of this issue
 forecasts/0001/<statistic>.npy  float32 [series, week], memory-mapped by every worker
+
+Nothing of this ever changes. What is issued later from newer weeks is put beside it, one folder an issue, each with its own checksums:
+
+forecasts/0002/issue.json       as above, and the SHA-256 of the issue's other files
+forecasts/0002/<statistic>.npy
+forecasts/0002/families/        as above, from the same weeks
 """
 
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Self
 
@@ -43,9 +49,20 @@ def issue_folder(number: int) -> str:
     return f"forecasts/{number:04d}"
 
 
-def family_file(family: str) -> str:
-    """Where a release keeps what a family would have said."""
-    return f"families/{family}.npy"
+def family_file(family: str, number: int = 1) -> str:
+    """Where a release keeps what a family would have said at issue `number`."""
+    return f"{issue_folder(number)}/families/{family}.npy" if number > 1 else f"families/{family}.npy"
+
+
+def is_trained(name: str) -> bool:
+    """Whether a file of a release's folder came with its training, and not with a later issue."""
+    return not name.startswith("forecasts/") or name.startswith(issue_folder(1))
+
+
+def issues_in(folder: Path) -> list[int]:
+    """The numbers of the issues in a release's folder, oldest first."""
+    found = (path.parent.name for path in folder.glob(f"forecasts/*/{ISSUE}"))
+    return sorted(int(name) for name in found if name.isdecimal())
 
 
 def series_name(unique_id: str, target: str) -> str:
@@ -69,6 +86,36 @@ def file_digest(path: Path) -> str:
     """SHA-256 of a file, in hex."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Issue:
+    """When the newest data of an issue is from, and the first week that it forecasts."""
+
+    number: int
+    data_hour: datetime
+    first_week: date
+    horizon: int
+    checksums: dict[str, str] = field(default_factory=dict)
+    """By file name within the issue; those of the first issue are in the release's card."""
+
+    def to_json(self) -> str:
+        """The issue as it is written."""
+        known = {"data_hour": self.data_hour.isoformat(), "first_week": self.first_week.isoformat()}
+        body = {**known, "horizon": self.horizon, **({"checksums": self.checksums} if self.checksums else {})}
+        return json.dumps(body, indent=1, sort_keys=True) + "\n"
+
+    @classmethod
+    def read(cls, folder: Path, number: int) -> Self:
+        """Read issue `number` in a release's folder; `OSError`, `ValueError`, `KeyError` or `TypeError` if there is no such issue."""
+        values: dict[str, Any] = json.loads((folder / issue_folder(number) / ISSUE).read_bytes())
+        return cls(
+            number=number,
+            data_hour=datetime.fromisoformat(values["data_hour"]),
+            first_week=date.fromisoformat(values["first_week"]),
+            horizon=int(values["horizon"]),
+            checksums=dict(values.get("checksums", {})),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

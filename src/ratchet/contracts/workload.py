@@ -74,7 +74,7 @@ class Workload:
     """Names of DAGs that differ from `<kind>_<workload>`."""
 
     def dag_id(self, kind: str) -> str:
-        """What the orchestrator calls this workload's `ingest`, `train_candidate`, `evaluate_ab` or `monitor_drift`."""
+        """What the orchestrator calls one of this workload's DAGs: `ingest`, `train_candidate`, `evaluate_ab` and so on."""
         return self.dag_ids.get(kind, f"{kind}_{self.name}")
 
     def sources(self, location: str, *, span: Span = EVERYTHING, clock: Clock = utc_now) -> tuple[Source, ...]:

@@ -2,18 +2,17 @@
 
 import json
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-import pandas as pd
-
 from ratchet import reference
 from ratchet.contracts.drift import DriftAlarm, DriftReport, FeatureReference, Observations
 from ratchet.contracts.errors import MetricsError, RatchetError, RegistryError
+from ratchet.contracts.frames import Gold
 from ratchet.contracts.workload import Workload
 from ratchet.decide import drift
 from ratchet.drifting.page import render
@@ -24,7 +23,7 @@ from ratchet.register.drift_artifacts import DriftArtifacts
 from ratchet.serve.cache import write_whole
 from ratchet.serve.drift_score import NEWEST
 
-__all__ = ["Gold", "Look", "Looked"]
+__all__ = ["Look", "Looked"]
 
 log = logging.getLogger("ratchet.drifting")
 
@@ -33,14 +32,6 @@ FRESH: Final = timedelta(hours=12)
 PAGES: Final = 90
 """So many pages are kept on disk."""
 RATED_BEFORE: Final = timedelta(days=90)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gold:
-    """Gold as this disk has it."""
-
-    data_hour: datetime
-    frame: Callable[[], pd.DataFrame]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

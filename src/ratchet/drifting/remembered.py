@@ -17,6 +17,7 @@ from ratchet import reference
 from ratchet.contracts.drift import DriftPolicy, FeatureReference, Observations
 from ratchet.contracts.errors import ReleaseError
 from ratchet.contracts.release import CARD, LEVELS, NAME_OFFSETS, NAMES, REFERENCE, Card, file_digest, series_name
+from ratchet.observe.issued import Issued, read_issued
 from ratchet.serve.release import OpenRelease, open_release
 
 Floats = NDArray[np.float64]
@@ -28,6 +29,9 @@ class Remembered:
     """What a release remembers of its data, with each series' yardsticks in the release's own order."""
 
     opened: OpenRelease
+    """At its newest issue."""
+    issued: Issued
+    """All that it has issued."""
     features: Mapping[str, FeatureReference]
     expected_error: Floats
     levels: Floats
@@ -53,6 +57,7 @@ class Remembered:
             raise ReleaseError(f"{folder}: its reference cannot be read: {error!r}") from error
         return cls(
             opened=open_release(folder, verify=False),
+            issued=read_issued(folder),
             features={name: FeatureReference.from_json(kept) for name, kept in body["features"].items()},
             expected_error=np.array(body["expected_error"], dtype=float),
             levels=yardsticks[:, 0],
@@ -98,17 +103,17 @@ class Remembered:
         return wide.reindex(list(self.names)).iloc[:, -policy.recent_weeks :]
 
     def _errors(self, wide: pd.DataFrame) -> Observations:
-        """Of the newest issue, on weeks that it could not know. All of them are wrong together, so they are one period."""
-        first = pd.Timestamp(self.opened.weeks[0])
-        steps = [round((pd.Timestamp(week) - first) / pd.Timedelta(7, "D")) for week in wide.columns]
-        told = [(place, step) for place, step in enumerate(steps) if 0 <= step < self.opened.card.horizon]
+        """Of each week by the newest issue that did not know it. All of them are wrong together, so they are one period."""
+        found = [(place, self.issued.before(pd.Timestamp(week).date())) for place, week in enumerate(wide.columns)]
+        told = [(place, *issue) for place, issue in found if issue is not None]
         if not told or not len(self.expected_error):
             return {}
-        columns, chosen = [place for place, _ in told], [step for _, step in told]
-        expected = self.expected_error[np.minimum(chosen, len(self.expected_error) - 1)]
-        said = self.opened.statistics[1][:, chosen].astype(float)
+        columns, steps = [place for place, _, _ in told], [step for _, _, step in told]
+        expected = self.expected_error[np.minimum(steps, len(self.expected_error) - 1)]
+        said = np.array([issue.forecasts[:, step] for _, issue, step in told], dtype=float).T
         errors = reference.residuals(wide.to_numpy(dtype=float)[:, columns], said, scale=self.scales, expected=expected)
-        return {self.opened.data_hour.isoformat(): tuple(errors[np.isfinite(errors)].tolist())}
+        newest = max(issue.data_hour for _, issue, _ in told)
+        return {newest.isoformat(): tuple(errors[np.isfinite(errors)].tolist())}
 
 
 def _names(folder: Path) -> tuple[str, ...]:

@@ -4,20 +4,18 @@ A release keeps the forecasts that it issued. Each week is scored by the newest 
 Weeks before a release's first issue, on which it was trained and selected, are in none of them.
 """
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any, Final
-from urllib.parse import unquote, urlsplit
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ratchet.contracts.errors import MetricsError
 from ratchet.contracts.look import PairedLoss, WeekOfLosses
-from ratchet.contracts.release import ISSUE, KEYS, series_key, series_name
+from ratchet.contracts.release import KEYS, Issue, issue_folder, issues_in, series_key, series_name
 
 SERIES: Final = 1000
 """At most so many series are compared, chosen by their keys and so always the same: what bounds the error is the number of weeks."""
@@ -29,16 +27,17 @@ Actual = tuple[str, str, date, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Issue:
-    """One issue of a release: the first week that it forecasts, and a forecast per series and week."""
+class IssuedAt:
+    """One issue of a release: what it knew, the first week that it forecasts, and a forecast per series and week."""
 
+    data_hour: datetime
     first_week: date
-    values: NDArray[np.float32]
+    forecasts: NDArray[np.float32]
 
     def column(self, week: date) -> int | None:
         """Where a week is; None if this issue does not forecast it."""
         number, rest = divmod((week - self.first_week).days, 7)
-        return number if rest == 0 and 0 <= number < self.values.shape[1] else None
+        return number if rest == 0 and 0 <= number < self.forecasts.shape[1] else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,32 +45,37 @@ class Issued:
     """All that a release has issued."""
 
     keys: NDArray[np.uint64]
-    issues: tuple[Issue, ...]
+    issues: tuple[IssuedAt, ...]
+    """Oldest first."""
 
     @property
     def first_week(self) -> date:
         """The first week that it ever forecast."""
         return min(issue.first_week for issue in self.issues)
 
-    def forecasts(self, keys: NDArray[np.uint64], week: date) -> NDArray[np.float64] | None:
-        """What it said of these series for a week, by the newest issue that could; None if none could."""
-        for issue in sorted(self.issues, key=lambda issue: issue.first_week, reverse=True):
+    def before(self, week: date) -> tuple[IssuedAt, int] | None:
+        """The newest issue that forecast a week without having seen it, and where in it the week is; None if none did."""
+        for issue in reversed(self.issues):
             column = issue.column(week)
             if column is not None:
-                found: NDArray[np.float64] = issue.values[np.searchsorted(self.keys, keys), column].astype(np.float64)
-                return found
+                return issue, column
         return None
 
+    def forecasts(self, keys: NDArray[np.uint64], week: date) -> NDArray[np.float64] | None:
+        """What it said of these series for a week, by the newest issue that could; None if none could."""
+        found = self.before(week)
+        if found is None:
+            return None
+        issue, column = found
+        said: NDArray[np.float64] = issue.forecasts[np.searchsorted(self.keys, keys), column].astype(np.float64)
+        return said
 
-def read_issued(location: str) -> Issued:
-    """Map what a release at this address has issued; `MetricsError` where it cannot be read."""
-    address = urlsplit(location)
-    if address.scheme != "file":
-        raise MetricsError(f"{location}: only releases in a folder can be compared week by week")
-    folder = Path(unquote(address.path))
+
+def read_issued(folder: Path) -> Issued:
+    """Map what the release in this folder has issued; `MetricsError` where it cannot be read."""
     try:
         keys = np.load(folder / KEYS, mmap_mode="r", allow_pickle=False)
-        issues = tuple(_read_issue(path.parent) for path in sorted(folder.glob(f"forecasts/*/{ISSUE}")))
+        issues = tuple(_read_issue(folder, number) for number in issues_in(folder))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise MetricsError(f"{folder}: what it issued cannot be read: {error!r}") from error
     if not issues:
@@ -131,7 +135,7 @@ def _score(
     return WeekOfLosses(week=beginning(week), losses=tuple(losses))
 
 
-def _read_issue(folder: Path) -> Issue:
-    issue: dict[str, Any] = json.loads((folder / ISSUE).read_bytes())
-    values = np.load(folder / f"{SCORED}.npy", mmap_mode="r", allow_pickle=False)
-    return Issue(first_week=date.fromisoformat(issue["first_week"]), values=values)
+def _read_issue(folder: Path, number: int) -> IssuedAt:
+    issue = Issue.read(folder, number)
+    forecasts = np.load(folder / issue_folder(number) / f"{SCORED}.npy", mmap_mode="r", allow_pickle=False)
+    return IssuedAt(data_hour=issue.data_hour, first_week=issue.first_week, forecasts=forecasts)

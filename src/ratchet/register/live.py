@@ -60,6 +60,7 @@ def as_release(workload: str, version: int | str, tags: Mapping[str, str]) -> Re
             best_of=tags.get("best_of"),
             state=tags.get("state", "registered"),
             data_hour=datetime.fromisoformat(tags["data_hour"]),
+            issue=int(tags.get("issue", 1)),
         )
     except (KeyError, ValueError) as error:
         raise RegistryError(f"version {version} of {workload} was not registered as a release: {error!r}") from error

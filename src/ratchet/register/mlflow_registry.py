@@ -10,7 +10,7 @@ from ratchet.contracts.release import Card
 from ratchet.register.client import load_mlflow, registry_errors
 from ratchet.register.folder import check_folder
 from ratchet.register.live import MlflowLive, as_release
-from ratchet.register.store import release_location, release_tags, store_release
+from ratchet.register.store import release_location, release_tags, store_issue, store_release
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -70,6 +70,13 @@ class MlflowRegistry:
         """Write its lifecycle state."""
         with registry_errors(f"marking version {release.version} of {release.workload} {state}"):
             self._client.set_model_version_tag(release.workload, str(release.version), "state", state)
+        return self._fresh(release)
+
+    def issue(self, release: Release, folder: Path, number: int) -> Release:
+        """Put issue `number` beside what the release issued before, then say that it is the one to serve."""
+        with registry_errors(f"issuing {release.release_id} again"):
+            store_issue(release.location, folder, number, kms_key=self._kms_key)
+            self._client.set_model_version_tag(release.workload, str(release.version), "issue", str(number))
         return self._fresh(release)
 
     def point(self, workload: str, track: Track, release: Release | None) -> None:

@@ -19,13 +19,15 @@ class ReleaseModel:
     """Answers from the newest issue in a release folder; its arrays are mapped, not read."""
 
     def __init__(self, folder: Path) -> None:
-        issues = sorted(path.parent for path in folder.glob(f"forecasts/*/{layout.ISSUE}"))
+        issues = layout.issues_in(folder)
         if not issues:
             raise ReleaseError(f"{folder} holds no issue")
         self._keys = _array(folder / layout.KEYS)
         self._offsets = _array(folder / layout.NAME_OFFSETS)
         self._names = np.memmap(folder / layout.NAMES, dtype=np.uint8, mode="r")
-        self._statistics = {name: _array(issues[-1] / f"{name}.npy") for name in layout.STATISTICS}
+        self._statistics = {
+            name: _array(folder / layout.issue_folder(issues[-1]) / f"{name}.npy") for name in layout.STATISTICS
+        }
 
     def predict(self, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:  # noqa: ARG002  (MLflow's signature)
         """One row per row asked for: the forecast of the week that lies `horizon` weeks ahead, 1 being the next one."""

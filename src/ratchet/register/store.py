@@ -1,14 +1,15 @@
 """A release kept by MLflow: a run with its figures, a logged model with its files. Found again by `release_id`."""
 
 import math
+import shutil
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from ratchet.bucket import Bucket
 from ratchet.contracts.errors import RegistryError
-from ratchet.contracts.release import CARD, Card
+from ratchet.contracts.release import CARD, ISSUE, Card, issue_folder
 from ratchet.register.client import load_mlflow
 from ratchet.register.package import FOLDER, write_package
 
@@ -39,6 +40,21 @@ def store_release(client: "MlflowClient", folder: Path, card: Card, *, kms_key: 
 def release_location(model: "LoggedModel") -> str:
     """Name the address of the release folder inside a logged model."""
     return f"{model.artifact_location.rstrip('/')}/{FOLDER}"
+
+
+def store_issue(location: str, folder: Path, number: int, *, kms_key: str = "") -> None:
+    """Put an issue beside a release's others, whole; one of this number that nobody was told of is replaced."""
+    _require_direct(location)
+    address = urlsplit(location)
+    if address.scheme == "s3":
+        Bucket(f"{location}/{issue_folder(number)}", kms_key=kms_key).upload(folder, last=ISSUE)
+        return
+    release = Path(unquote(address.path))
+    with tempfile.TemporaryDirectory(prefix=".issue.", dir=release.parent) as draft:
+        shutil.copytree(folder, Path(draft) / "new")
+        if (release / issue_folder(number)).exists():
+            (release / issue_folder(number)).rename(Path(draft) / "old")
+        (Path(draft) / "new").rename(release / issue_folder(number))
 
 
 def _experiment(client: "MlflowClient", workload: str) -> str:

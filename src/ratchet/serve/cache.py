@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
@@ -13,7 +14,7 @@ from pydantic import TypeAdapter
 
 from ratchet.contracts.errors import ReleaseError
 from ratchet.contracts.ports import Release, Track
-from ratchet.contracts.release import CARD
+from ratchet.contracts.release import CARD, ISSUE, is_trained, issue_folder
 
 NOTE: Final = TypeAdapter(Release)
 UNUSED_SECONDS: Final = 3600.0
@@ -33,15 +34,21 @@ class ReleaseCache:
         return self._folder / "releases" / release.release_id
 
     def fetch(self, release: Release) -> Path:
-        """Return the release's folder, copied here unless it is: a whole one or none, however many ask at once."""
+        """Return the release's folder, copied here unless it is, with what it issued since: each whole or not there, however many ask."""
         folder = self.folder_of(release)
-        if folder.is_dir():
-            return folder
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as draft:
-            _bring(release.location, Path(draft) / "release")
-            _publish(Path(draft) / "release", folder)
+        if not folder.is_dir():
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            self._copy(release.location, folder, last=CARD, wanted=is_trained)
+        for number in range(2, release.issue + 1):
+            issue = issue_folder(number)
+            if not (folder / issue).is_dir():
+                self._copy(f"{release.location}/{issue}", folder / issue, last=ISSUE, wanted=lambda _: True)
         return folder
+
+    def _copy(self, location: str, folder: Path, *, last: str, wanted: Callable[[str], bool]) -> None:
+        with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=self._folder / "releases") as draft:
+            _bring(location, Path(draft) / "whole", last=last, wanted=wanted)
+            _publish(Path(draft) / "whole", folder)
 
     def drop(self, release: Release) -> None:
         """Forget a copy, so that the next `fetch` copies afresh. Who has it open keeps it."""
@@ -87,18 +94,26 @@ def write_whole(path: Path, content: bytes) -> None:
         raise
 
 
-def _bring(location: str, target: Path) -> None:
-    """Copy a release from where its location says; `ReleaseError` if that is no place to copy from, or away."""
+def _bring(location: str, target: Path, *, last: str, wanted: Callable[[str], bool]) -> None:
+    """Copy a release or an issue from where its location says; `ReleaseError` if that is no place to copy from, or away."""
     address = urlsplit(location)
     if address.scheme not in {"file", "s3"}:
         raise ReleaseError(f"{location}: serving can fetch file:// and s3:// locations, not {address.scheme or 'this'}")
     try:
         if address.scheme == "file":
-            shutil.copytree(unquote(address.path), target)
+            source = Path(unquote(address.path))
+
+            def unwanted(folder: str, names: list[str]) -> list[str]:
+                place = Path(folder).relative_to(source)
+                return [name for name in names if not wanted((place / name).as_posix())]
+
+            shutil.copytree(source, target, ignore=unwanted)
+            if not (target / last).is_file():
+                raise FileNotFoundError(f"{last} is not there: this was never written to its end")
         else:
             from ratchet.bucket import Bucket  # noqa: PLC0415  # where releases lie in a folder, nobody pays for an S3 client
 
-            Bucket(location).download(target, last=CARD)
+            Bucket(location).download(target, last=last, wanted=wanted)
     except (OSError, shutil.Error) as error:
         raise ReleaseError(f"{location}: cannot be copied: {error}") from error
 

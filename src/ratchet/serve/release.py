@@ -25,7 +25,10 @@ from ratchet.contracts.release import (
     STATISTICS,
     WEEKS,
     Card,
+    Issue,
     file_digest,
+    issue_folder,
+    issues_in,
     series_key,
     series_name,
     split_name,
@@ -52,6 +55,7 @@ class OpenRelease:
 
     card: Card
     folder: Path
+    issue: int
     data_hour: datetime
     made_at: datetime
     weeks: tuple[str, ...]
@@ -149,25 +153,26 @@ class OpenRelease:
         return found
 
 
-def open_release(folder: Path, *, verify: bool) -> OpenRelease:
-    """Open the newest issue of a release. Whatever is missing or broken is a `ReleaseError` that names the file."""
+def open_release(folder: Path, *, verify: bool, issue: int = 0) -> OpenRelease:
+    """Open a release at an issue, the newest unless told. Whatever is missing or broken is a `ReleaseError` that names the file."""
     card = _read_card(folder / CARD)
-    issue_folder = _newest_issue(folder)
+    issued = _read_issue(folder, issue or _newest_issue(folder))
     if verify:
-        _verify(folder, card, issue_folder)
-    data_hour, first_week = _read_issue(issue_folder / ISSUE)
+        _verify(folder, card, issued)
     offsets = _map(folder / NAME_OFFSETS, (card.series + 1,), np.uint64)
     return OpenRelease(
         card=card,
         folder=folder,
-        data_hour=data_hour,
+        issue=issued.number,
+        data_hour=issued.data_hour,
         made_at=datetime.fromtimestamp((folder / CARD).stat().st_mtime, UTC),
-        weeks=_weeks(first_week, card.horizon),
+        weeks=_weeks(issued.first_week, card.horizon),
         keys=_map(folder / KEYS, (card.series,), np.uint64),
         offsets=offsets,
         names=_map_bytes(folder / NAMES, int(offsets[-1])),
         statistics=tuple(
-            _map(issue_folder / f"{name}.npy", (card.series, card.horizon), np.float32) for name in STATISTICS
+            _map(folder / issue_folder(issued.number) / f"{name}.npy", (card.series, card.horizon), np.float32)
+            for name in STATISTICS
         ),
         family=_map_if_there(folder / FAMILY, (card.series,), np.uint8),
         history=_map_if_there(folder / WEEKS, (card.series,), np.int32),
@@ -185,11 +190,13 @@ def _read_card(path: Path) -> Card:
     return card
 
 
-def _verify(folder: Path, card: Card, issue_folder: Path) -> None:
-    of_issue = [issue_folder.relative_to(folder) / name for name in (ISSUE, *(f"{name}.npy" for name in STATISTICS))]
-    if unlisted := {KEYS, NAME_OFFSETS, NAMES, *(path.as_posix() for path in of_issue)} - card.checksums.keys():
+def _verify(folder: Path, card: Card, issued: Issue) -> None:
+    place = issue_folder(issued.number)
+    checksums = card.checksums | {f"{place}/{name}": digest for name, digest in issued.checksums.items()}
+    needed = {KEYS, NAME_OFFSETS, NAMES, *(f"{place}/{name}.npy" for name in STATISTICS)}
+    if unlisted := needed - checksums.keys():
         raise ReleaseError(f"{folder / CARD}: no checksum of {', '.join(sorted(unlisted))}")
-    for name, digest in card.checksums.items():
+    for name, digest in checksums.items():
         try:
             found = file_digest(folder / name)
         except OSError as error:
@@ -198,20 +205,18 @@ def _verify(folder: Path, card: Card, issue_folder: Path) -> None:
             raise ReleaseError(f"{folder / name}: its SHA-256 is {found}, the card says {digest}")
 
 
-def _newest_issue(folder: Path) -> Path:
-    issues = sorted(path.parent for path in folder.glob(f"forecasts/*/{ISSUE}"))
+def _newest_issue(folder: Path) -> int:
+    issues = issues_in(folder)
     if not issues:
         raise ReleaseError(f"{folder / 'forecasts'}: no issue in it")
     return issues[-1]
 
 
-def _read_issue(path: Path) -> tuple[datetime, date]:
-    """When the newest data of an issue is from, and the first week it forecasts."""
+def _read_issue(folder: Path, number: int) -> Issue:
     try:
-        issue: dict[str, Any] = json.loads(path.read_bytes())
-        return datetime.fromisoformat(issue["data_hour"]), date.fromisoformat(issue["first_week"])
+        return Issue.read(folder, number)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ReleaseError(f"{path}: no issue of a release: {error!r}") from error
+        raise ReleaseError(f"{folder / issue_folder(number) / ISSUE}: no issue of a release: {error!r}") from error
 
 
 def _weeks(first: date, horizon: int) -> tuple[str, ...]:

@@ -131,14 +131,16 @@ class Refresher:
         serving = Serving(release=release, name=release.name_on(slot.track), opened=opened)
         self._on_load(serving, slot.track)
         slot.current = serving
-        logger.info("%s@%s serves %s (%s)", slot.workload, slot.track, serving.name, release.release_id)
+        logger.info(
+            "%s@%s serves %s (%s, issue %d)", slot.workload, slot.track, serving.name, release.release_id, release.issue
+        )
         return True
 
     def _open(self, slot: ReleaseSlot, release: Release) -> OpenRelease:
         current = slot.current
-        if current is not None and current.release.release_id == release.release_id:
+        if current is not None and _identity(current.release) == _identity(release):
             return current.opened  # only its name or its state changed
-        opened = open_release(self._cache.fetch(release), verify=True)
+        opened = open_release(self._cache.fetch(release), verify=True, issue=release.issue)
         if (opened.card.workload, opened.card.release_id) != (release.workload, release.release_id):
             raise ReleaseError(f"{opened.folder}: the card is of {opened.card.workload} {opened.card.release_id}")
         opened.smoke()
@@ -151,3 +153,7 @@ class Refresher:
         self._refused[slot.workload] = Refusal(release=release, tries=tries, retry_at=retry_at)
         logger.error("%s@%s refuses %s: %s", slot.workload, slot.track, release.release_id, error)
         self._on_refuse(release, slot.track)
+
+
+def _identity(release: Release) -> tuple[str, int]:
+    return release.release_id, release.issue

@@ -43,7 +43,7 @@ def run(stack: Stack, progress: Progress) -> None:
 
 def later(workload: Workload) -> list[str]:
     """The DAGs that have nothing to do before a candidate is on trial."""
-    kinds = ("evaluate_ab", "approve_promotion", "monitor_drift", "describe_gold")
+    kinds = ("refresh_forecasts", "evaluate_ab", "approve_promotion", "monitor_drift", "describe_gold")
     return [*map(workload.dag_id, kinds), "decide_by_hand"]
 
 

@@ -27,6 +27,7 @@ from ratchet.contracts.release import (
     STATISTICS,
     WEEKS,
     Card,
+    Issue,
     family_file,
     file_digest,
     issue_folder,
@@ -87,7 +88,7 @@ def write(content: Content, folder: Path) -> Card:
         for name, kept in content.kept.items():
             (draft / name).parent.mkdir(parents=True, exist_ok=True)
             (draft / name).write_bytes(kept)
-        card = replace(content.card, checksums=_checksums(draft))
+        card = replace(content.card, checksums=checksums(draft))
         (draft / CARD).write_text(card.to_json())
         return _publish(draft, folder, card)
     finally:
@@ -114,8 +115,7 @@ def _write_series(content: Content, draft: Path, *, keys: NDArray[np.uint64], or
     if content.weeks is not None:
         np.save(draft / WEEKS, content.weeks[order].astype(np.int32))
     for family, forecasts in content.by_family.items():
-        (draft / family_file(family)).parent.mkdir(exist_ok=True)
-        np.save(draft / family_file(family), np.ascontiguousarray(forecasts[order], dtype=np.float32))
+        save(draft / family_file(family), forecasts[order])
     if content.posted is not None:
         (draft / POSTED).write_text(json.dumps(content.posted, indent=1, sort_keys=True) + "\n")
 
@@ -128,30 +128,23 @@ def _write_reference(content: Content, draft: Path, *, order: NDArray[np.intp]) 
 
 
 def _write_issue(content: Content, folder: Path, *, order: NDArray[np.intp]) -> None:
-    issue = {
-        "data_hour": content.card.data_hour.isoformat(),
-        "first_week": content.first_week.isoformat(),
-        "horizon": content.card.horizon,
-    }
-    write_issue(folder, issue, {statistic: content.forecasts[statistic][order] for statistic in STATISTICS})
+    issue = Issue(
+        number=1, data_hour=content.card.data_hour, first_week=content.first_week, horizon=content.card.horizon
+    )
+    folder.mkdir(parents=True)
+    for statistic in STATISTICS:
+        save(folder / f"{statistic}.npy", content.forecasts[statistic][order])
+    (folder / ISSUE).write_text(issue.to_json())
 
 
-def write_issue(folder: Path, issue: dict[str, Any], forecasts: Mapping[str, NDArray[np.float64]]) -> None:
-    """Write one issue whole or not at all; what lay there, cut short, is replaced."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    try:
-        draft.chmod(0o755)
-        for statistic in STATISTICS:
-            np.save(draft / f"{statistic}.npy", np.ascontiguousarray(forecasts[statistic], dtype=np.float32))
-        (draft / ISSUE).write_text(json.dumps(issue, indent=1, sort_keys=True) + "\n")
-        shutil.rmtree(folder, ignore_errors=True)
-        draft.rename(folder)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
+def save(path: Path, figures: NDArray[np.float64]) -> None:
+    """Write figures as workers map them."""
+    path.parent.mkdir(exist_ok=True)
+    np.save(path, np.ascontiguousarray(figures, dtype=np.float32))
 
 
-def _checksums(draft: Path) -> dict[str, str]:
+def checksums(draft: Path) -> dict[str, str]:
+    """Return the SHA-256 of every file in a folder, by its name there."""
     files = sorted(path for path in draft.rglob("*") if path.is_file())
     return {path.relative_to(draft).as_posix(): file_digest(path) for path in files}
 

@@ -1,15 +1,12 @@
-"""Issue a release again: fresh forecasts from newer weeks, the same model, the next number beside the issues before.
+"""Issue a release again: fresh forecasts from newer weeks, the same model.
 
 Fresh inputs matter more than fresh weights: a pooled model trained a year and a half ago forecast as well as a new one, and both better
 than any on old data. So both tracks of an experiment are issued from the same gold, and differ by model and not by the age of their data.
 """
 
 import itertools
-import json
-from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,14 +14,13 @@ from numpy.typing import NDArray
 
 from ratchet.contracts.errors import DataError, ReleaseError
 from ratchet.contracts.release import (
-    CARD,
     FAMILY,
     ISSUE,
     NAME_OFFSETS,
     NAMES,
     STATISTICS,
-    Card,
-    file_digest,
+    Issue,
+    family_file,
     issue_folder,
 )
 from ratchet.train import bundle, model
@@ -33,46 +29,53 @@ from ratchet.train.panel import WEEK, Panel, accept
 Floats = NDArray[np.float64]
 
 
-def issue_again(folder: Path, history: pd.DataFrame, *, data_hour: datetime) -> Card:
-    """Add the issue as of `data_hour` to a release folder and return its card; nothing is done if that issue is there.
+def issue_again(folder: Path, history: pd.DataFrame, *, last: int, data_hour: datetime, out: Path) -> Issue:
+    """Write what the release in `folder` says as of `data_hour` into the new folder `out`, as the issue after number `last`.
 
-    A series of the release that the new weeks do not hold keeps what was said of its coming weeks before, moved along. The card is
-    replaced last and at once: until then the release is what it was. `DataError` if the data hour is older than the newest issue's.
+    A series of the release that the new weeks do not hold keeps what was said of its coming weeks before, moved along. The release's
+    folder is only read. `DataError` if the data hour is no newer than the last issue's.
     """
     card = bundle.find(folder)
     if card is None:
         raise ReleaseError(f"{folder} is no whole release")
-    number, newest = _newest(folder)
-    if data_hour <= datetime.fromisoformat(newest["data_hour"]):
-        if data_hour == datetime.fromisoformat(newest["data_hour"]):
-            return card
-        raise DataError(
-            f"{folder.name} was already issued as of {newest['data_hour']}, which is newer than {data_hour}"
-        )
+    before = _read(folder, last)
+    if data_hour <= before.data_hour:
+        raise DataError(f"{folder.name} was already issued as of {before.data_hour}, no older than {data_hour}")
     panel, _ = accept(history, targets=card.targets, data_hour=data_hour)
-    names = _names(folder)
-    forecasts = _forecast(folder, panel, names, horizon=card.horizon)
     first_week = (panel.weeks[-1] + WEEK).date()
-    _keep_missing(
-        forecasts, folder / issue_folder(number), (first_week - date.fromisoformat(newest["first_week"])).days // 7
+    moved = (first_week - before.first_week).days // 7
+    if moved < 0:
+        raise DataError(f"{folder.name} was already issued from the week {before.first_week}, later than {first_week}")
+    names = _names(folder)
+    forecasts, by_family = _forecast(folder, panel, names, horizon=card.horizon)
+    _keep_missing(forecasts, folder / issue_folder(last), moved)
+    out.mkdir()
+    for statistic in STATISTICS:
+        bundle.save(out / f"{statistic}.npy", forecasts[statistic])
+    for family, said in by_family.items():
+        bundle.save(out / "families" / Path(family_file(family)).name, said)
+    issue = Issue(
+        number=last + 1,
+        data_hour=data_hour.astimezone(UTC),
+        first_week=first_week,
+        horizon=card.horizon,
+        checksums=bundle.checksums(out),
     )
-    issue = {
-        "data_hour": data_hour.astimezone(UTC).isoformat(),
-        "first_week": first_week.isoformat(),
-        "horizon": card.horizon,
-    }
-    target = issue_folder(number + 1)
-    bundle.write_issue(folder / target, issue, forecasts)
-    fresh = {f"{target}/{path.name}": file_digest(path) for path in sorted((folder / target).iterdir())}
-    issued = replace(card, checksums=card.checksums | fresh)
-    draft = folder / f".{CARD}.new"
-    draft.write_text(issued.to_json())
-    draft.replace(folder / CARD)
-    return issued
+    (out / ISSUE).write_text(issue.to_json())
+    return issue
 
 
-def _forecast(folder: Path, panel: Panel, names: tuple[str, ...], *, horizon: int) -> dict[str, Floats]:
-    """Every statistic in the release's order of series; NaN where the panel does not hold a series."""
+def _read(folder: Path, number: int) -> Issue:
+    try:
+        return Issue.read(folder, number)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ReleaseError(f"{folder}: issue {number} cannot be read: {error!r}") from error
+
+
+def _forecast(
+    folder: Path, panel: Panel, names: tuple[str, ...], *, horizon: int
+) -> tuple[dict[str, Floats], dict[str, Floats]]:
+    """Every statistic, and every family, in the release's order of series; NaN where the panel does not hold a series."""
     place = {name: row for row, name in enumerate(names)}
     shown = np.array([row for row, name in enumerate(panel.names) if name in place], dtype=np.intp)
     if not len(shown):
@@ -80,11 +83,15 @@ def _forecast(folder: Path, panel: Panel, names: tuple[str, ...], *, horizon: in
     rows = np.array([place[panel.names[row]] for row in shown])
     known = panel.only(shown)
     learned = model.read(folder, np.load(folder / FAMILY)[rows], known)
-    said = learned.forecast(known, learned.ask(known, horizon=horizon))
-    answer = {statistic: np.full((len(names), horizon), np.nan) for statistic in STATISTICS}
-    for statistic, values in answer.items():
-        values[rows] = said[statistic]
-    return answer
+    said = learned.ask(known, horizon=horizon)
+
+    def all_series(figures: dict[str, Floats]) -> dict[str, Floats]:
+        spread = {name: np.full((len(names), horizon), np.nan) for name in figures}
+        for name, values in spread.items():
+            values[rows] = figures[name]
+        return spread
+
+    return all_series(learned.forecast(known, said)), all_series(learned.by_family(said))
 
 
 def _keep_missing(forecasts: dict[str, Floats], before: Path, weeks: int) -> None:
@@ -93,14 +100,6 @@ def _keep_missing(forecasts: dict[str, Floats], before: Path, weeks: int) -> Non
         old = np.load(before / f"{statistic}.npy")
         steps = np.minimum(np.arange(values.shape[1]) + weeks, values.shape[1] - 1)
         values[missing] = old[missing][:, steps]
-
-
-def _newest(folder: Path) -> tuple[int, dict[str, Any]]:
-    # By the card, not by the folder: an issue that was cut short is not in the card and is written again.
-    card = Card.from_json((folder / CARD).read_bytes())
-    number = max(int(name.split("/")[1]) for name in card.checksums if name.endswith(f"/{ISSUE}"))
-    known: dict[str, Any] = json.loads((folder / issue_folder(number) / ISSUE).read_bytes())
-    return number, known
 
 
 def _names(folder: Path) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import Final
 
 from ratchet.contracts.errors import MetricsError, RatchetError
@@ -34,6 +35,8 @@ class Measurements:
     metrics: PrometheusMetrics
     feedback: Feedback
     find: Callable[[str, str], Release]
+    folder: Callable[[Release], Path]
+    """Where on this machine a release and all that it has issued are, brought here if need be."""
     actuals: Callable[[str, date], Iterable[Actual]]
     """What really happened from a week on; empty while gold holds nothing newer."""
     around: Around
@@ -62,7 +65,7 @@ class Measurements:
         workload = experiment.workload
         try:
             old, new = (
-                read_issued(self.find(workload, release_id).location)
+                read_issued(self.folder(self.find(workload, release_id)))
                 for release_id in (experiment.production, experiment.candidate)
             )
             first = max(first, old.first_week, new.first_week)

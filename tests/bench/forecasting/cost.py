@@ -66,7 +66,7 @@ def main():
             early, late = datetime(2026, 5, 25, tzinfo=UTC), datetime(2026, 6, 1, tzinfo=UTC)
             card, cpu, wall = clock(lambda: train(history, data_hour=early, out=Path(out), **known))  # noqa: B023
             folder = Path(out) / card.release_id
-            _, again, _ = clock(lambda: issue_again(folder, history, data_hour=late))  # noqa: B023
+            _, again, _ = clock(lambda: issue_again(folder, history, last=1, data_hour=late, out=folder / "new"))  # noqa: B023
         measured.append((series, cpu))
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
         print(

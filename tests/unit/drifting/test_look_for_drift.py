@@ -15,10 +15,11 @@ from mlflow import MlflowClient
 from ratchet import reference
 from ratchet.contracts.drift import DriftPolicy
 from ratchet.contracts.errors import DataError, JournalError, MetricsError, ReleaseError
+from ratchet.contracts.frames import Gold
 from ratchet.contracts.policy import EvidencePolicy
 from ratchet.contracts.release import CARD, REFERENCE, Card
 from ratchet.contracts.workload import Workload
-from ratchet.drifting import Gold, Look
+from ratchet.drifting import Look
 from ratchet.observe.drift_log import PostgresDrift
 from ratchet.register.drift_artifacts import DriftArtifacts
 from ratchet.serve.drift_score import DriftScores

@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 import pytest
+from houses import House
 
-from conftest import House
 from gold import publish
 from inference import create_app
 from ratchet.observe.gold_tables import GoldTables

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import psycopg2
 import pytest
+from houses import House
 
-from conftest import House
 from inference import create_app
 from ratchet.contracts.drift import DriftReport, Indicator
 from ratchet.contracts.policy import Decision, Evidence, TrackEvidence, Verdict

@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 import pytest
+from houses import House
 
-from conftest import House
 from inference import create_app
 from ratchet.observe.orders import Orders
 

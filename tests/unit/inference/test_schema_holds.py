@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 import schemathesis
+from houses import House
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from conftest import House
 from gold import publish
 from inference import create_app
 from ratchet.observe import PostgresReports

@@ -1,14 +1,13 @@
 """Two releases' issued forecasts against what really happened."""
 
-import json
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 import numpy as np
 import pytest
 
 from ratchet.contracts.errors import MetricsError
 from ratchet.contracts.look import PairedLoss
-from ratchet.contracts.release import series_key
+from ratchet.contracts.release import Issue, series_key
 from ratchet.observe import pair_weeks, read_issued
 from ratchet.observe.issued import SERIES, beginning
 
@@ -28,9 +27,11 @@ def release(tmp_path):
         for number, (first, level) in enumerate(issues, start=1):
             issue = folder / f"forecasts/{number:04d}"
             issue.mkdir(parents=True)
-            (issue / "issue.json").write_text(json.dumps({"first_week": first.isoformat()}))
+            hour = datetime.combine(first - timedelta(days=6), time(), UTC)
+            known = Issue(number=number, data_hour=hour, first_week=first, horizon=weeks)
+            (issue / "issue.json").write_text(known.to_json())
             np.save(issue / "median.npy", np.full((len(ids), weeks), level, dtype=np.float32) + np.arange(weeks))
-        return read_issued(folder.as_uri())
+        return read_issued(folder)
 
     return write
 
@@ -87,7 +88,13 @@ def test_very_many_series_are_compared_by_a_fixed_thousand_of_them(release):
     assert pair(old, new, actual(WEEK, ids=ids)) == (week,)
 
 
-@pytest.mark.parametrize("location", ["s3://bucket/release", "file:///nowhere"])
-def test_what_cannot_be_read_is_said(location):
-    with pytest.raises(MetricsError, match=r"folder|cannot be read|no issue"):
-        read_issued(location)
+def test_a_later_issue_of_the_same_weeks_is_what_was_said(release):
+    """Late events changed earlier weeks, so it was issued again within the week."""
+    old, new = release("old", issues=((WEEK, 10.0), (WEEK, 30.0))), release("new")
+    (week,) = pair(old, new, actual(WEEK))
+    assert {loss.production for loss in week.losses} == {20.0}
+
+
+def test_what_cannot_be_read_is_said(tmp_path):
+    with pytest.raises(MetricsError, match="cannot be read"):
+        read_issued(tmp_path / "nowhere")

@@ -5,12 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from histories import FIRST, WEEKS
 
 from ratchet.contracts.policy import EvidencePolicy
 from ratchet.rehearsal import Plan, Plant, rehearse
 from ratchet.rehearsal.history import arrange
-
-WEEKS, FIRST = 90, 80
 
 
 @pytest.fixture(scope="session")

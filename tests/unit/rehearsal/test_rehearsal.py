@@ -5,8 +5,8 @@ from datetime import date
 
 import numpy as np
 import pytest
+from histories import FIRST, WEEKS
 
-from conftest import FIRST, WEEKS
 from ratchet.contracts.errors import DataError
 from ratchet.contracts.policy import EvidencePolicy, Mode
 from ratchet.rehearsal import Plant, publish, read_folder

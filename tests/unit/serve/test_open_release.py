@@ -8,7 +8,7 @@ from ratchet.contracts.errors import ReleaseError, UnknownSeriesError
 from ratchet.contracts.release import CARD, KEYS, NAMES, series_key, series_name
 from ratchet.serve import release as serve_release
 from ratchet.serve.release import open_release
-from releases import DATA_HOUR, make_release
+from releases import DATA_HOUR, issue_again, make_release
 
 
 @pytest.fixture
@@ -85,11 +85,20 @@ def test_what_a_release_says_of_itself(folder):
     opened.smoke()
 
 
-def test_the_newest_issue_answers(folder):
-    second = folder / "forecasts" / "0002"
-    shutil.copytree(folder / "forecasts" / "0001", second)
-    np.save(second / "median.npy", np.load(second / "median.npy") + 0.5)
-    assert open_release(folder, verify=False).forecast("north/a", "sent", 1)[0]["median"] == 12.5
+def test_the_newest_issue_answers_unless_another_is_asked_for(folder):
+    issue_again(folder, 2, add=0.5)
+    assert open_release(folder, verify=True).forecast("north/a", "sent", 1)[0]["median"] == 12.5
+    assert open_release(folder, verify=True, issue=1).forecast("north/a", "sent", 1)[0]["median"] == 12
+
+
+def test_the_tenth_issue_is_newer_than_the_ninth(folder):
+    for number in range(2, 11):
+        issue_again(folder, number, add=float(number))
+    assert open_release(folder, verify=True).forecast("north/a", "sent", 1)[0]["median"] == 22
+
+
+def test_an_issue_without_checksums_is_refused(folder):
+    shutil.copytree(folder / "forecasts" / "0001", folder / "forecasts" / "0002")
     with pytest.raises(ReleaseError, match="no checksum of forecasts/0002"):
         open_release(folder, verify=True)
 

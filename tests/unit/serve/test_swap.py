@@ -11,7 +11,7 @@ from ratchet.contracts.errors import RegistryError
 from ratchet.contracts.ports import Track
 from ratchet.serve.cache import ReleaseCache
 from ratchet.serve.swap import Refresher, ReleaseSlot
-from releases import FakeLive, make_release, registered
+from releases import FakeLive, issue_again, make_release, registered
 
 
 class House:
@@ -57,6 +57,41 @@ def spoil(release):
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
     path.write_bytes(content)
+
+
+def issue(house, release, number, add):
+    """Issue a release again and have the registry say so."""
+    issue_again(Path(urlsplit(release.location).path), number, add=add)
+    house.live.answer = replace(release, issue=number)
+
+
+def test_a_new_issue_is_served_and_the_old_one_goes_on_for_who_holds_it(house, tmp_path):
+    house.live.answer = first = release(tmp_path, 1)
+    house.refresh()
+    before = house.slot.current
+    issue(house, first, 2, add=5.0)
+    assert house.refresh() == "BO1"
+    assert house.slot.current.opened.forecast("north/a", "sent", 1)[0]["median"] == 107
+    assert before.opened.forecast("north/a", "sent", 1)[0]["median"] == 102
+    house.start()
+    house.refresher.restore()
+    assert house.slot.current.opened.issue == 2, "a start needs no registry to go on with it"
+
+
+def test_a_broken_issue_is_refused_and_the_one_before_stays(house, tmp_path):
+    house.live.answer = first = release(tmp_path, 1)
+    house.refresh()
+    issue(house, first, 2, add=5.0)
+    path = tmp_path / "artifact1" / "forecasts" / "0002" / "mean.npy"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-1] + b"?")
+    house.refresh()
+    assert house.refused == ["r1"]
+    assert house.slot.current.opened.issue == 1
+    path.write_bytes(whole)
+    house.now += 3
+    house.refresh()
+    assert house.slot.current.opened.issue == 2
 
 
 def test_a_moved_alias_is_followed(house, tmp_path):

@@ -30,68 +30,81 @@ def folder(trained, tmp_path):
     return shutil.copytree(trained, tmp_path / trained.name)
 
 
+@pytest.fixture
+def issue(folder, history):
+    """Issue the release again, as the registry would put it."""
+
+    def again(known=history, *, data_hour=LATE, last=1):
+        return issue_again(folder, known, last=last, data_hour=data_hour, out=folder / release.issue_folder(last + 1))
+
+    return again
+
+
 def load(folder, number, statistic="median"):
     return np.load(folder / release.issue_folder(number) / f"{statistic}.npy")
 
 
-def test_a_new_issue_begins_after_the_new_weeks_and_the_old_one_stays(folder, history):
+def test_a_new_issue_begins_after_the_new_weeks_and_the_old_one_stays(folder, issue):
     before = load(folder, 1)
-    card = issue_again(folder, history, data_hour=LATE)
+    assert issue().number == 2
     opened = open_release(folder, verify=True)
-    assert opened.data_hour == LATE
-    assert opened.weeks[0] == "2026-06-07"
-    assert bundle.find(folder) == card
+    assert (opened.issue, opened.data_hour, opened.weeks[0]) == (2, LATE, "2026-06-07")
     np.testing.assert_array_equal(load(folder, 1), before)
     assert not np.array_equal(load(folder, 2), before)
     chain = [load(folder, 2, name) for name in ("lo_95", "lo_80", "median", "hi_80", "hi_95")]
     assert all((low <= high).all() and np.isfinite(low).all() for low, high in itertools.pairwise(chain))
 
 
-def test_the_model_stays_as_it_was(folder, history):
-    kept = {
-        path: path.read_bytes()
-        for path in folder.rglob("*")
-        if path.suffix in {".onnx", ".txt"} or path.name == "model.json"
-    }
-    issue_again(folder, history, data_hour=LATE)
-    assert kept
+def test_nothing_of_the_release_changes(folder, issue):
+    kept = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    issue()
     assert {path: path.read_bytes() for path in kept} == kept
+    assert bundle.find(folder) is not None
 
 
-def test_the_same_hour_again_changes_nothing(folder, history):
-    issue_again(folder, history, data_hour=LATE)
-    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
-    issue_again(folder, history, data_hour=LATE)
-    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
+def test_a_family_says_of_the_same_weeks_what_the_issue_does(folder, issue):
+    issue()
+    families = {path.name for path in (folder / "families").iterdir()}
+    assert {path.name for path in (folder / release.issue_folder(2) / "families").iterdir()} == families
+    one = min(families).removesuffix(".npy")
+    assert np.load(folder / release.family_file(one, 2)).shape == load(folder, 2).shape
 
 
-def test_an_older_hour_is_refused(folder, history):
+def test_the_same_gold_gives_the_same_bytes(folder, history, tmp_path):
+    made = [issue_again(folder, history, last=1, data_hour=LATE, out=tmp_path / name) for name in ("one", "two")]
+    assert made[0] == made[1]
+
+
+@pytest.mark.parametrize("hour", [datetime(2026, 4, 6, tzinfo=UTC), EARLY])
+def test_an_hour_that_is_no_newer_is_refused(issue, hour):
     with pytest.raises(DataError, match="already issued"):
-        issue_again(folder, history, data_hour=datetime(2026, 4, 6, tzinfo=UTC))
+        issue(data_hour=hour)
 
 
-def test_a_series_that_is_gone_keeps_what_was_said_of_its_coming_weeks(folder, history):
-    known = open_release(folder, verify=True)
-    row = known.row("thing/003", "sales")
-    issue_again(folder, history[history["unique_id"] != "thing/003"], data_hour=LATE)
+def test_a_series_that_is_gone_keeps_what_was_said_of_its_coming_weeks(folder, issue, history):
+    row = open_release(folder, verify=True).row("thing/003", "sales")
+    issue(history[history["unique_id"] != "thing/003"])
     np.testing.assert_array_equal(load(folder, 2)[row][:-4], load(folder, 1)[row][4:])
 
 
-def test_an_issue_that_was_cut_short_is_written_again(folder, history):
-    torn = folder / release.issue_folder(2)
-    torn.mkdir()
-    (torn / "median.npy").write_bytes(b"half")
-    issue_again(folder, history, data_hour=LATE)
-    open_release(folder, verify=True)
+def test_one_flipped_bit_in_an_issue_is_found_and_named(folder, issue):
+    issue()
+    path = folder / release.issue_folder(2) / "mean.npy"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ReleaseError, match=r"0002/mean.npy: its SHA-256"):
+        open_release(folder, verify=True)
+    assert open_release(folder, verify=True, issue=1).data_hour == EARLY
 
 
-def test_a_spoilt_release_is_not_issued(folder, history):
+def test_a_spoilt_release_is_not_issued(folder, issue):
     (folder / "model.json").write_text("{}")
     with pytest.raises(ReleaseError, match="no whole release"):
-        issue_again(folder, history, data_hour=LATE)
+        issue()
 
 
-def test_new_series_wait_for_the_next_training(folder, history):
+def test_new_series_wait_for_the_next_training(folder, issue, history):
     extra = history[history["unique_id"] == "thing/001"].assign(unique_id="thing/new")
-    issue_again(folder, pd.concat([history, extra]), data_hour=LATE)
+    issue(pd.concat([history, extra]))
     assert load(folder, 2).shape == load(folder, 1).shape

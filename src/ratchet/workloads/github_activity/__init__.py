@@ -26,6 +26,7 @@ WORKLOAD = Workload(
         "ingest": "ingest_github",
         "describe_gold": "describe_gold",
         "train_candidate": "train_candidate",
+        "refresh_forecasts": "refresh_forecasts",
         "evaluate_ab": "evaluate_ab",
         "approve_promotion": "approve_promotion",
         "monitor_drift": "monitor_drift",

@@ -1,0 +1,84 @@
+"""Releases issued again from newer gold: all that are compared from the same one, so that models are compared and not the ages of data."""
+
+import logging
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from ratchet.contracts.errors import DataError, RatchetError, ReleaseError
+from ratchet.contracts.frames import Gold
+from ratchet.contracts.ports import Journal, Registry, Release, Track
+from ratchet.contracts.release import Issue
+from ratchet.serve.cache import ReleaseCache
+from ratchet.train.issue import issue_again
+
+log = logging.getLogger("ratchet.issuing")
+
+DAY: Final = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Issuing:
+    """Who knows of releases, experiments and gold."""
+
+    registry: Registry
+    journal: Journal
+    find: Callable[[str, str], Release]
+    gold: Callable[[str], Gold | None]
+    cache: ReleaseCache
+    scratch: Path
+
+    def refresh(self, workload: str) -> dict[str, int]:
+        """Issue again what is live or compared and due: the new issue's number by release id.
+
+        All are forecast before any is published. One that cannot be issued keeps no other from it; the error names it at the end.
+        """
+        gold = self.gold(workload)
+        if gold is None:
+            raise DataError(f"there is no gold for {workload} yet: run `ratchet ingest {workload}` first")
+        made, failed = dict[str, int](), list[str]()
+        self.scratch.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="issue.", dir=self.scratch) as scratch:
+            ready: list[tuple[Release, Issue, Path]] = []
+            for release in self._compared(workload):
+                try:
+                    if issue := self._forecast(release, gold, out := Path(scratch) / release.release_id):
+                        ready.append((release, issue, out))
+                except (RatchetError, OSError) as error:
+                    failed.append(f"{release.release_id}: {error}")
+            with self.journal.alone(workload):
+                for release, issue, folder in ready:
+                    if self.find(workload, release.release_id).issue == release.issue:
+                        self.registry.issue(release, folder, issue.number)
+                        made[release.release_id] = issue.number
+        log.info("issued again from gold as of %s: %s", gold.data_hour, made or "nothing was due")
+        self.cache.prune(now=time.time())
+        if failed:
+            raise ReleaseError(f"not issued again: {'; '.join(failed)}")
+        return made
+
+    def _compared(self, workload: str) -> Iterator[Release]:
+        """What answers on a track, and both sides of every open experiment: a beaten release is scored for a while."""
+        found = {release.release_id: release for track in Track if (release := self.registry.live(workload, track))}
+        current = self.journal.current(workload)
+        for experiment in (*([current] if current else []), *self.journal.shadows(workload)):
+            for release_id in (experiment.production, experiment.candidate):
+                found[release_id] = found.get(release_id) or self.find(workload, release_id)
+        yield from found.values()
+
+    def _forecast(self, release: Release, gold: Gold, out: Path) -> Issue | None:
+        folder = self.cache.fetch(release)
+        last = Issue.read(folder, release.issue)
+        if not is_due(last, gold.data_hour):
+            return None
+        return issue_again(folder, gold.frame(), last=release.issue, data_hour=gold.data_hour, out=out)
+
+
+def is_due(last: Issue, data_hour: datetime) -> bool:
+    """A week was completed since, or a day has passed, in which late events may have changed earlier weeks."""
+    complete = datetime(last.first_week.year, last.first_week.month, last.first_week.day, tzinfo=UTC) + DAY
+    return last.data_hour < complete <= data_hour or data_hour - last.data_hour >= DAY

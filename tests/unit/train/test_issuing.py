@@ -1,0 +1,132 @@
+"""Releases that are live or compared, issued again together from the newest gold."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from fakes import FakeJournal, FakeRegistry
+from ratchet.contracts.errors import DataError, ReleaseError
+from ratchet.contracts.frames import Gold
+from ratchet.contracts.ports import Track
+from ratchet.contracts.release import Issue, issues_in
+from ratchet.issuing import Issuing, is_due
+from ratchet.serve.cache import ReleaseCache
+from ratchet.serve.release import open_release
+from ratchet.train import train
+
+EARLY, LATE = datetime(2026, 5, 4, 3, tzinfo=UTC), datetime(2026, 6, 1, 3, tzinfo=UTC)
+
+
+class House:
+    """Three releases of one workload, none on a track yet; gold is what a test says."""
+
+    def __init__(self, folder, workload, history):
+        self.workload, self.history = workload, history
+        self.registry, self.journal = FakeRegistry(), FakeJournal()
+        self.gold = Gold(data_hour=LATE, frame=lambda: history)
+        self.issuing = Issuing(
+            registry=self.registry,
+            journal=self.journal,
+            find=lambda name, release_id: next(r for r in self.registry.releases(name) if r.release_id == release_id),
+            gold=lambda _: self.gold,
+            cache=ReleaseCache(folder / "cache"),
+            scratch=folder / "scratch",
+        )
+        self.releases = []
+        for recipe in (("seasonal_naive",), ("theta",), ("naive",)):
+            known = {"recipe": recipe, "data_hour": EARLY, "code_version": "1", "synthetic": True}
+            card = train(history, workload=workload, out=folder / "trained", **known)
+            self.releases.append(self.registry.add(folder / "trained" / card.release_id, card))
+
+    def refresh(self):
+        return self.issuing.refresh(self.workload.name)
+
+    def point(self, track, number):
+        self.registry.point(self.workload.name, track, self.releases[number])
+
+    def ids(self, *numbers):
+        return {self.releases[number].release_id for number in numbers}
+
+
+@pytest.fixture
+def house(tmp_path, workload, history):
+    return House(tmp_path, workload, history)
+
+
+def test_both_tracks_are_issued_from_the_same_gold_and_others_are_left(house, tmp_path):
+    house.point(Track.PRODUCTION, 0)
+    house.point(Track.CANDIDATE, 1)
+    assert house.refresh() == dict.fromkeys(house.ids(0, 1), 2)
+    for track in Track:
+        release = house.registry.live(house.workload.name, track)
+        opened = open_release(house.issuing.cache.fetch(release), verify=True, issue=release.issue)
+        assert (opened.issue, opened.data_hour, opened.weeks[0]) == (2, LATE, "2026-06-07")
+    assert list((tmp_path / "scratch").iterdir()) == []
+
+
+def test_both_sides_of_every_open_experiment_are_issued(house):
+    """After a promotion and a rollback: what lost may be on no track, and is scored still."""
+    house.point(Track.PRODUCTION, 0)
+    first = house.journal.open_experiment(
+        house.workload.name, production=house.releases[0].release_id, candidate=house.releases[2].release_id, at=EARLY
+    )
+    assert set(house.refresh()) == house.ids(0, 2)
+    house.journal.shadow(first.experiment_id)
+    house.gold = replace(house.gold, data_hour=LATE + timedelta(days=1))
+    assert set(house.refresh()) == house.ids(0, 2)
+
+
+def test_a_second_run_on_the_same_gold_issues_nothing(house):
+    house.point(Track.PRODUCTION, 0)
+    assert house.refresh()
+    assert house.refresh() == {}
+    house.gold = replace(house.gold, data_hour=LATE + timedelta(hours=25))
+    assert house.refresh() == dict.fromkeys(house.ids(0), 3)
+
+
+def test_one_that_cannot_be_issued_is_named_and_keeps_no_other_from_it(house):
+    house.point(Track.PRODUCTION, 0)
+    house.point(Track.CANDIDATE, 1)
+    broken = house.issuing.cache.fetch(house.releases[1])
+    (broken / "model.json").write_text("{}")
+    with pytest.raises(ReleaseError, match=f"not issued again: {house.releases[1].release_id}"):
+        house.refresh()
+    assert house.registry.live(house.workload.name, Track.PRODUCTION).issue == 2
+    assert house.registry.live(house.workload.name, Track.CANDIDATE).issue == 1
+
+
+def test_an_issue_that_another_run_published_first_stands(house, monkeypatch):
+    house.point(Track.PRODUCTION, 0)
+    other = replace(house.registry.live(house.workload.name, Track.PRODUCTION), issue=2)
+    monkeypatch.setattr(house.registry, "releases", lambda _: [other, *house.releases[1:]])
+    assert house.refresh() == {}
+    assert issues_in(house.issuing.cache.folder_of(other)) == [1]
+
+
+def test_without_gold_it_is_said(house):
+    house.gold = None
+    with pytest.raises(DataError, match="no gold"):
+        house.refresh()
+
+
+@pytest.mark.parametrize(
+    ("hour", "due"),
+    [
+        pytest.param(EARLY, False, id="the same gold"),
+        pytest.param(EARLY + timedelta(hours=23), False, id="hours later"),
+        pytest.param(EARLY + timedelta(hours=24), True, id="a day later"),
+        pytest.param(datetime(2026, 5, 10, 23, tzinfo=UTC), True, id="days later, the week not complete"),
+    ],
+)
+def test_a_day_makes_an_issue_due(hour, due):
+    assert is_due(Issue(number=1, data_hour=EARLY, first_week=date(2026, 5, 10), horizon=26), hour) is due
+
+
+def test_a_complete_week_makes_an_issue_due_at_once_and_only_once():
+    sunday = datetime(2026, 5, 10, 22, tzinfo=UTC)
+    last = Issue(number=1, data_hour=sunday, first_week=date(2026, 5, 10), horizon=26)
+    assert not is_due(last, sunday + timedelta(hours=1))
+    assert is_due(last, sunday + timedelta(hours=2))
+    unmoved = replace(last, data_hour=sunday + timedelta(hours=2))
+    assert not is_due(unmoved, sunday + timedelta(hours=5)), "gold that does not move on is not issued each hour"
