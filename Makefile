@@ -38,7 +38,7 @@ traffic:  ## Realistic users for two and a half minutes, then a verdict
 test:  ## Install what is needed and run everything: checks, unit, contract, DAG and end-to-end tests
 	@tools/install test
 	@$(MAKE) --no-print-directory check
-	@$(PY) -m pytest -q -n 4 --dist loadfile --no-loadscope-reorder $(addprefix --ignore=,$(ALONE))
+	@$(PY) -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder $(addprefix --ignore=,$(ALONE))
 	@$(PY) -m pytest -q $(ALONE)
 
 bench-serving: peers  ## What serving can do beside others: ratios, medians; PARTS="hot peers log router open batch start soak"

@@ -24,6 +24,9 @@ def add_rehearse(commands: Commands) -> None:
     rehearse.add_argument(
         "--plant", action="append", default=[], help="biased|slow|erroring|drifting@week: a bad candidate"
     )
+    rehearse.add_argument(
+        "--no-refresh", action="store_true", help="let forecasts age: issue no release again (default: every week)"
+    )
     rehearse.add_argument("--seed", type=int, default=1)
     rehearse.add_argument("--processes", type=int, help="default: one a core")
     rehearse.add_argument("--out", help="folder of the report (default: DATA_HOME/rehearsals/<workload>)")

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from ratchet.stack.services import Stack, tool
 
 ROOT = Path(__file__).parents[2]
 Runner = Callable[..., dict[str, Any]]
+ANSWER = "=== "
+"""How a line begins that is an answer and not the log."""
 
 
 @pytest.fixture(scope="session")
@@ -56,16 +59,33 @@ def mlflow_address(airflow_environment: Mapping[str, str]) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def run_dag(airflow_environment: Mapping[str, str]) -> Runner:
-    """Load `dags/` in a process of its own; with a DAG's id and conf, run it there with `dag.test()`."""
+def run_dag(airflow_environment: Mapping[str, str]) -> Iterator[Runner]:
+    """Say what `dags/` holds; with a DAG's id and conf, run it with `dag.test()`: all in one process, because Airflow is slow to load."""
+    command = [sys.executable, "-u", str(ROOT / "tests/dags/run_dag.py")]
+    values = {**airflow_environment, "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO"}
+    with subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=values,
+        text=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    ) as process:
+        yield partial(run_in, process)
 
-    def run(*arguments: Any, **extra: str) -> dict[str, Any]:
-        command = [sys.executable, str(ROOT / "tests/dags/run_dag.py"), *arguments]
-        values = {**airflow_environment, **extra, "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO"}
-        done = subprocess.run(command, cwd=ROOT, env=values, capture_output=True, text=True, timeout=240, check=False)
-        assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
-        answer: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
-        answer["log"] = done.stdout + done.stderr
-        return answer
 
-    return run
+def run_in(process: "subprocess.Popen[str]", dag_id: str = "", conf: str = "{}", **environment: str) -> dict[str, Any]:
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(json.dumps({"dag": dag_id, "conf": json.loads(conf), "environment": environment}) + "\n")
+    process.stdin.flush()
+    log = []
+    for line in process.stdout:
+        if line.startswith(ANSWER):
+            answer: dict[str, Any] = json.loads(line.removeprefix(ANSWER))
+            answer["log"] = "".join(log)
+            assert "error" not in answer, answer["log"][-4000:] + answer["error"]
+            return answer
+        log.append(line)
+    raise AssertionError("".join(log)[-4000:])

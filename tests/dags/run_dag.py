@@ -1,13 +1,20 @@
-"""A process of its own that loads `dags/` and, if a DAG is named, runs it with `dag.test()`. Prints JSON. Not a test itself."""
+"""A process of its own that loads `dags/` once and runs what it is asked to, line by line, with `dag.test()`. Not a test itself.
+
+A line in: `{"dag": id or null, "conf": {…}, "environment": {…}}`. Out: what the run logs, then a line that begins with ANSWER and is JSON.
+"""
 
 import json
+import os
 import sys
+import traceback
 from collections import Counter
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from airflow.dag_processing.dagbag import DagBag
 
+ANSWER = "=== "
 FOLDER = Path(__file__).parents[2] / "dags"
 
 
@@ -35,12 +42,24 @@ def run(bag: DagBag, dag_id: str, conf: dict[str, Any]) -> dict[str, Any]:
     return {"state": str(dag_run.state), "tasks": states, "mapped": dict(mapped)}
 
 
+def answer(bag: DagBag, wanted: dict[str, Any]) -> dict[str, Any]:
+    told: dict[str, Any] = {"import_errors": bag.import_errors, "dags": describe(bag)}
+    if wanted["dag"]:
+        with mock.patch.dict(os.environ, wanted["environment"]):
+            try:
+                told["run"] = run(bag, wanted["dag"], wanted["conf"])
+            except Exception:  # noqa: BLE001  # whatever a DAG raises is an answer
+                told["error"] = traceback.format_exc()
+    return told
+
+
 def main() -> None:
     bag = DagBag(dag_folder=FOLDER, bundle_path=FOLDER, bundle_name="dags-folder")
-    answer: dict[str, Any] = {"import_errors": bag.import_errors, "dags": describe(bag)}
-    if len(sys.argv) > 1:
-        answer["run"] = run(bag, sys.argv[1], json.loads(sys.argv[2]))
-    sys.stdout.write("\n" + json.dumps(answer) + "\n")
+    for line in sys.stdin:
+        told = answer(bag, json.loads(line))
+        sys.stderr.flush()
+        sys.stdout.write(f"\n{ANSWER}{json.dumps(told)}\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":

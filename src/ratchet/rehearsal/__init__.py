@@ -1,12 +1,14 @@
 """The loop on its own history, before anyone trusts it: week by week through the real stages, with the clock as an argument.
 
-history ──► releases (real `train`, what was known each week) ──► replay (people, hourly looks by the real `decide.step`) ──► report
+history ──► releases (real `train`, what was known each week) ──► renewals (issued again each week)
+        ──► replay (people, hourly looks by the real `decide.step`) ──► report
 """
 
 import shutil
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +17,14 @@ from ratchet.rehearsal.history import History, read_folder, read_gold
 from ratchet.rehearsal.page import render
 from ratchet.rehearsal.plan import Bad, People, Plan, Plant
 from ratchet.rehearsal.releases import train_all
+from ratchet.rehearsal.renewals import renew_all
 from ratchet.rehearsal.replay import Replay
 from ratchet.rehearsal.report import summarise, to_json, to_text
 
 __all__ = ["Bad", "History", "People", "Plan", "Plant", "publish", "read_folder", "read_gold", "rehearse", "to_text"]
 
-Say = Callable[[int, int], None]
+Say = Callable[[str, int, int], None]
+"""What is done, how often so far, and of how many."""
 
 LEAST_HISTORY = 12
 """Weeks before the first one that is lived through."""
@@ -38,7 +42,11 @@ def rehearse(
     late = [item for item in plan.plants if item.week > plan.last - plan.first]
     if late:
         raise DataError(f"nothing is trained in week {late[0].week} of {plan.last - plan.first + 1}: plant earlier")
-    issued = train_all(history, plan, folder=releases, code_version=code_version, say=say, processes=processes)
+    issued = train_all(
+        history, plan, folder=releases, code_version=code_version, say=partial(say, "trained"), processes=processes
+    )
+    if plan.renew:
+        issued = renew_all(history, issued, folder=releases, say=partial(say, "issued again"), processes=processes)
     return summarise(history, plan, Replay(history, plan, issued).run())
 
 
@@ -58,13 +66,13 @@ def publish(body: dict[str, Any], folder: Path) -> None:
         shutil.rmtree(draft, ignore_errors=True)
 
 
-def show_progress(done: int, of: int) -> None:
+def show_progress(what: str, done: int, of: int) -> None:
     """A bar on the terminal, or a line for each tenth where there is none."""
     if sys.stderr.isatty():
         filled = 30 * done // of
         sys.stderr.write(
-            f"\r  trained {'█' * filled}{'░' * (30 - filled)} {done} of {of}{chr(10) if done == of else ''}"
+            f"\r  {what:12} {'█' * filled}{'░' * (30 - filled)} {done} of {of}{chr(10) if done == of else ''}"
         )
     elif done == of or done % max(1, of // 10) == 0:
-        sys.stderr.write(f"  trained {done} of {of}\n")
+        sys.stderr.write(f"  {what} {done} of {of}\n")
     sys.stderr.flush()

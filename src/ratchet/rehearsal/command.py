@@ -65,6 +65,7 @@ def read_plan(options: argparse.Namespace, history: History, *, workload: str) -
         seed=options.seed,
         policy=read_policy(options.policy),
         plants=tuple(Plant.parse(text) for text in options.plant),
+        renew=not options.no_refresh,
     )
 
 

@@ -86,4 +86,6 @@ class Plan:
     seed: int
     policy: EvidencePolicy
     plants: tuple[Plant, ...] = ()
+    renew: bool = True
+    """Every release is issued again each week, as `refresh_forecasts` would; else its forecasts age with it."""
     people: People = field(default_factory=People)

@@ -51,9 +51,10 @@ def plant(contender: Contender, kind: Bad, history: History, *, last: int) -> Co
     """Make a candidate bad. Only `drifting` looks at what will happen: it has to win first."""
     issued = contender.issued
     if kind is Bad.BIASED:
-        issued = replace(issued, forecasts=issued.forecasts * BIAS)
+        renewed = None if issued.renewed is None else issued.renewed * BIAS
+        issued = replace(issued, forecasts=issued.forecasts * BIAS, renewed=renewed)
     if kind is Bad.DRIFTING:
-        issued = replace(issued, forecasts=_drift(issued, history, last=last))
+        issued = replace(issued, forecasts=_drift(issued, history, last=last), renewed=None)
     return Contender(issued=issued, planted=kind)
 
 

@@ -1,46 +1,42 @@
-"""A real release for every week, trained on nothing that was not known then. Weeks do not need each other, so they share the cores."""
+"""A real release for every week, trained on nothing that was not known then."""
 
-import multiprocessing
-import os
-import signal
-from collections.abc import Callable
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ratchet import workloads
 from ratchet.contracts.release import split_name
+from ratchet.rehearsal.crew import Say, share
 from ratchet.rehearsal.history import WEEK, History
 from ratchet.rehearsal.plan import Plan
 from ratchet.serve.release import OpenRelease, open_release
 from ratchet.train import train
 
 Floats = NDArray[np.float64]
-Say = Callable[[int, int], None]
-
-CODE: Final = "rehearsal"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Issued:
-    """A release and what it said, in the history's order of series. `forecasts` is [series, step], NaN where it said nothing."""
+    """A release and what it said, in the history's order of series, NaN where it said nothing."""
 
     release_id: str
     trained: int
     """Index of the newest week that it learnt from."""
     forecasts: Floats
+    """[series, step]: what it was trained to say."""
+    renewed: Floats | None = None
+    """[series, week]: what it said of each week after those that it learnt from, issued again when the week before was complete."""
 
     def of(self, week: int) -> Floats:
-        """What it said of a week: its longest forecast where the week is beyond all of them."""
-        step = min(week - self.trained - 1, self.forecasts.shape[1] - 1)
+        """What it said of a week; if it never was renewed, its longest forecast where the week is beyond all of them."""
+        said = self.forecasts if self.renewed is None else self.renewed
+        step = min(week - self.trained - 1, said.shape[1] - 1)
         if step < 0:
             raise ValueError(f"{self.release_id} had learnt from week {week} already")
-        return np.asarray(self.forecasts[:, step])
+        return np.asarray(said[:, step])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,21 +55,12 @@ def train_all(
 ) -> list[Issued]:
     """The first release and one for each week, in order; those that are in `folder` already are not trained again."""
     weeks = range(plan.first - 1, plan.last)
-    count = processes or min(
-        len(weeks), len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    )
     tasks = [
-        Task(history=_until(history, week), plan=plan, week=week, code_version=code_version, folder=folder)
+        Task(history=until(history, week), plan=plan, week=week, code_version=code_version, folder=folder)
         for week in weeks
     ]
-    if count <= 1:
-        done = {}
-        for number, task in enumerate(tasks, 1):
-            done[task.week] = make(task)
-            say(number, len(tasks))
-    else:
-        done = _share(tasks, count, say)
-    return [read(history, week, folder / done[week]) for week in weeks]
+    done = share(make, tasks, say=say, processes=processes)
+    return [read(history, week, folder / release_id) for week, release_id in zip(weeks, done, strict=True)]
 
 
 def make(task: Task) -> str:
@@ -98,14 +85,15 @@ def read(history: History, week: int, folder: Path) -> Issued:
     first = date.fromisoformat(opened.weeks[0])
     if first != history.weeks[week] + WEEK:
         raise ValueError(f"{folder.name} begins with {first}, not the week after {history.weeks[week]}")
-    rows = _rows(opened, history.names)
+    rows = rows_of(opened, history.names)
     known = rows >= 0
     forecasts = np.full((len(history.names), opened.card.horizon), np.nan)
     forecasts[known] = opened.statistics[1][rows[known]]
     return Issued(release_id=opened.card.release_id, trained=week, forecasts=forecasts)
 
 
-def _rows(opened: OpenRelease, names: tuple[str, ...]) -> NDArray[np.intp]:
+def rows_of(opened: OpenRelease, names: tuple[str, ...]) -> NDArray[np.intp]:
+    """Where each of these series is in a release; -1 for those that it does not know."""
     there = {found for page in _pages(opened) for found in page}
     return np.array(
         [opened.row(*split_name(name)) if split_name(name) in there else -1 for name in names], dtype=np.intp
@@ -116,33 +104,11 @@ def _pages(opened: OpenRelease) -> list[tuple[tuple[str, str], ...]]:
     return [opened.series(limit=opened.card.series).series]
 
 
-def _until(history: History, week: int) -> History:
-    """Only what was known is sent to the process that trains: it could not look further if it tried."""
+def until(history: History, week: int) -> History:
+    """Only what was known is sent to the process that learns or forecasts: it could not look further if it tried."""
     return replace(
         history,
         frame=history.known_at(week),
         values=history.values[:, : week + 1],
         weeks=history.weeks[: week + 1],
     )
-
-
-def _share(tasks: list[Task], count: int, say: Say) -> dict[int, str]:
-    pool = ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("spawn"), initializer=_ignore_interrupts)
-    try:
-        running: dict[Future[str], int] = {pool.submit(make, task): task.week for task in tasks}
-        done = {}
-        for number, future in enumerate(as_completed(running), 1):
-            done[running[future]] = future.result()
-            say(number, len(tasks))
-    except BaseException:
-        # Nothing is left running behind somebody who has had enough.
-        for process in (getattr(pool, "_processes", None) or {}).values():
-            process.terminate()
-        pool.shutdown(wait=True, cancel_futures=True)
-        raise
-    pool.shutdown()
-    return done
-
-
-def _ignore_interrupts() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -43,7 +43,7 @@ def summarise(history: History, plan: Plan, outcome: Outcome) -> dict[str, Any]:
         "planted": [
             {"kind": item.kind.value, "week": item.week, "meaning": MEANINGS[item.kind]} for item in plan.plants
         ],
-        "assumptions": [*plan.people.assumptions(), *_assumptions()],
+        "assumptions": [*plan.people.assumptions(), *_assumptions(plan)],
         "verdicts": {kind: counts.get(kind, 0) for kind in VERDICTS},
         "mase": {way: _round(float(np.mean(weeks))) for way, weeks in outcome.mase.items()},
         "against": {way: _against(outcome.mase[LOOP], weeks) for way, weeks in outcome.mase.items() if way != LOOP},
@@ -171,10 +171,12 @@ def _event(event: dict[str, Any]) -> str:
     return f"| {event['at'][:10]} | {event['kind']} | {event['release']} | {after} | {event['reason']} |"
 
 
-def _assumptions() -> tuple[str, ...]:
+def _assumptions(plan: Plan) -> tuple[str, ...]:
+    renewed = "every release that is compared, in whichever way, is issued again from each new week"
+    aged = "a release's forecasts are those that it was issued with; beyond its horizon its last week stands"
     return (
         "a candidate is trained as each week completes, on what was known then; the newest one waits for the trial before it to end",
-        "a release's forecasts are those that it was issued with: nobody refreshes them, and beyond its horizon its last week stands",
+        renewed if plan.renew else aged,
         "requests hurt: bad answers beyond everybody's rate, and all answers in a week with an error 5 % or more above the other release's",
         "hours lost: those with clients on a candidate that was planted, rolled back or reverted",
         "the oracle is the best of all releases trained so far, chosen afterwards, week by week",

@@ -13,6 +13,8 @@ from ratchet.rehearsal import Plant, publish, read_folder
 from ratchet.rehearsal.history import arrange
 from ratchet.rehearsal.page import render
 from ratchet.rehearsal.plan import People
+from ratchet.rehearsal.releases import train_all
+from ratchet.rehearsal.renewals import renew_all
 from ratchet.rehearsal.report import to_json, to_text
 
 
@@ -43,9 +45,28 @@ def test_nothing_of_the_future_is_seen(small, live, tmp_path):
     assert before[0]
 
 
+def test_a_release_that_is_issued_again_ages_less(small, plan, tmp_path):
+    """Everything trebles. A release from before knows it as soon as it is issued again; its first week is the same."""
+    frame = small.frame.copy()
+    frame.loc[frame["ds"].dt.date > small.weeks[FIRST + 2], "y"] *= 3
+    history = arrange(frame, synthetic=True, source="a test")
+    known = {"folder": tmp_path, "say": lambda *_: None, "processes": 1}
+    aged = train_all(history, plan, code_version="t", **known)
+    renewed = renew_all(history, aged, **known)
+    np.testing.assert_array_equal(renewed[1].of(FIRST + 1), aged[1].of(FIRST + 1))
+    np.testing.assert_array_equal(renewed[-1].of(WEEKS - 1), aged[-1].of(WEEKS - 1))
+    old, new = (np.nanmean(np.abs(one.of(WEEKS - 1) - history.values[:, WEEKS - 1])) for one in (aged[1], renewed[1]))
+    assert new < 0.7 * old
+
+
+def test_a_report_says_whether_forecasts_aged(live):
+    said = [" ".join(live(renew=renew, last=FIRST + 1)["assumptions"]) for renew in (True, False)]
+    assert ["issued again from each new week" in text for text in said] == [True, False]
+
+
 def test_a_release_that_has_seen_the_future_is_refused(live, tmp_path, monkeypatch):
     """The reader checks on its own that a release begins with the week after what was known."""
-    monkeypatch.setattr("ratchet.rehearsal.releases._until", lambda history, _week: history)
+    monkeypatch.setattr("ratchet.rehearsal.releases.until", lambda history, _week: history)
     monkeypatch.setattr("ratchet.rehearsal.history.History.known_at", lambda history, _week: history.frame)
     monkeypatch.setattr("ratchet.train.panel._as_of", lambda frame, _hour: everything(frame))
     with pytest.raises(ValueError, match="begins with"):
