@@ -34,21 +34,30 @@ class Line(asyncio.Protocol):
         head, end, body = self.buffer.partition(b"\r\n\r\n")
         if not end:
             return
-        length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0])
+        head = head.lower()
+        length = int(head.partition(b"content-length:")[2].split(b"\r\n")[0])
         if len(body) >= length:
             self.buffer = b""
-            self.crowd.done(self, ok=head.startswith(b"HTTP/1.1 200"))
+            last = (
+                b"connection: close" in head
+            )  # as every client does: nginx ends a connection after a thousand requests
+            ok = head.startswith(b"http/1.1 200")
+            self.crowd.done(self, why="" if ok else f"{head[:40]!r} {body[:120]!r}", last=last)
 
-    def connection_lost(self, _):
+    def connection_lost(self, error):
         if self.due is not None:
-            self.crowd.failed += 1
+            self.crowd.whys.append(f"the connection ended: {error!r}, {self.buffer[:120]!r}")
+        elif self in self.crowd.lines:  # the router ends a connection that says nothing for five seconds
+            self.crowd.lines.remove(self)
+            self.crowd.replace()
 
 
 class Crowd:
-    def __init__(self, host, path, key, seed):
+    def __init__(self, host, port, path, key, seed):
+        self.place, self.openings = (host, port), []
         self.random = random.Random(seed)
         self.head = f"POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nX-API-Key: {key}\r\n"
-        self.lines, self.waiting, self.seconds, self.failed = [], deque(), [], 0
+        self.lines, self.waiting, self.seconds, self.whys = [], deque(), [], []
 
     def request(self):
         body = json.dumps({"depot": self.random.choice(IDS), "target": "sent", "horizon": 12})
@@ -61,11 +70,22 @@ class Crowd:
         else:
             self.lines.append(line)
 
-    def done(self, line, *, ok):
+    def done(self, line, *, why, last):
         self.seconds.append(time.perf_counter() - line.due)
-        self.failed += not ok
+        if why:
+            self.whys.append(why)
         line.due = None
-        self.free(line)
+        if last:
+            line.transport.close()
+            self.replace()
+        else:
+            self.free(line)
+
+    def replace(self):
+        self.openings.append(asyncio.ensure_future(self.open()))
+
+    async def open(self):
+        await asyncio.get_running_loop().create_connection(lambda: Line(self), *self.place)
 
     def arrive(self):
         now = time.perf_counter()
@@ -77,9 +97,9 @@ class Crowd:
 
 async def run(address, path, key, rate, seconds, seed):
     host, _, port = address.removeprefix("http://").partition(":")
-    crowd, loop = Crowd(host, path, key, seed), asyncio.get_running_loop()
+    crowd = Crowd(host, int(port), path, key, seed)
     for _ in range(CONNECTIONS):
-        await loop.create_connection(lambda: Line(crowd), host, int(port))
+        await crowd.open()
     begin = due = time.perf_counter()
     sent = 0
     while due < begin + seconds:
@@ -90,12 +110,13 @@ async def run(address, path, key, rate, seconds, seed):
         sent += 1
         if sent % 50 == 0:
             await asyncio.sleep(0)
-    while len(crowd.seconds) + crowd.failed < sent and time.perf_counter() < begin + seconds + 20:  # noqa: ASYNC110  # simpler than an event
+    while len(crowd.seconds) + len(crowd.whys) < sent and time.perf_counter() < begin + seconds + 20:  # noqa: ASYNC110  # simpler than an event
         await asyncio.sleep(0.05)
     took = sorted(crowd.seconds)
     return {
         "sent": sent,
-        "failed": crowd.failed + sent - len(took) if len(took) < sent else crowd.failed,
+        "failed": len(crowd.whys) + max(0, sent - len(took) - len(crowd.whys)),
+        "whys": crowd.whys[:3],
         "p50_ms": 1000 * took[len(took) // 2],
         "p99_ms": 1000 * took[len(took) * 99 // 100],
     }

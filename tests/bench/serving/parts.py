@@ -102,6 +102,8 @@ def open_loop(rig, options):
         print(
             f"  {name:12} p50 {p50:.1f} ms, p99 {p99:.1f} ms ({spread}), failed {failed} of {sum(o['sent'] for o in found)}"
         )
+        for why in [why for one in found for why in one["whys"]][:3]:
+            print(f"    {why}")
 
 
 def batch(rig, options):
