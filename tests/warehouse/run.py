@@ -42,7 +42,7 @@ def main() -> int:
     parser.add_argument(
         "--python", required=True, help="the interpreter of the environment with fakesnow and dbt-snowflake"
     )
-    python = parser.parse_args().python
+    python = str(Path(parser.parse_args().python).absolute())  # dbt runs in a folder of its own
     unequal = 0
     with tempfile.TemporaryDirectory() as scratch:
         for name, land, parts in (("sample", land_sample, 2), ("the hour 2015-01-01-0", land_hour, 1)):
