@@ -64,6 +64,7 @@ def build(
     pending = _pending(state, landed, silver=made_by[0])
     first_new = state.next_id()
     if pending or state.made_by() != made_by:
+        state.begin(made_by[0])
         _take_in(workload, state, pending, bronze=bronze, hold=hold, progress=progress)
         state.write_hours()
         state.set_made_by(*made_by)  # last: until this is written, a build is not done

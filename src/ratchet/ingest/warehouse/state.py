@@ -95,8 +95,15 @@ class State:
             row = connection.execute(_MADE_BY).fetchone()
         return (row[0], row[1]) if row else ("", "")
 
+    def begin(self, silver: str) -> None:
+        """Note that a build is under way, and what makes silver from here on: whatever is killed now, the next build does again."""
+        self._note_made_by(silver, "")
+
     def set_made_by(self, silver: str, gold: str) -> None:
         """Write down what silver and gold are made by."""
+        self._note_made_by(silver, gold)
+
+    def _note_made_by(self, silver: str, gold: str) -> None:
         with self._open() as connection:
             connection.begin()
             connection.execute(_FORGET_MADE_BY)
