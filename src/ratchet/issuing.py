@@ -3,7 +3,7 @@
 import logging
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -44,12 +44,13 @@ class Issuing:
         self.scratch.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="issue.", dir=self.scratch) as scratch:
             ready: list[tuple[Release, Issue, Path]] = []
-            for release in self._compared(workload):
+            for release_id in self._compared(workload):
                 try:
-                    if issue := self._forecast(release, gold, out := Path(scratch) / release.release_id):
+                    release = self.find(workload, release_id)
+                    if issue := self._forecast(release, gold, out := Path(scratch) / release_id):
                         ready.append((release, issue, out))
                 except (RatchetError, OSError) as error:
-                    failed.append(f"{release.release_id}: {error}")
+                    failed.append(f"{release_id}: {error}")
             with self.journal.alone(workload):
                 for release, issue, folder in ready:
                     if self.find(workload, release.release_id).issue == release.issue:
@@ -61,14 +62,12 @@ class Issuing:
             raise ReleaseError(f"not issued again: {'; '.join(failed)}")
         return made
 
-    def _compared(self, workload: str) -> Iterator[Release]:
+    def _compared(self, workload: str) -> list[str]:
         """What answers on a track, and both sides of every open experiment: a beaten release is scored for a while."""
-        found = {release.release_id: release for track in Track if (release := self.registry.live(workload, track))}
+        live = [release.release_id for track in Track if (release := self.registry.live(workload, track))]
         current = self.journal.current(workload)
-        for experiment in (*([current] if current else []), *self.journal.shadows(workload)):
-            for release_id in (experiment.production, experiment.candidate):
-                found[release_id] = found.get(release_id) or self.find(workload, release_id)
-        yield from found.values()
+        experiments = [*([current] if current else []), *self.journal.shadows(workload)]
+        return list(dict.fromkeys([*live, *(side for one in experiments for side in (one.production, one.candidate))]))
 
     def _forecast(self, release: Release, gold: Gold, out: Path) -> Issue | None:
         folder = self.cache.fetch(release)

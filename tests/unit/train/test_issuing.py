@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from fakes import FakeJournal, FakeRegistry
-from ratchet.contracts.errors import DataError, ReleaseError
+from ratchet.contracts.errors import DataError, RegistryError, ReleaseError
 from ratchet.contracts.frames import Gold
 from ratchet.contracts.ports import Track
 from ratchet.contracts.release import Issue, issues_in
@@ -28,7 +28,7 @@ class House:
         self.issuing = Issuing(
             registry=self.registry,
             journal=self.journal,
-            find=lambda name, release_id: next(r for r in self.registry.releases(name) if r.release_id == release_id),
+            find=self.find,
             gold=lambda _: self.gold,
             cache=ReleaseCache(folder / "cache"),
             scratch=folder / "scratch",
@@ -38,6 +38,12 @@ class House:
             known = {"recipe": recipe, "data_hour": EARLY, "code_version": "1", "synthetic": True}
             card = train(history, workload=workload, out=folder / "trained", **known)
             self.releases.append(self.registry.add(folder / "trained" / card.release_id, card))
+
+    def find(self, name, release_id):
+        for release in self.registry.releases(name):
+            if release.release_id == release_id:
+                return release
+        raise RegistryError(f"no release {release_id}")
 
     def refresh(self):
         return self.issuing.refresh(self.workload.name)
@@ -96,10 +102,25 @@ def test_one_that_cannot_be_issued_is_named_and_keeps_no_other_from_it(house):
     assert house.registry.live(house.workload.name, Track.CANDIDATE).issue == 1
 
 
+def test_a_release_that_is_gone_from_the_registry_keeps_no_other_from_it(house):
+    house.point(Track.PRODUCTION, 0)
+    house.journal.open_experiment(
+        house.workload.name, production=house.releases[0].release_id, candidate="gone", at=EARLY
+    )
+    with pytest.raises(ReleaseError, match="not issued again: gone"):
+        house.refresh()
+    assert house.registry.live(house.workload.name, Track.PRODUCTION).issue == 2
+
+
 def test_an_issue_that_another_run_published_first_stands(house, monkeypatch):
     house.point(Track.PRODUCTION, 0)
     other = replace(house.registry.live(house.workload.name, Track.PRODUCTION), issue=2)
-    monkeypatch.setattr(house.registry, "releases", lambda _: [other, *house.releases[1:]])
+
+    def read_while_another_publishes():
+        monkeypatch.setattr(house.registry, "releases", lambda _: [other, *house.releases[1:]])
+        return house.history
+
+    house.gold = replace(house.gold, frame=read_while_another_publishes)
     assert house.refresh() == {}
     assert issues_in(house.issuing.cache.folder_of(other)) == [1]
 
