@@ -36,6 +36,8 @@ class Records:
     """One JSON object or CSV row as a typed row, or the reason why it is none. Raises nothing, whatever the object holds."""
     moment: str
     """The column that says when a record happened (UTC, naive)."""
+    quick: Callable[[LandedFile, bytes], Row | None] = lambda _file, _line: None
+    """A line of JSON straight to the row that `parse` would make of it; None wherever that is not plain to see. Raises nothing."""
     mask: Callable[[str], str] = str
     """Hides what must not be kept of people in the raw text of a rejected record."""
 

@@ -2,10 +2,11 @@
 
 import hashlib
 import os
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
+
+from isal import isal_zlib
 
 from ratchet.contracts.errors import DamagedError, SourceError
 from ratchet.contracts.source import Piece
@@ -107,7 +108,7 @@ class _Whole:
     def __init__(self, piece: Piece) -> None:
         self.size = 0
         self.digest = hashlib.sha256()
-        self._unpack = zlib.decompressobj(_GZIP) if piece.file.endswith(".gz") else None
+        self._unpack = isal_zlib.decompressobj(_GZIP) if piece.file.endswith(".gz") else None
 
     def add(self, chunk: bytes) -> None:
         self.size += len(chunk)
@@ -115,19 +116,21 @@ class _Whole:
         if self._unpack:
             try:
                 self._unpack = _unpacked(self._unpack, chunk)
-            except zlib.error as error:
+            except isal_zlib.error as error:  # type: ignore[misc]  # its stubs take the class for an instance
                 raise DamagedError(f"damaged gzip ({error})") from error
 
     def finish(self) -> None:
         if self._unpack and not self._unpack.eof:
+            self._unpack.flush()  # what was held back to keep each piece bounded
+        if self._unpack and not self._unpack.eof:
             raise DamagedError("truncated gzip")
 
 
-def _unpacked(unpack: "zlib._Decompress", chunk: bytes) -> "zlib._Decompress":
+def _unpacked(unpack: isal_zlib.Decompress, chunk: bytes) -> isal_zlib.Decompress:
     """Return the state after `chunk`: a file may hold several members, and bounded pieces keep a bomb out of memory."""
     while chunk:
         if unpack.eof:
-            unpack = zlib.decompressobj(_GZIP)
+            unpack = isal_zlib.decompressobj(_GZIP)
         unpack.decompress(chunk, _CHUNK_BYTES)
         chunk = unpack.unused_data if unpack.eof else unpack.unconsumed_tail
     return unpack

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, Final, Self
 
@@ -18,7 +19,7 @@ from ratchet import workloads
 from ratchet.contracts.errors import DataError
 from ratchet.contracts.release import file_digest
 from ratchet.contracts.workload import LandedFile, Records
-from ratchet.ingest.warehouse.unpack import Unreadable, records
+from ratchet.ingest.warehouse.unpack import records
 
 ROWS: Final = "rows"
 REJECTED: Final = "rejected"
@@ -95,8 +96,8 @@ def _read_file(found: Records, task: Task, rows: "_Table", rejected: "_Table") -
     file, parse, moment = task.landed, found.parse, list(found.columns).index(found.moment)
     line = bad = 0
     newest = datetime.min  # noqa: DTZ901  # naive, as rows are
-    for line, record in enumerate(records(Path(task.path)), start=1):
-        row = record if isinstance(record, Unreadable) else parse(file, record)
+    for line, record in enumerate(records(Path(task.path), partial(found.quick, file)), start=1):
+        row = parse(file, record) if isinstance(record, Mapping) else record
         if isinstance(row, tuple):
             rows.add((task.file_id, line, *row))
             newest = max(newest, row[moment])
@@ -117,7 +118,7 @@ def _require_whole(task: Task) -> None:
     raise DataError(f"bronze {task.source} {task.file}: landed with {task.bytes} bytes, now {found}; restore it")
 
 
-def _shown(record: Unreadable | Mapping[str, Any]) -> bytes:
+def _shown(record: object) -> bytes:
     return json.dumps(record, default=str).encode("utf-8", "replace")[: 1 << 16]
 
 

@@ -7,17 +7,20 @@ a newline between them (all archive files before 2012-08-11) are told apart as t
 import csv
 import json
 import re
-import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 import orjson
+from isal import isal_zlib  # reads the same streams in half the time of zlib
+
+from ratchet.contracts.workload import Row
 
 PIECE_BYTES: Final = 1 << 20
 LONGEST_RECORD: Final = 16 << 20
 _GZIP: Final = 31  # zlib's window bits for a stream with gzip's header and checksum
+_MAGIC: Final = b"\x1f\x8b"
 _NEXT_OBJECT: Final = re.compile(rb'\}\s*\{\s*"')
 _END_BEFORE_NEXT: Final = re.compile(r'\}\s*(?=\{\s*")')
 _SHOWN: Final = 1 << 16
@@ -36,14 +39,22 @@ class Unreadable:
 Found = Mapping[str, Any] | Unreadable
 
 
-def records(path: Path) -> Iterator[Found]:
-    """Every JSON object or CSV row of a landed file, or what stood in its place; blank lines are nothing."""
+def records(path: Path, quick: Callable[[bytes], Row | None] = lambda _: None) -> Iterator[Found | Row]:
+    """Every JSON object or CSV row of a landed file, or what stood in its place; blank lines are nothing.
+
+    A line of which `quick` makes a row comes as that row.
+    """
     pieces = _Pieces(path)
     if ".csv" in path.suffixes:
         yield from _rows(pieces)
     else:
         for line in _lines(pieces):
-            yield from _objects(line) if isinstance(line, bytes) else (line,)
+            if not isinstance(line, bytes):
+                yield line
+            elif (row := quick(line)) is not None:
+                yield row
+            else:
+                yield from _objects(line)
     if pieces.problem:
         yield pieces.problem
 
@@ -60,24 +71,31 @@ class _Pieces:
             if self.path.suffix != ".gz":
                 yield from iter(lambda: stream.read(PIECE_BYTES), b"")
                 return
-            unpack, packed = zlib.decompressobj(_GZIP), stream.read(PIECE_BYTES)
+            packed = stream.read(PIECE_BYTES)
             if not packed:
                 self.problem = Unreadable("empty file", b"")
-            while packed:
-                try:
-                    if unpack.eof:  # a file may hold several members
-                        unpack = zlib.decompressobj(_GZIP)
-                    piece = unpack.decompress(packed, PIECE_BYTES)
-                except zlib.error:
-                    self.problem = Unreadable("damaged gzip", packed[:_SHOWN])
-                    return
-                if piece:
-                    yield piece
-                packed = (unpack.unused_data if unpack.eof else unpack.unconsumed_tail) or stream.read(PIECE_BYTES)
-            if not unpack.eof and self.problem is None:
-                yield from self._rest(unpack)
+            elif not _MAGIC.startswith(packed[:2]):
+                self.problem = Unreadable("damaged gzip", packed[:_SHOWN])
+            else:
+                yield from self._unpacked(packed, stream)
 
-    def _rest(self, unpack: "zlib._Decompress") -> Iterator[bytes]:
+    def _unpacked(self, packed: bytes, stream: IO[bytes]) -> Iterator[bytes]:
+        unpack = isal_zlib.decompressobj(_GZIP)
+        while packed:
+            try:
+                if unpack.eof:  # a file may hold several members
+                    unpack = isal_zlib.decompressobj(_GZIP)
+                piece = unpack.decompress(packed, PIECE_BYTES)
+            except isal_zlib.error:  # type: ignore[misc]  # its stubs take the class for an instance
+                self.problem = Unreadable("damaged gzip", packed[:_SHOWN])
+                return
+            if piece:
+                yield piece
+            packed = (unpack.unused_data if unpack.eof else unpack.unconsumed_tail) or stream.read(PIECE_BYTES)
+        if not unpack.eof:
+            yield from self._rest(unpack)
+
+    def _rest(self, unpack: isal_zlib.Decompress) -> Iterator[bytes]:
         if piece := unpack.flush():
             yield piece
         if not unpack.eof:

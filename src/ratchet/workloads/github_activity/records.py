@@ -3,11 +3,13 @@
 import hashlib
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final
 
 import orjson
 
 from ratchet.contracts.workload import LandedFile, Records, Row
+from ratchet.workloads.github_activity.shape import read_event
 from ratchet.workloads.github_activity.values import (
     LARGEST_ID,
     as_identifier,
@@ -66,6 +68,13 @@ def parse(file: LandedFile, record: Mapping[str, Any]) -> Row | str:
     return _api_item(file, record) if file.source == _API_SOURCE else _csv_item(file, record)
 
 
+def quick_event(file: LandedFile, line: bytes) -> Row | None:
+    """The row of an archive event that is as it should be; all others are left to `parse`, which says what is wrong."""
+    event = None if file.part or file.source == _HISTORY_SOURCE else read_event(line)
+    row = _event(file, event) if event else None
+    return row if isinstance(row, tuple) else None
+
+
 def _event(file: LandedFile, event: Mapping[str, Any]) -> Row | str:
     type_ = as_text(event.get("type"))
     if not type_:
@@ -110,8 +119,13 @@ def _repository(
         name = f"{found.get('owner')}/{found.get('name')}" if found.get("owner") else as_text(found.get("name"))
         return as_name(name), as_number(found.get("id"), LARGEST_ID), as_text(found.get("language"))
     found = as_object(event.get("repo"))
+    language = _language(payload) if "pull_request" in payload else None
+    return as_name(found.get("name")), as_number(found.get("id"), LARGEST_ID), language
+
+
+def _language(payload: Mapping[str, Any]) -> str | None:
     base = as_object(as_object(as_object(payload.get("pull_request")).get("base")).get("repo"))
-    return as_name(found.get("name")), as_number(found.get("id"), LARGEST_ID), as_text(base.get("language"))
+    return as_text(base.get("language"))
 
 
 def _may_lack_repository(event: Mapping[str, Any], type_: str) -> bool:
@@ -121,9 +135,10 @@ def _may_lack_repository(event: Mapping[str, Any], type_: str) -> bool:
 
 def _actor(event: Mapping[str, Any]) -> tuple[str | None, str | None]:
     actor = event.get("actor")
-    email = as_text(as_object(event.get("actor_attributes")).get("email"))
     login = as_text(actor.get("login")) if isinstance(actor, dict) else as_text(actor)
-    return login, masked(email)
+    if "actor_attributes" not in event:
+        return login, None
+    return login, masked(as_text(as_object(event["actor_attributes"]).get("email")))
 
 
 def _commits(payload: Mapping[str, Any]) -> tuple[int, bool]:
@@ -255,9 +270,15 @@ def _moment(
     found = as_moment(value)
     if found is None:
         return f"{name} unreadable"
-    if (first and found < first) or found >= as_naive(file.hour) + _TOLERANCE:
+    if (first and found < first) or found >= _end(file.hour):
         return f"{name} outside the archive"
     return found
 
 
-RECORDS: Final = Records(columns=COLUMNS, kind=kind, parse=parse, moment="created_at", mask=mask)
+@lru_cache(maxsize=64)
+def _end(hour: datetime) -> datetime:
+    """The moment from which on nothing can be in a file of that hour."""
+    return as_naive(hour) + _TOLERANCE
+
+
+RECORDS: Final = Records(columns=COLUMNS, kind=kind, parse=parse, quick=quick_event, moment="created_at", mask=mask)

@@ -4,6 +4,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final
 
 LARGEST_ID: Final = 2**63 - 1
@@ -21,12 +22,15 @@ def mask(text: str) -> str:
 
 def as_moment(value: object) -> datetime | None:
     """ISO 8601 with any offset, or the timeline's `2012/03/24 00:00:04 -0700`; without an offset it is UTC."""
-    if not isinstance(value, str):
-        return None
+    return _moment(value) if isinstance(value, str) else None
+
+
+@lru_cache(maxsize=1 << 14)  # an hour's events share its 3,600 seconds
+def _moment(text: str) -> datetime | None:
     try:
-        if value[4:5] == "/":
-            return as_naive(datetime.strptime(value, "%Y/%m/%d %H:%M:%S %z"))
-        return as_naive(datetime.fromisoformat(value))
+        if text[4:5] == "/":
+            return as_naive(datetime.strptime(text, "%Y/%m/%d %H:%M:%S %z"))
+        return as_naive(datetime.fromisoformat(text))
     except (ValueError, OverflowError):
         return None
 

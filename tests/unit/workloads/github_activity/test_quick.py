@@ -1,0 +1,108 @@
+"""The quick way from a line to a row makes the row that the careful way makes, or none at all."""
+
+import gzip
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import orjson
+import pytest
+
+from ratchet import workloads
+from ratchet.contracts.workload import LandedFile
+
+RECORDS = workloads.find("github_activity").records
+FILE = LandedFile(source="github_archive", hour=datetime(2026, 10, 1, 5, tzinfo=UTC), part="")
+SAMPLES = Path(__file__).resolve().parents[5] / "shared" / "data" / "gharchive"
+EVENT = {
+    "id": "7",
+    "type": "PullRequestEvent",
+    "created_at": "2026-10-01T05:00:01Z",
+    "actor": {"id": 1, "login": "ada"},
+    "repo": {"id": 9, "name": "acme/api", "url": "https://example.org"},
+    "payload": {
+        "action": "closed",
+        "pull_request": {"merged": True, "title": "caf\u00e9", "base": {"repo": {"language": "Rust", "id": 9}}},
+    },
+}
+
+
+def careful(line: bytes) -> object:
+    return RECORDS.parse(FILE, orjson.loads(line))
+
+
+def changed(**fields: object) -> dict:
+    return {**EVENT, **fields}
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        EVENT,
+        changed(id=12345678901),
+        changed(actor="ada", repository={"owner": "acme", "name": "api"}),
+        changed(actor=None),
+        changed(actor={"login": 5}),
+        changed(actor_attributes={"email": "ada@example.org"}),
+        changed(actor_attributes="none"),
+        changed(payload=None),
+        changed(payload={"action": 3, "pull_request": None}),
+        changed(payload={"pull_request": {"merged": "yes", "base": {"repo": None}}}),
+        changed(type="PushEvent", payload={"size": 9, "distinct_size": 4}),
+        changed(type="PushEvent", payload={"shas": [["a", "b", "c", "d", True], ["a", "b", "c", "d", False]]}),
+        changed(type="PushEvent", payload={"shas": [["a"], "b"]}),
+        changed(type="PushEvent", payload={"distinct_size": -1, "shas": {}}),
+        changed(type="FollowEvent", repo=None),
+        changed(repo={"id": "9", "name": "acme/api"}),
+        changed(created_at="2026-10-01T07:00:01+02:00"),
+    ],
+    ids=lambda event: json.dumps(event)[:60],
+)
+def test_what_is_quick_is_what_careful_reading_gives(event):
+    line = json.dumps(event, ensure_ascii=False).encode()
+    row = RECORDS.quick(FILE, line)
+    assert row is not None
+    assert row == careful(line)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"",
+        b"null",
+        b"[1]",
+        b'{"id":"1"',
+        json.dumps(EVENT).encode() * 2,
+        json.dumps(EVENT, ensure_ascii=False).encode("latin-1"),
+        json.dumps(changed(note="\0")).replace("\\u0000", "\0").encode(),
+        json.dumps(changed(payload=[1])).encode(),
+        json.dumps(changed(repo="acme/api")).encode(),
+        json.dumps(changed(created_at="2099-01-01T00:00:00Z")).encode(),
+        json.dumps(changed(type=None)).encode(),
+        json.dumps({name: value for name, value in EVENT.items() if name != "id"}).encode(),
+        json.dumps(EVENT)[:-1].encode() + b',"deep":' + b"[" * 5000 + b"]" * 5000 + b"}",
+    ],
+    ids=lambda line: line[:40],
+)
+def test_what_is_not_plain_is_left_to_careful_reading(line):
+    assert RECORDS.quick(FILE, line) is None
+
+
+def test_histories_and_totals_are_never_events():
+    line = json.dumps(EVENT).encode()
+    for source, part in (("github_api", "acme/api/commits"), ("sample_history", "")):
+        assert RECORDS.quick(LandedFile(source=source, hour=FILE.hour, part=part), line) is None
+
+
+@pytest.mark.skipif(
+    not SAMPLES.is_dir(), reason="the archive's samples are not on this machine (../shared/data/gharchive)"
+)
+def test_every_real_event_gives_the_same_row_either_way():
+    quick = 0
+    for path in sorted(SAMPLES.glob("*.json.gz")):
+        for line in gzip.decompress(path.read_bytes()).splitlines():
+            row = RECORDS.quick(FILE, line)
+            if row is not None:
+                quick += 1
+                assert row == careful(line), line[:200]
+    assert quick > 8_000, "most events since 2015 are plain"
