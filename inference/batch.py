@@ -3,9 +3,8 @@
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from flask import Blueprint, Response, g, request
 from pydantic import ValidationError
@@ -14,9 +13,9 @@ from inference import tables
 from inference.identity import caller, require
 from inference.items import CSV, read
 from inference.limits import count_items
-from inference.predict import answer, sign
+from inference.predict import answer, sign_many
 from inference.problems import INVALID, UNKNOWN_SERIES, ProblemError, describe, name_errors
-from inference.questions import Question, questions
+from inference.questions import Question, list_of, questions
 from inference.records import own_record, shared_record
 from inference.respond import as_json
 from inference.service import Service
@@ -28,8 +27,7 @@ from ratchet.serve.swap import Serving
 Result = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Placed:
+class Placed(NamedTuple):
     """One forecast of a batch: where in the batch it was asked for, the question, and the answer."""
 
     place: int
@@ -90,7 +88,11 @@ def _answer_unknown(
 
 def _validate(serving: Serving, asked: Sequence[Any], results: list[Result]) -> list[tuple[int, Question]]:
     card = serving.opened.card
-    validate = questions(card.id_name, card.targets, card.horizon).__pydantic_validator__.validate_python
+    model = questions(card.id_name, card.targets, card.horizon)
+    try:
+        return list(enumerate(list_of(model).validate_python(asked)))
+    except ValidationError:  # at least one of them: each is looked at by itself
+        validate = model.__pydantic_validator__.validate_python
     valid = []
     for place, item in enumerate(asked):
         try:
@@ -107,9 +109,8 @@ def _write_down(service: Service, serving: Serving, told: Sequence[Placed], resu
     of_all = shared_record(service, serving, asker)
     of_all |= {"at": now, "latency_ms": round((time.perf_counter() - asker.started) * 1000 / max(len(told), 1), 3)}
     records = []
-    for one in told:
+    for one, prediction_id in zip(told, sign_many(service, serving, now, len(told)), strict=True):
         question = one.question
-        prediction_id = sign(service, serving, now)
         records.append(of_all | own_record(question, one.told, prediction_id=prediction_id))
         results[one.place] = answer(service, serving, question, one.told, prediction_id=prediction_id)
     service.log.append_all(records)

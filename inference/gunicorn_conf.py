@@ -1,11 +1,17 @@
 """How gunicorn runs a track: threads for lookups, one port per track, counters that survive a worker."""
 
+import gc
 import os
 from pathlib import Path
 from types import SimpleNamespace
 
 from ratchet.settings import Settings
 
+YOUNG = (
+    20_000,
+    20,
+    20,
+)  # a batch of 1,000 makes some thousands of objects and drops them all: no need to look in between
 _settings = Settings.load()
 if not _settings.prediction_secret.get_secret_value():
     raise SystemExit(
@@ -42,6 +48,10 @@ def post_worker_init(_worker: object) -> None:
     from inference.whole import install  # noqa: PLC0415, the master answers nobody
 
     install()
+    # What is there now stays: looking through all of it again for garbage would stop a forecast for milliseconds.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*YOUNG)
 
 
 def child_exit(_server: object, worker: SimpleNamespace) -> None:

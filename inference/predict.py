@@ -13,7 +13,7 @@ from inference.records import record_of
 from inference.respond import as_json
 from inference.service import Service
 from inference.tell import Told, tell
-from ratchet.serve.prediction_ids import mint
+from ratchet.serve.prediction_ids import mint, mint_many
 from ratchet.serve.swap import Serving
 
 
@@ -49,6 +49,12 @@ def settle(
 def sign(service: Service, serving: Serving, now: datetime) -> str:
     """Return a new prediction id, which says who answers."""
     return mint(service.secret, now, workload=serving.release.workload, track=service.track, release=serving.name)
+
+
+def sign_many(service: Service, serving: Serving, now: datetime, count: int) -> list[str]:
+    """Return new prediction ids for so many forecasts of one release."""
+    names = {"workload": serving.release.workload, "release": serving.name}
+    return mint_many(service.secret, now, count, track=service.track, **names)
 
 
 def answer(service: Service, serving: Serving, question: Question, told: Told, *, prediction_id: str) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from functools import lru_cache
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, create_model
 
 from inference.fields import Text
 from inference.history import Counts, Points
@@ -46,3 +46,9 @@ def questions(id_name: str, targets: tuple[str, ...], horizon: int) -> type[Ques
         target=(Literal[targets], ...),  # type: ignore[arg-type]  # its values are known only here
         horizon=(horizons, min(USUAL_HORIZON, horizon)),
     )
+
+
+@lru_cache(maxsize=64)
+def list_of(model: type[Question]) -> TypeAdapter[list[Question]]:
+    """Return what looks at a whole batch of questions at once."""
+    return TypeAdapter(list[model])  # type: ignore[valid-type]  # made while running

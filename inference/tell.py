@@ -1,9 +1,8 @@
 """What is said of one question: the weeks, the family that made them, and a note where they are weak."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import orjson
 
@@ -25,8 +24,7 @@ PROMISED: Final = {"80": 0.75, "95": 0.92}
 """Below these shares of held-out weeks, bounds hold clearly less often than they say."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class Told(NamedTuple):
     """A forecast as it is answered and logged."""
 
     weeks: bytes

@@ -44,6 +44,17 @@ def mint(secret: bytes, now: datetime, *, workload: str, track: Track, release: 
     return f"{token}.{suffix}"
 
 
+def mint_many(secret: bytes, now: datetime, count: int, *, workload: str, track: Track, release: str) -> list[str]:
+    """Make so many ids at once, each as `mint` makes it, with one question to the system and one encoding."""
+    suffix = _suffix(track, release)
+    milliseconds = int(now.timestamp() * 1000).to_bytes(TIME_BYTES, "big")
+    drawn = os.urandom(RANDOM_BYTES * count)
+    heads = [milliseconds + drawn[at : at + RANDOM_BYTES] for at in range(0, len(drawn), RANDOM_BYTES)]
+    raw = b"".join([head + _sign(secret, head, workload, suffix) for head in heads])
+    tokens = base64.urlsafe_b64encode(raw).decode()  # 33 bytes are 44 letters each, without a rest
+    return [f"{tokens[at : at + TOKEN_LENGTH]}.{suffix}" for at in range(0, len(tokens), TOKEN_LENGTH)]
+
+
 def verify(secret: bytes, prediction_id: str, *, workload: str) -> Minted | None:
     """Read an id that was minted with this secret for this workload; None for every other string."""
     token, _, suffix = prediction_id.partition(".")

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ratchet.contracts.ports import Track
-from ratchet.serve.prediction_ids import Minted, mint, verify
+from ratchet.serve.prediction_ids import Minted, mint, mint_many, verify
 
 SECRET = b"a secret"
 AT = datetime(2026, 11, 2, 5, 6, 7, 891000, tzinfo=UTC)
@@ -66,3 +66,13 @@ def test_a_clock_that_jumps_makes_no_id_twice_and_none_invalid():
     ids = [mint(SECRET, at, workload="w", track=Track.CANDIDATE, release="CO1") for at in times for _ in range(50)]
     assert len(set(ids)) == len(ids)
     assert all(verify(SECRET, each, workload="w") for each in ids)
+
+
+def test_ids_made_at_once_are_as_good_as_those_made_one_by_one():
+    made = mint_many(SECRET, AT, 1000, workload="parcels", track=Track.CANDIDATE, release="CO12")
+    assert len(set(made)) == 1000
+    minted = {verify(SECRET, one, workload="parcels") for one in made}
+    assert minted == {
+        verify(SECRET, mint(SECRET, AT, workload="parcels", track=Track.CANDIDATE, release="CO12"), workload="parcels")
+    }
+    assert mint_many(SECRET, AT, 0, workload="parcels", track=Track.CANDIDATE, release="CO12") == []
