@@ -132,5 +132,7 @@ def _exposition(registry: CollectorRegistry, state: CollectorRegistry) -> Callab
     return lambda: generate_latest(registry)
 
 
-logs.configure()
-application = build(Settings.load())
+def application() -> Flask:
+    """Make what a worker serves; the module itself has been imported by the master, so that a worker is back in no time."""
+    logs.configure()
+    return build(Settings.load())

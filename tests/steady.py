@@ -77,7 +77,7 @@ def logged(database):
 
 def assert_nothing_is_missing(database, load, *, lost=0, timeout=30):
     """No forecast failed, and each that was answered is in the log exactly once, or counted as lost."""
-    assert load.failed == []
+    assert load.failed == [], f"{len(load.failed)} failed: {load.failed[:5]}"
     assert len(load.ids) == len(set(load.ids)) > 50
     end = time.monotonic() + timeout
     while len(missing := set(load.ids) - logged(database).keys()) > lost:

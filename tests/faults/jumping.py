@@ -8,10 +8,11 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-import inference
+from inference import wsgi
+from inference.wsgi import application
 
 JUMPS = Path(os.environ["JUMPS"])
-real, real_ns, Service = time.time, time.time_ns, inference.Service
+real, real_ns, Service = time.time, time.time_ns, wsgi.Service
 
 
 def jump():
@@ -20,8 +21,6 @@ def jump():
 
 time.time = lambda: real() + jump()
 time.time_ns = lambda: real_ns() + int(jump() * 1e9)
-inference.Service = lambda **given: Service(**given | {"clock": lambda: datetime.fromtimestamp(time.time(), UTC)})
-
-from inference.wsgi import application  # noqa: E402  # built on import, with the clock above
+wsgi.Service = lambda **given: Service(**given | {"clock": lambda: datetime.fromtimestamp(time.time(), UTC)})
 
 __all__ = ["application"]

@@ -23,6 +23,7 @@ from steady import Load
 pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(600)]
 
 SECONDS = float(os.environ.get("FAULT_SECONDS", "3"))
+KILLS = int(os.environ.get("FAULT_KILLS", "2"))
 QUESTION = {"depot": "north/a", "target": "sent", "horizon": 12}
 
 
@@ -64,11 +65,31 @@ def test_a_hung_candidate(rig, load):
     assert_nothing_is_missing(rig, load)
 
 
+def test_the_only_worker_killed_again_and_again_where_no_candidate_serves(rig, load):
+    rig.stop("inference-candidate")
+    rig.stop("inference-production")
+    rig.start("inference-production", WEB_WORKERS="1")
+    rig.wait_track(rig.stack.settings.production_port)
+    rig.share(0)
+    try:
+        with load:
+            for _ in range(KILLS):
+                for worker in psutil.Process(rig.processes["inference-production"].pid).children():
+                    worker.kill()
+                time.sleep(2)
+    finally:
+        rig.stop("inference-production")
+        for track in ("production", "candidate"):
+            rig.start_track(track)
+        rig.share(50)
+    assert_nothing_is_missing(rig, load)
+
+
 def test_a_clock_that_jumps_a_day_ahead_and_back(rig, load):
     jumps = rig.stack.home.folder / "jumps"
     jumps.write_text("0")
     rig.stop("inference-production")
-    command = [tool("gunicorn"), "-c", "inference/gunicorn_conf.py", "jumping:application"]
+    command = [tool("gunicorn"), "-c", "inference/gunicorn_conf.py", "jumping:application()"]
     path = os.pathsep.join([str(Path(__file__).parent), "src", "."])
     rig.start("inference-production", command=command, JUMPS=str(jumps), PYTHONPATH=path)
     rig.wait_track(rig.stack.settings.production_port)

@@ -38,6 +38,7 @@ class Tiny:
 
     def __init__(self, name, port):
         self.name, self.port, self.hangs = name, port, threading.Event()
+        self.drops, self.status = 0, 200
         self.server = None
 
     def start(self):
@@ -51,9 +52,13 @@ class Tiny:
                 self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 if tiny.hangs.is_set():
                     time.sleep(4)
+                if tiny.drops:
+                    tiny.drops -= 1
+                    self.close_connection = True
+                    return
                 told = {name: self.headers.get(name) for name in ("X-Client-Key", "X-Assigned-Track", "X-Replay")}
                 body = json.dumps({"track": tiny.name, **told}).encode()
-                self.send_response(200)
+                self.send_response(tiny.status)
                 self.send_header("X-Track", tiny.name)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
@@ -239,6 +244,19 @@ def test_a_dead_track_fails_no_post(house, ill):
     client = house.client()
     statuses = Counter(house.ask(client, X_User_Id=f"user-{number}")[0] for number in range(300))
     assert statuses == {200: 300}
+
+
+def test_a_connection_that_production_drops_is_tried_again_where_no_candidate_serves(house):
+    time.sleep(2.5)  # the router leaves a track that was dead, as in the test before, alone for two seconds
+    house.rig.share(0)
+    assert house.track_of(house.client()) == "production"
+    production, candidate = house.tracks["production"], house.tracks["candidate"]
+    candidate.status, production.drops = 503, 1
+    try:
+        assert house.track_of(house.client()) == "production"
+        assert production.drops == 0
+    finally:
+        candidate.status = 200
 
 
 def test_a_hung_candidate_fails_no_post_and_costs_about_two_seconds(house):

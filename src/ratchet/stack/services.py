@@ -110,7 +110,7 @@ class Stack:
         )
 
     def _inference(self) -> list[Service]:
-        command = [tool("gunicorn"), "-c", str(ROOT / "inference" / "gunicorn_conf.py"), "inference.wsgi:application"]
+        command = [tool("gunicorn"), "-c", str(ROOT / "inference" / "gunicorn_conf.py"), "inference.wsgi:application()"]
         services = []
         for track, port in (("production", self.settings.production_port), ("candidate", self.settings.candidate_port)):
             metrics = self.home.run / f"metrics-{track}"

@@ -4,6 +4,6 @@ from ratchet.serve.spool import Spool
 
 Spool.append = Spool.append_all = lambda _spool, _records: True
 
-from inference.wsgi import application  # noqa: E402  # built on import, with the spool above
+from inference.wsgi import application as make  # noqa: E402  # what it makes has the spool above
 
-__all__ = ["application"]
+application = make()

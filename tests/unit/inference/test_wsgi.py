@@ -65,7 +65,7 @@ class Gunicorn:
         self.started = time.monotonic()
         self.log = (home.parent / "gunicorn.log").open("wb")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", "-c", "inference/gunicorn_conf.py", "inference.wsgi:application"],
+            [sys.executable, "-m", "gunicorn", "-c", "inference/gunicorn_conf.py", "inference.wsgi:application()"],
             env=environment(home, PRODUCTION_PORT=str(self.port), **settings),
             cwd=ROOT,
             stdout=self.log,
@@ -142,7 +142,7 @@ def children(pid):
 
 def test_without_a_secret_it_does_not_start(home):
     done = subprocess.run(
-        [sys.executable, "-m", "gunicorn", "-c", "inference/gunicorn_conf.py", "inference.wsgi:application"],
+        [sys.executable, "-m", "gunicorn", "-c", "inference/gunicorn_conf.py", "inference.wsgi:application()"],
         env=environment(home, PREDICTION_SECRET="", PRODUCTION_PORT=str(free_port())),
         cwd=ROOT,
         capture_output=True,
