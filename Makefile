@@ -128,6 +128,7 @@ bench-look:  ## How long a look takes over a million logged forecasts, young and
 
 bench-forecasting:  ## A release beside every family it could have been, on real activity, and what training costs (CSV=… TARGET=…)
 	@$(PY) -W ignore tests/bench/forecasting/accuracy.py --keep .ratchet/bench-forecasting $(if $(CSV),--csv "$(CSV)") $(if $(TARGET),--target "$(TARGET)")
+	@$(PY) -W ignore tests/bench/forecasting/m4.py
 	@$(PY) -W ignore tests/bench/forecasting/cost.py --prophet
 
 format:  ## Let ruff put the code in order
