@@ -12,7 +12,7 @@ class Kept:
 
     bytes: int
     tag: str
-    """Another one whenever the file was written again."""
+    """Never the same for other content."""
     at: datetime
 
 
