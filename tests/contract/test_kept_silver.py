@@ -135,6 +135,13 @@ def test_only_what_changed_is_written(place, warehouse, statement, files):
     assert changed(before, place.listing()) == {*files, "manifest.json"}
 
 
+def test_two_equal_rows_that_both_change_are_noticed(place, warehouse):
+    change(warehouse.database, "INSERT INTO silver.events VALUES (70, NULL, 'twin'), (70, NULL, 'twin')")
+    keep(warehouse, place)
+    change(warehouse.database, "UPDATE silver.events SET actor = 'x' WHERE id = 70")
+    assert keep(warehouse, place) == 1
+
+
 def test_what_is_no_longer_in_silver_goes(place, warehouse):
     keep(warehouse, place)
     change(warehouse.database, "DELETE FROM silver.events WHERE created_at IS NULL OR id < 4")

@@ -178,6 +178,7 @@ def test_killed_before_any_write_nobody_sees_half_and_the_next_run_ends_the_same
     undisturbed, seen = bytes_at(place.under("undisturbed")), []
     for number, died in killed(KILLED, f"{place.location}/tried", str(second)):
         tried = place.under("tried")
+        assert_whole(tried.listing())
         if died:
             ingest.follow(tmp_path / "other", "w", tried)
             found = ingest.newest(tmp_path / "other", "w")
@@ -191,6 +192,13 @@ def test_killed_before_any_write_nobody_sees_half_and_the_next_run_ends_the_same
             tried.delete(name)
         shared_gold.share(first, tried)
     assert seen == ["", *[first.name] * 3, *[second.name]]
+
+
+def assert_whole(names):
+    """Where a manifest is, so are all the files that it names."""
+    for name in names:
+        folder, _, file = name.rpartition("/")
+        assert file != "manifest.json" or {f"{folder}/series.parquet", f"{folder}/clusters.parquet"} <= set(names)
 
 
 def put_all(place, home):
@@ -244,10 +252,9 @@ def test_pruning_that_was_cut_off_leaves_no_partition_that_lacks_a_file(place, h
             shared_gold.prune(place, keep=1, needed=())
     assert deleted[0].endswith("/manifest.json")
     names = place.listing()
-    begun = {name.split("/")[0] for name in names if "/" in name}
-    whole_ones = {name for name in begun if f"{name}/manifest.json" in names}
-    assert all({f"{name}/series.parquet", f"{name}/clusters.parquet"} <= set(names) for name in whole_ones)
-    assert len(begun - whole_ones) == 1
+    assert_whole(names)
+    assert len({name.split("/")[0] for name in names if "/" in name}) == 5
+    assert len([name for name in names if name.endswith("/manifest.json")]) == 4
 
 
 def test_what_was_never_finished_goes_after_a_day(place, home, monkeypatch):
