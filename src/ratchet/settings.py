@@ -153,6 +153,12 @@ class Settings(BaseSettings):
             raise ValueError(f"is still `{UNCHANGED}`: `make env` makes secrets of your own")
         return value
 
+    @field_validator("bronze", "gold", "silver")
+    @classmethod
+    def _is_the_same_everywhere(cls, value: str) -> str:
+        """A folder means the same to every service, each of which runs in a folder of its own."""
+        return str(Path(value).expanduser().resolve()) if value and "://" not in value else value
+
     @property
     def home(self) -> Path:
         """`data_home`, absolute."""

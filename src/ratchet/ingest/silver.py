@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 _FILE: Final = "rows.parquet"
 _UNKNOWN: Final = "__HIVE_DEFAULT_PARTITION__"  # what engines read as NULL in a folder's name
 _MEMORY: Final = "1GB"
+_QUIET: Final = "SET enable_progress_bar = false"
 _NAMES: Final = {"day": "%Y-%m-%d", "month": "%Y-%m"}
 # A sum of hashes needs no order and no memory, and equal rows do not cancel out.
 _DIGESTS: Final = "SELECT cut, count(*) AS rows, sum(hash(kept)) AS hashes FROM kept GROUP BY cut ORDER BY cut"
@@ -58,6 +59,7 @@ def keep_silver(workload: Workload, warehouse: Warehouse, there: Place) -> int:
         errors("silver is not kept: "),
         duckdb.connect(str(warehouse.database), read_only=True, config=config) as connection,
     ):
+        connection.execute(_QUIET)
         known = there.read(MANIFEST)
         said, there_now = _files(known[0]) if known else {}, there.listing()
         files, written = {}, 0
