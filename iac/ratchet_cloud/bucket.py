@@ -1,4 +1,4 @@
-"""One bucket for bronze, gold and releases: versioned, encrypted, closed to the public, reached over TLS only."""
+"""One bucket for bronze, silver, gold and releases: versioned, encrypted, closed to the public, reached over TLS only."""
 
 import json
 from dataclasses import dataclass

@@ -10,6 +10,8 @@ _LOOP: Final = {
     "ARTIFACTS": "s3://{bucket}/releases",
     "ARTIFACTS_KMS_KEY": "{key}",
     "BRONZE": "s3://{bucket}/bronze",
+    "GOLD": "s3://{bucket}/gold",
+    "SILVER": "s3://{bucket}/silver",
     "EVENTS": "sample",
     "EVENTS_FROM": "",
     "EVENTS_TO": "",

@@ -50,16 +50,15 @@ class Loop(Wired):
         progress: "Callable[[str, Progress], None] | None" = None,
     ) -> "list[LandReport]":
         """Land what these sources offer; by hour only if so asked, and then missing hours are asked for whatever their turn."""
-        from ratchet.ingest import Pace, land, open_bronze
+        from ratchet.ingest import Pace, land
 
-        bronze = open_bronze(self.settings.bronze_root, home=self.settings.home)
         pace = Pace(at_once=self.settings.land_at_once, again=hours_only)
         reports = []
         for source in workloads.find(workload).sources(events, span=span):
             if hours_only and not source.by_hour:
                 continue
             hear = partial(progress, source.name) if progress else None
-            reports.append(report := land(source, bronze=bronze, progress=hear, pace=pace))
+            reports.append(report := land(source, bronze=self.bronze, progress=hear, pace=pace))
             log.info("landed %d from %s, %d bytes", report.landed, report.source, report.bytes)
             for trouble in report.troubles:
                 log.warning("%s: %s %s: %s", report.source, trouble.name, trouble.what, trouble.reason)
@@ -74,17 +73,20 @@ class Loop(Wired):
 
     def build_gold(self, workload: str, *, events: str = "") -> dict[str, str]:
         """Bronze to silver to gold: the newest partition's data hour and digest."""
-        from ratchet.ingest import build_gold, open_bronze, prune
+        from ratchet.ingest import build_gold, prune
         from ratchet.observe.gold_reports import address
 
         gold = build_gold(
             workloads.find(workload),
             home=self.settings.home,
             location=events or self.settings.events,
-            bronze=open_bronze(self.settings.bronze_root, home=self.settings.home),
+            bronze=self.bronze,
+            elsewhere=self.elsewhere,
         )
         log.info("gold of %s as of %s: %d series, digest %s", workload, gold.data_hour, gold.series, gold.digest)
-        prune(self.settings.home, workload, keep=self.settings.gold_keep, needed=self._trained_on(workload))
+        there = self.gold_place.under(workload) if self.gold_place else None
+        needed = self._trained_on(workload)
+        prune(self.settings.home, workload, keep=self.settings.gold_keep, needed=needed, there=there)
         report = address(self.settings.bind, self.settings.reports_port, workload, gold.path.name)
         log.info("quality report: %s", report)
         return {"data_hour": gold.data_hour.isoformat(), "digest": gold.digest, "report": report}
@@ -97,10 +99,10 @@ class Loop(Wired):
 
     def log_clusters(self, workload: str) -> dict[str, float]:
         """Show in MLflow which series of the newest gold are alike: k, silhouettes and a plot. Once per gold."""
-        from ratchet.ingest import newest, read_table
+        from ratchet.ingest import read_table
         from ratchet.register.clusters import log_clusters
 
-        gold = newest(self.settings.home, workload)
+        gold = self.newest_gold(workload)
         if gold is None:
             raise DataError(f"there is no gold for {workload} yet: run `ratchet ingest {workload}` first")
         figures = log_clusters(
@@ -111,9 +113,7 @@ class Loop(Wired):
 
     def gold_moved_enough(self, workload: str) -> bool:
         """Whether gold holds enough complete weeks, since the newest release, to train another one."""
-        from ratchet.ingest import newest
-
-        gold = newest(self.settings.home, workload)
+        gold = self.newest_gold(workload)
         trained_on = [release.data_hour for release in self.trials.registry.releases(workload) if release.data_hour]
         if gold is None or not trained_on:
             return gold is not None
@@ -128,11 +128,11 @@ class Loop(Wired):
 
         Without a recipe the first release uses the workload's simplest one, so that there is something to beat.
         """
-        from ratchet.ingest import newest, read_series
+        from ratchet.ingest import read_series
         from ratchet.train import code_version, hire, train
 
         found = workloads.find(workload)
-        gold = newest(self.settings.home, workload)
+        gold = self.newest_gold(workload)
         if gold is None:
             raise DataError(f"there is no gold for {workload} yet: `ratchet ingest {workload}` or its DAG makes some")
         if not recipe:

@@ -25,8 +25,17 @@ class Settings(BaseSettings):
     bronze: str = Field(
         default="", description="where raw files are kept: a folder or s3://bucket/prefix; empty: DATA_HOME/bronze"
     )
+    gold: str = Field(
+        default="",
+        description="where gold is put as well, for other machines: a folder or s3://bucket/prefix; empty: DATA_HOME/gold only",
+    )
+    silver: str = Field(
+        default="",
+        description="where silver's tables are kept as Parquet, for other engines: a folder or s3://…; empty: nowhere",
+    )
     artifacts_kms_key: str = Field(
-        default="", description="ARTIFACTS in S3: the KMS key that encrypts releases; empty: S3's own key (AES256)"
+        default="",
+        description="what goes to S3 (ARTIFACTS, BRONZE, GOLD, SILVER): the KMS key that encrypts it; empty: S3's own key (AES256)",
     )
     bind: str = Field(default="127.0.0.1", description="address that every service listens on")
 
@@ -143,6 +152,12 @@ class Settings(BaseSettings):
         if UNCHANGED in value.get_secret_value():
             raise ValueError(f"is still `{UNCHANGED}`: `make env` makes secrets of your own")
         return value
+
+    @field_validator("bronze", "gold", "silver")
+    @classmethod
+    def _is_the_same_everywhere(cls, value: str) -> str:
+        """A folder means the same to every service, each of which runs in a folder of its own."""
+        return str(Path(value).expanduser().resolve()) if value and "://" not in value else value
 
     @property
     def home(self) -> Path:

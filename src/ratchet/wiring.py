@@ -15,6 +15,8 @@ from ratchet.trials import Looker, Trials, Turns
 
 if TYPE_CHECKING:
     from ratchet.contracts.frames import Gold
+    from ratchet.contracts.place import Place
+    from ratchet.ingest import Bronze, Elsewhere, GoldPartition
     from ratchet.issuing import Issuing
     from ratchet.serve.cache import ReleaseCache
 
@@ -89,15 +91,47 @@ class Wired:
         """Looks, orders and what is done about them."""
         return Turns(trials=self.trials, looker=self.looker, tell=self._tell)
 
+    @cached_property
+    def bronze(self) -> "Bronze":
+        """Where raw files are."""
+        from ratchet.ingest import open_bronze
+
+        settings = self.settings
+        return open_bronze(settings.bronze_root, home=settings.home, kms_key=settings.artifacts_kms_key)
+
+    @cached_property
+    def gold_place(self) -> "Place | None":
+        """Where gold is shared with other machines; None: nowhere."""
+        from ratchet.ingest import open_place
+
+        return open_place(self.settings.gold, kms_key=self.settings.artifacts_kms_key)
+
+    @cached_property
+    def elsewhere(self) -> "Elsewhere":
+        """Where gold and silver go besides this machine's home."""
+        from ratchet.ingest import Elsewhere, open_place
+
+        silver = open_place(self.settings.silver, kms_key=self.settings.artifacts_kms_key)
+        return Elsewhere(gold=self.gold_place, silver=silver)
+
+    def newest_gold(self, workload: str) -> "GoldPartition | None":
+        """What was published last, by this machine or, where the setting GOLD names a place, by another one."""
+        from ratchet.ingest import follow, newest, prune
+
+        home, there = self.settings.home, self.gold_place
+        if there and follow(home, workload, there.under(workload)):
+            prune(home, workload, keep=self.settings.gold_keep, needed=self._trained_on(workload))
+        return newest(home, workload)
+
     def _tell(self, workload: str, rows: Sequence[LookRow]) -> None:
         news = [News(key=row.look_id, experiment_id=row.experiment_id, decision=row.decision) for row in rows]
         announce(self.settings, workload, news, dag_id=workloads.find(workload).dag_id("evaluate_ab"))
 
     def _actuals(self, workload: str, first: date) -> Iterator[tuple[str, str, date, float]]:
         """What gold says happened from a week on; nothing while it ends before."""
-        from ratchet.ingest import newest, read_series
+        from ratchet.ingest import read_series
 
-        gold = newest(self.settings.home, workload)
+        gold = self.newest_gold(workload)
         if gold is None or gold.last_week < first:
             return
         frame = read_series(gold)
@@ -107,9 +141,9 @@ class Wired:
 
     def _gold(self, workload: str) -> "Gold | None":
         from ratchet.contracts.frames import Gold
-        from ratchet.ingest import newest, read_series
+        from ratchet.ingest import read_series
 
-        gold = newest(self.settings.home, workload)
+        gold = self.newest_gold(workload)
         return Gold(data_hour=gold.data_hour, frame=lambda: read_series(gold)) if gold else None
 
     def _data_hour(self, workload: str) -> datetime | None:

@@ -48,6 +48,14 @@ def test_environment_wins_over_the_running_stack(tmp_path, monkeypatch):
     assert (settings.database, settings.router_port) == ("postgresql://from-the-stack/ratchet", 7200)
 
 
+@pytest.mark.parametrize("name", ["bronze", "gold", "silver"])
+def test_a_folder_is_the_same_for_services_that_run_elsewhere(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    assert getattr(Settings(_env_file=None, **{name: "shared"}), name) == str(tmp_path / "shared")
+    assert getattr(Settings(_env_file=None, **{name: "s3://bucket/shared"}), name) == "s3://bucket/shared"
+    assert getattr(Settings(_env_file=None), name) == ""
+
+
 def test_a_secret_does_not_show_itself():
     assert "hunter2" not in repr(Settings(_env_file=None, prediction_secret="hunter2"))
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from ratchet.contracts.drift import DriftPolicy, MoreDrift
 from ratchet.contracts.policy import EvidencePolicy
@@ -43,6 +43,14 @@ class Records:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """How a table is cut into files: by the day or month of a column."""
+
+    column: str
+    by: Literal["day", "month"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Workload:
     """A prediction problem that the loop runs. Found by listing `workloads/`; there is no register to edit."""
 
@@ -72,6 +80,8 @@ class Workload:
     drift: DriftPolicy = field(default_factory=DriftPolicy)
     more_drift: MoreDrift | None = None
     """Its own features to look for drift in, such as labels or embeddings; None: those of every workload."""
+    silver: Mapping[str, Cut | None] = field(default_factory=dict)
+    """The silver tables that other engines may read (setting SILVER), and how each is cut into files; None: it is one file."""
     dag_ids: Mapping[str, str] = field(default_factory=dict)
     """Names of DAGs that differ from `<kind>_<workload>`."""
 

@@ -5,9 +5,11 @@
            ──dbt───► warehouse/<workload>/warehouse.duckdb     silver and gold tables, tested; `hours.csv`: what became of each hour
            ──examine─► gold/<workload>/quality/                a report as JSON and as a page
            ──publish─► gold/<workload>/<data hour>-<digest>/   Parquet; `newest.json` points to the last good one
+           ──share───► where GOLD and SILVER say                the same partitions; silver's tables by day, for other engines
 
-`land` and `build_gold` are the stage; `newest` and `read_series` are how later stages meet its data. Both writers may
-be killed at any step and run again; running twice equals running once; a failed test leaves the gold that was there.
+`land` and `build_gold` are the stage; `newest` and `read_series` are how later stages meet its data, after `follow` where another
+machine may publish. Both writers may be killed at any step and run again; running twice equals running once; a failed test leaves the
+gold that was there.
 """
 
 from datetime import UTC, datetime
@@ -16,32 +18,46 @@ from pathlib import Path
 from ratchet.contracts.workload import Workload
 from ratchet.ingest.bronze import Bronze, FolderBronze, open_bronze
 from ratchet.ingest.durable import exclusive
-from ratchet.ingest.gold import GoldPartition, newest, prune, publish, read_series, read_table
+from ratchet.ingest.gold import prune, publish, read_series, read_table
 from ratchet.ingest.land import LandReport, Pace, Progress, land
+from ratchet.ingest.partition import GoldPartition, newest
+from ratchet.ingest.place import Elsewhere, open_place
+from ratchet.ingest.shared_gold import follow
+from ratchet.ingest.silver import keep_silver
 from ratchet.ingest.warehouse.build import build, folder
 
 __all__ = [
     "Bronze",
+    "Elsewhere",
     "GoldPartition",
     "LandReport",
     "Pace",
     "Progress",
     "build_gold",
+    "follow",
     "land",
     "newest",
     "open_bronze",
+    "open_place",
     "prune",
     "read_series",
     "read_table",
 ]
 
 _SAMPLE = "sample"
+_NOWHERE = Elsewhere()
 
 
 def build_gold(
-    workload: Workload, *, home: Path, location: str, bronze: Bronze | None = None, now: datetime | None = None
+    workload: Workload,
+    *,
+    home: Path,
+    location: str,
+    bronze: Bronze | None = None,
+    elsewhere: Elsewhere = _NOWHERE,
+    now: datetime | None = None,
 ) -> GoldPartition:
-    """Build, test and publish gold from everything that the sources behind `location` have landed.
+    """Build, test and publish gold from everything that the sources behind `location` have landed; then keep silver where it is wanted.
 
     Waits while another process builds the same workload. A `DataError` names what failed; gold then stays as it was.
     """
@@ -52,4 +68,14 @@ def build_gold(
         bronze.begin(source)
     with exclusive(folder(home, workload.name) / ".lock") as lock:
         warehouse = build(workload, home=home, bronze=bronze, sources=sources, hold=(lock,))
-        return publish(workload, warehouse, home=home, synthetic=location == _SAMPLE, now=now or datetime.now(UTC))
+        gold = publish(
+            workload,
+            warehouse,
+            home=home,
+            synthetic=location == _SAMPLE,
+            now=now or datetime.now(UTC),
+            there=elsewhere.gold.under(workload.name) if elsewhere.gold else None,
+        )
+        if elsewhere.silver:
+            keep_silver(workload, warehouse, elsewhere.silver.under(workload.name))
+        return gold

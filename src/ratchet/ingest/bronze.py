@@ -54,12 +54,12 @@ class FolderBronze:
         """Nothing to do: the file is no copy."""
 
 
-def open_bronze(location: str, *, home: Path) -> Bronze:
-    """Return what the setting BRONZE names: a folder, `s3://bucket/prefix`, or, if empty, a folder in the home."""
+def open_bronze(location: str, *, home: Path, kms_key: str = "") -> Bronze:
+    """Return what the setting BRONZE names: a folder, `s3://bucket/prefix` (encrypted by `kms_key`), or, if empty, a folder in the home."""
     if location.startswith("s3://"):
         from ratchet.ingest.bucket import BucketBronze  # noqa: PLC0415  # a folder needs no S3 client
 
-        return BucketBronze(location, folder=home / "bronze")
+        return BucketBronze(location, folder=home / "bronze", kms_key=kms_key)
     return FolderBronze(Path(location).expanduser().resolve() if location else home / "bronze")
 
 

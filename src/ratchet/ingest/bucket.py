@@ -4,43 +4,33 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import boto3
-from boto3.exceptions import Boto3Error
-from boto3.s3.transfer import TransferConfig
-from botocore.exceptions import BotoCoreError, ClientError
-
+from ratchet.bucket import PART_BYTES, Bucket
 from ratchet.contracts.errors import DataError, SourceError
+from ratchet.contracts.place import ChangedError
 from ratchet.contracts.release import file_digest
 from ratchet.ingest.bronze import settle
 from ratchet.ingest.durable import exclusive, make_folder, replace_text, sync
 from ratchet.ingest.manifest import NAME, Landed
 
-_PART_BYTES: Final = 16 << 20
-_CHECKSUM: Final = "CRC32"  # S3 checks it for every part and for the whole object
+_PARTS_AT_ONCE: Final = 2  # hours land side by side
 _ETAG: Final = ".manifest.etag"
-_ABSENT: Final = {"404", "NoSuchKey", "NotFound"}
-_CHANGED: Final = {"PreconditionFailed", "ConditionalRequestConflict", "412", "409"}
 
 
 class BucketBronze:
-    """Bronze at `s3://bucket/prefix`, found with boto3's usual chain of credentials and addresses.
+    """Bronze at `s3://bucket/prefix`.
 
-    An object appears there whole or not at all, and counts only once the manifest names it. A copy of each file stays
-    in `folder` until `forget_copy`, because the warehouse reads it next. One machine lands at a time.
+    An object counts only once the manifest names it. A copy of each file stays in `folder` until `forget_copy`, because
+    the warehouse reads it next. One machine lands at a time.
     """
 
-    def __init__(self, location: str, *, folder: Path, part_bytes: int = _PART_BYTES) -> None:
-        bucket, _, prefix = location.removeprefix("s3://").partition("/")
-        if not bucket:
-            raise DataError(f"bronze at `{location}`: write s3://bucket/prefix")
+    def __init__(self, location: str, *, folder: Path, part_bytes: int = PART_BYTES, kms_key: str = "") -> None:
         self.folder = folder
-        self._bucket, self._prefix = bucket, prefix.strip("/")
-        self._transfer = TransferConfig(
-            multipart_threshold=part_bytes, multipart_chunksize=part_bytes, max_concurrency=2
-        )
-        self._s3 = boto3.client("s3")
+        try:
+            self._bucket = Bucket(location, part_bytes=part_bytes, parts_at_once=_PARTS_AT_ONCE, kms_key=kms_key)
+        except OSError as error:
+            raise DataError(f"bronze at {error}") from error
 
     def begin(self, source: str) -> None:
         """Take over rows that were written elsewhere; a `DataError` if both sides have rows that the other lacks."""
@@ -50,15 +40,9 @@ class BucketBronze:
             self._reconcile(source)
 
     def keep(self, arriving: Path, source: str, file: str) -> None:
-        """Upload the file, several parts of it at a time, check what S3 says it has, and keep a copy here."""
-        key, size = self._key(source, file), arriving.stat().st_size
-        with _errors(f"s3://{self._bucket}/{key}"):
-            self._s3.upload_file(
-                str(arriving), self._bucket, key, Config=self._transfer, ExtraArgs={"ChecksumAlgorithm": _CHECKSUM}
-            )
-            kept = self._s3.head_object(Bucket=self._bucket, Key=key)["ContentLength"]
-        if kept != size:
-            raise DataError(f"s3://{self._bucket}/{key}: {size} bytes went up, {kept} are there")
+        """Upload the file, several parts of it at a time, and keep a copy here."""
+        with _errors():
+            self._bucket.put(arriving, f"{source}/{file}")
         settle(arriving, self.folder / source / file)
 
     def finish(self, source: str) -> None:
@@ -76,8 +60,8 @@ class BucketBronze:
             return path
         arriving = path.with_name(f".{path.name}.fetched-{os.getpid()}")
         make_folder(path.parent)
-        with _errors(f"s3://{self._bucket}/{self._key(entry.source, entry.file)}"):
-            self._s3.download_file(self._bucket, self._key(entry.source, entry.file), str(arriving))
+        with _errors():
+            self._bucket.fetch(f"{entry.source}/{entry.file}", arriving)
         if (digest := file_digest(arriving)) != entry.sha256:
             arriving.unlink()
             raise DataError(
@@ -93,8 +77,8 @@ class BucketBronze:
 
     def _reconcile(self, source: str) -> None:
         known = self.folder / source / _ETAG
-        with _errors(f"s3://{self._bucket}/{self._key(source, NAME)}"):
-            found = self._get_manifest(source, unless=known.read_text() if known.exists() else "")
+        with _errors():
+            found = self._bucket.read(f"{source}/{NAME}", unless=known.read_text() if known.exists() else "")
         if found is None:
             return
         there, etag = found
@@ -102,43 +86,17 @@ class BucketBronze:
         if not here.startswith(there):
             if not there.startswith(here):
                 raise DataError(
-                    f"bronze s3://{self._bucket}/{self._key(source, NAME)}: another machine lands there too and knows other files; "
+                    f"bronze {self._bucket.location}/{source}/{NAME}: another machine lands there too and knows other files; "
                     f"let one of them land, and give the others an empty {self.folder / source}"
                 )
             replace_text(self.folder / source / NAME, there.decode())
         replace_text(known, etag)
 
-    def _get_manifest(self, source: str, *, unless: str) -> tuple[bytes, str] | None:
-        """The manifest in the bucket and its ETag; None if there is none, or if it is the one that is known."""
-        asked: dict[str, Any] = {"Bucket": self._bucket, "Key": self._key(source, NAME)}
-        try:
-            answer = self._s3.get_object(**asked, **({"IfNoneMatch": unless} if unless else {}))
-        except ClientError as error:
-            if error.response["Error"]["Code"] in _ABSENT | {"304", "NotModified"}:
-                return None
-            raise
-        return answer["Body"].read(), str(answer["ETag"])
-
     def _upload_manifest(self, source: str, text: bytes) -> None:
         known = self.folder / source / _ETAG
-        condition = {"IfMatch": known.read_text()} if known.exists() else {"IfNoneMatch": "*"}
-        try:
-            with _errors(f"s3://{self._bucket}/{self._key(source, NAME)}"):
-                answer = self._s3.put_object(
-                    Bucket=self._bucket,
-                    Key=self._key(source, NAME),
-                    Body=text,
-                    ChecksumAlgorithm=_CHECKSUM,
-                    **condition,
-                )
-        except SourceError as error:
-            if isinstance(error.__cause__, ClientError) and error.__cause__.response["Error"]["Code"] in _CHANGED:
-                raise DataError(f"{error}: another machine lands there at this moment; run it again") from error
-            raise
-        replace_text(known, str(answer["ETag"]))
-
-    def _key(self, source: str, file: str) -> str:
-        return "/".join(word for word in (self._prefix, source, file) if word)
+        with _errors():
+            tag = self._bucket.replace(f"{source}/{NAME}", text, known=known.read_text() if known.exists() else "")
+        replace_text(known, tag)
 
 
 def _whole_lines(path: Path) -> bytes:
@@ -149,9 +107,11 @@ def _whole_lines(path: Path) -> bytes:
 
 
 @contextmanager
-def _errors(name: str) -> Iterator[None]:
-    """What boto3 raises, as ours, with the object's name."""
+def _errors() -> Iterator[None]:
+    """What a bucket raises, as ours."""
     try:
         yield
-    except (BotoCoreError, ClientError, Boto3Error) as error:
-        raise SourceError(f"{name}: {error}") from error
+    except ChangedError as error:
+        raise DataError(f"{error}: another machine lands there at this moment; run it again") from error
+    except OSError as error:
+        raise SourceError(str(error)) from error

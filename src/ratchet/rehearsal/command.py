@@ -23,7 +23,7 @@ YEAR = 52
 
 def run(options: argparse.Namespace, settings: Settings, *, workload: str) -> str:
     """Rehearse and write the report; its text."""
-    history = read_folder(Path(options.gold)) if options.gold else read_gold(settings.home, workload)
+    history = read_folder(Path(options.gold)) if options.gold else read_gold(settings, workload)
     if options.targets:
         history = only(history, tuple(options.targets.split(",")))
     plan = read_plan(options, history, workload=workload)

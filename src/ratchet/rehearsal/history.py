@@ -13,7 +13,9 @@ from ratchet import scores
 from ratchet.contracts.errors import DataError
 from ratchet.contracts.frames import SERIES_COLUMNS
 from ratchet.contracts.release import series_name
-from ratchet.ingest import newest, read_series
+from ratchet.ingest import read_series
+from ratchet.settings import Settings
+from ratchet.wiring import Wired
 
 Floats = NDArray[np.float64]
 
@@ -53,9 +55,9 @@ class History:
         return self.weeks.index(sunday)
 
 
-def read_gold(home: Path, workload: str) -> History:
+def read_gold(settings: Settings, workload: str) -> History:
     """The newest gold of this installation."""
-    gold = newest(home, workload)
+    gold = Wired(settings).newest_gold(workload)
     if gold is None:
         raise DataError(
             f"there is no gold for {workload} yet: run `ratchet ingest {workload}`, or name a folder by --gold"

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 import psycopg2
 from dotenv import dotenv_values
@@ -21,7 +21,7 @@ from pydantic import SecretStr, ValidationError
 
 from ratchet.contracts.errors import RatchetError
 from ratchet.settings import UNCHANGED, Settings, complaint
-from ratchet.stack import preflight, secrets
+from ratchet.stack import places, preflight, secrets
 from ratchet.stack.container_settings import ContainerSettings
 from ratchet.stack.health import answers
 from ratchet.stack.paths import Home
@@ -79,7 +79,10 @@ def examine(folder: Path) -> Iterator[Finding]:
         "database": _database,
         "MLflow": _mlflow,
         "Prometheus": _prometheus,
-        "artifacts": _artifacts,
+        "artifacts": places.artifacts,
+        "bronze": places.bronze,
+        "gold": places.gold,
+        "silver": places.silver,
         "events": _events,
     }
     for what, look in looks.items():
@@ -240,27 +243,6 @@ def _prometheus(settings: Settings) -> str:
             f"PROMETHEUS_URL leads to {settings.prometheus}, which is not ready: without it every verdict is `hold`"
         )
     return f"ready at {settings.prometheus}"
-
-
-def _artifacts(settings: Settings) -> str:
-    address = urlsplit(settings.artifact_root)
-    if address.scheme == "s3":
-        from ratchet.bucket import Bucket  # noqa: PLC0415  # only who keeps releases in S3 needs its client
-
-        try:
-            Bucket(settings.artifact_root, kms_key=settings.artifacts_kms_key).probe()
-        except OSError as error:
-            raise RatchetError(
-                f"{error}; look at the credentials (AWS_PROFILE, AWS_ACCESS_KEY_ID or a role), AWS_DEFAULT_REGION and the bucket's policy"
-            ) from error
-        return f"{settings.artifact_root}: written, read and deleted"
-    if address.scheme != "file":
-        raise RatchetError(f"ARTIFACTS is {settings.artifact_root}: write file:///folder or s3://bucket/prefix")
-    folder = Path(unquote(address.path))
-    existing = next(place for place in (folder, *folder.parents) if place.exists())
-    if not os.access(existing, os.W_OK):
-        raise RatchetError(f"{existing} cannot be written: releases would not be kept")
-    return f"the folder {folder}"
 
 
 def _events(settings: Settings) -> str:

@@ -7,6 +7,7 @@ import shutil
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import duckdb
 import pandas as pd
@@ -14,6 +15,10 @@ import pytest
 
 from ratchet import ingest, workloads
 from ratchet.contracts.errors import DataError
+from ratchet.ingest.shared_gold import share
+from ratchet.rehearsal import read_gold
+from ratchet.settings import Settings
+from ratchet.wiring import Wired
 
 WORKLOAD = workloads.find("github_activity")
 TARGET_OF = {
@@ -191,6 +196,38 @@ def test_a_changed_series_file_is_refused(home, tmp_path):
     (partition.path / "series.parquet").write_bytes(b"PAR1")
     with pytest.raises(DataError, match=r"series\.parquet: missing or changed"):
         ingest.read_series(partition)
+
+
+@pytest.mark.parametrize("kind", ["folder", "s3"])
+def test_gold_and_silver_are_shared_and_an_empty_machine_goes_on_from_them(home, tmp_path, kind, request):
+    place = str(tmp_path / "shared") if kind == "folder" else f"{request.getfixturevalue('bucket')}/{uuid4().hex}"
+    settings = Settings(_env_file=None, data_home=home, gold=f"{place}/gold", silver=f"{place}/silver")
+    ingest.build_gold(WORKLOAD, home=home, location="sample", elsewhere=Wired(settings).elsewhere)
+    other = settings.model_copy(update={"data_home": tmp_path / "other"})
+    partition, here = Wired(other).newest_gold("github_activity"), ingest.newest(home, "github_activity")
+    assert (partition.path.parents[2], partition.digest) == (tmp_path / "other", here.digest)
+    assert files_in(partition.path) == files_in(here.path)
+    assert ingest.read_series(partition).equals(ingest.read_series(here))
+    assert len(read_gold(other, "github_activity").names) == 96
+    silver = ingest.open_place(f"{place}/silver/github_activity")
+    files = json.loads(silver.read("manifest.json")[0])["files"]
+    for table in ("events", "items", "rejected_events", "repositories"):
+        rows = sum(said["rows"] for name, said in files.items() if name.startswith(f"{table}/"))
+        assert ask(home, f"select count(*) from silver.{table}") == [(rows,)]
+    assert set(silver.listing()) == {*files, "manifest.json"}
+
+
+def test_a_machine_that_follows_keeps_as_much_gold_as_one_that_publishes(home, tmp_path):
+    shutil.copytree(home / "gold", tmp_path / "one" / "gold")
+    here = ingest.newest(tmp_path / "one", "github_activity").path
+    there = ingest.open_place(str(tmp_path / "shared"))
+    follower = Wired(Settings(_env_file=None, data_home=tmp_path / "other", gold=there.location, gold_keep=2))
+    for name in ("20261109T00-a", "20261110T00-b", "20261111T00-c"):
+        shutil.copytree(here, here.with_name(name))
+        share(here.with_name(name), there.under("github_activity"))
+        assert follower.newest_gold("github_activity").path.name == name
+    kept = sorted(path.parent.name for path in (tmp_path / "other").glob("gold/*/*/manifest.json"))
+    assert kept == ["20261110T00-b", "20261111T00-c"]
 
 
 def test_nothing_published_is_none_and_nothing_landed_is_said(tmp_path):

@@ -22,8 +22,8 @@ STEPS = {
     "marked as made": "ratchet.ingest.warehouse.state:State.set_made_by",
     "exported": "ratchet.ingest.gold:_export",
     "report kept": "ratchet.ingest.quality:keep",
-    "settled": "ratchet.ingest.gold:_settle",
-    "published": "ratchet.ingest.gold:_point",
+    "settled": "ratchet.ingest.gold:settle",
+    "published": "ratchet.ingest.gold:share",
 }
 TRIED = STEPS if os.environ.get("KILLS") == "all" else ["half of silver", "taken in"]
 

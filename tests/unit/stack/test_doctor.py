@@ -92,6 +92,21 @@ def test_a_bucket_is_written_to_or_said_to_refuse(tmp_path, monkeypatch, bucket)
     assert "s3://bucket/prefix" in bad(tmp_path)["artifacts"]
 
 
+@pytest.mark.parametrize("name", ["BRONZE", "GOLD", "SILVER"])
+def test_each_place_is_looked_at(tmp_path, monkeypatch, bucket, name):
+    monkeypatch.setenv(name, bucket)
+    assert bad(tmp_path) == {}
+    monkeypatch.setenv(name, "s3://of-somebody-else/x")
+    assert "AWS_PROFILE" in bad(tmp_path)[name.lower()]
+    monkeypatch.setenv(name, "ftp://x/y")
+    assert f"{name} is ftp://x/y: write a folder or s3://bucket/prefix" in bad(tmp_path)[name.lower()]
+    monkeypatch.setenv(name, str(tmp_path / "shared"))
+    assert bad(tmp_path) == {}
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv(name, str(tmp_path / "file"))
+    assert f"{name.lower()} would not be kept" in bad(tmp_path)[name.lower()]
+
+
 def test_events_that_are_no_folder_are_said_to_be(tmp_path, monkeypatch):
     monkeypatch.setenv("EVENTS", str(tmp_path / "nothing"))
     assert "EVENTS=sample" in bad(tmp_path)["events"]

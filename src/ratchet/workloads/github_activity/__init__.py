@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from ratchet.contracts.policy import EvidencePolicy
-from ratchet.contracts.workload import Workload
+from ratchet.contracts.workload import Cut, Workload
 from ratchet.workloads.github_activity.records import RECORDS
 from ratchet.workloads.github_activity.sources import KINDS, SAMPLE_FOLDER
 
@@ -22,6 +22,12 @@ WORKLOAD = Workload(
     policy=EvidencePolicy(),
     first_recipe=("seasonal_naive",),
     sample_actuals=SAMPLE_FOLDER / "what_came_next.csv",
+    silver={
+        "events": Cut(column="created_at", by="day"),
+        "items": Cut(column="created_at", by="month"),
+        "rejected_events": Cut(column="hour", by="day"),
+        "repositories": None,
+    },
     dag_ids={
         "ingest": "ingest_github",
         "describe_gold": "describe_gold",
