@@ -37,10 +37,22 @@ class Target:
 
 
 def hot(rig, options):
-    with application(rig, "noop") as noop, application(rig, "fastapi", command=uvicorn(rig)) as fastapi:
-        found = measure(options, {"Flask no-op": noop, "FastAPI look-up": fastapi, "predict": ask(rig)})
+    bare = uvicorn(rig, application="bare_asgi")
+    with (
+        application(rig, "noop") as noop,
+        application(rig, "fastapi", command=uvicorn(rig)) as fastapi,
+        application(rig, "bare_wsgi") as gunicorn_alone,
+        application(rig, "bare_asgi", command=bare) as uvicorn_alone,
+    ):
+        targets = {"Flask no-op": noop, "FastAPI look-up": fastapi, "predict": ask(rig)}
+        found = measure(options, targets | {"gunicorn alone": gunicorn_alone, "uvicorn alone": uvicorn_alone})
     print(f"predict / no-op: {found['predict'] / found['Flask no-op']:.2f}")
     print(f"predict / FastAPI with the same layers: {found['predict'] / found['FastAPI look-up']:.2f}")
+    spent = {name: 1e6 / rate for name, rate in found.items()}
+    print(
+        f"microseconds a request: predict {spent['predict']:.0f}, of which gunicorn {spent['gunicorn alone']:.0f}; "
+        f"FastAPI {spent['FastAPI look-up']:.0f}, of which uvicorn {spent['uvicorn alone']:.0f}"
+    )
 
 
 def peers(rig, options):
@@ -216,9 +228,9 @@ def wait_for_answer(port, path, body, key):
     subprocess.run([*command, f"http://127.0.0.1:{port}{path}"], check=True, capture_output=True)
 
 
-def uvicorn(_rig, workers=1):
+def uvicorn(_rig, workers=1, application="fastapi_lookup"):
     options = ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning"]
-    return [tool("uvicorn"), "fastapi_lookup:application", "--port", "PORT", "--workers", str(workers), *options]
+    return [tool("uvicorn"), f"{application}:application", "--port", "PORT", "--workers", str(workers), *options]
 
 
 def answers(rig):
