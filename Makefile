@@ -6,7 +6,7 @@ PY := .venv/bin/python
 # Tests that break things under a constant load: beside other tests they would measure those.
 ALONE := tests/faults tests/router
 
-.PHONY: help up status logs restart down clean traffic test check bench-deciding bench-look bench-forecasting format lock install sample bench-serving bench-landing bench-ingest peers load faults fuzz kills warehouse-test docs screenshots compose-test env doctor install-test install-iac coverage image push-image train-report publish-report
+.PHONY: help up status logs restart down clean traffic test check bench-deciding bench-look bench-forecasting format lock install sample bench-serving bench-landing bench-ingest peers load faults fuzz kills warehouse-test docs screenshots compose-test compose-test-bucket env doctor install-test install-iac coverage image push-image train-report publish-report
 
 help:  ## What can be made
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' Makefile | column -t -s "$$(printf '\t')"
@@ -46,6 +46,9 @@ bench-serving: peers  ## What serving can do beside others: ratios, medians; PAR
 
 compose-test:  ## Build the images and run the loop's tests against the composed stack, overlays included (needs a container engine)
 	@tools/compose-test
+
+compose-test-bucket:  ## The same with releases and raw files in S3, with the images that are there
+	@tools/compose-test --bucket --no-build
 
 env:  ## A .env with secrets of your own, for containers
 	@$(RATCHET) env

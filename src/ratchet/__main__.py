@@ -44,6 +44,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except RatchetError as problem:
         print(f"ratchet: {problem}", file=sys.stderr)
         return 1
+    except ModuleNotFoundError as problem:
+        needed = str(problem.name).partition(".")[0]
+        print(
+            f"ratchet: this needs {needed}, which is not installed here: a container has what its own service needs",
+            file=sys.stderr,
+        )
+        return 1
     except KeyboardInterrupt:
         print("ratchet: interrupted", file=sys.stderr)
         return 130

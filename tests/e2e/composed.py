@@ -20,6 +20,8 @@ class ComposedHouse:
 
     stack: Stack
     keys: dict[str, str]
+    given: dict[str, str]
+    """The stack's `.env`."""
 
     @property
     def router(self) -> str:
@@ -42,6 +44,11 @@ class ComposedHouse:
         return self.compose("ps", "-q", service)
 
 
+def docker(*arguments: str) -> str:
+    """One command of the engine; its output."""
+    return subprocess.run(["docker", *arguments], capture_output=True, text=True, check=True, timeout=60).stdout
+
+
 def composed_house() -> ComposedHouse:
     """Read what `tools/compose-test` left: the `.env` of the stack and its keys."""
     folder = Path(FOLDER)
@@ -52,5 +59,7 @@ def composed_house() -> ComposedHouse:
     settings = Settings(_env_file=None, data_home=folder, **ports)
     stack = Stack(settings=settings, secrets=secrets, home=Home(folder))
     return ComposedHouse(
-        stack=stack, keys={name: (folder / f"key-{name}").read_text().strip() for name in ("predict", "operate")}
+        stack=stack,
+        keys={name: (folder / f"key-{name}").read_text().strip() for name in ("predict", "operate")},
+        given=values,
     )

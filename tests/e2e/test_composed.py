@@ -5,14 +5,15 @@ import os
 import subprocess
 import time
 from urllib.parse import quote
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import psycopg2
 import pytest
 from psycopg2 import sql
 
-from composed import FOLDER, ROOT
-from people import Person
+from composed import FOLDER, ROOT, docker
+from people import Person, SteadyLoad
+from ratchet.stack import first_turn
 from ratchet.stack.health import answers, wait_for
 
 pytestmark = [
@@ -37,10 +38,6 @@ OURS = (
 
 def inspect(house, service):
     return json.loads(docker("inspect", house.container(service)))[0]
-
-
-def docker(*arguments):
-    return subprocess.run(["docker", *arguments], capture_output=True, text=True, check=True, timeout=60).stdout
 
 
 @pytest.mark.parametrize("service", OURS)
@@ -70,13 +67,19 @@ def test_an_image_says_what_it_is(house):
         assert labels["org.opencontainers.image.licenses"] == "MIT"
 
 
+def test_inference_carries_what_serving_loads_and_little_else(house):
+    """A library that serving never imports, such as a runtime for models, was a third of it once."""
+    megabytes = docker("exec", house.container("inference-production"), "du", "-sm", "/opt/ratchet").split()[0]
+    assert int(megabytes) <= 160
+
+
 def test_only_the_front_is_published(house):
     services = docker(
         "ps", "--filter", f"label=com.docker.compose.project={project(house)}", "--format", "{{.Names}} {{.Ports}}"
     )
     published = [line.split()[0] for line in services.splitlines() if "->" in line]
     fronts = ("router", "airflow-api-server", "mlflow", "prometheus", "alertmanager", "dashboard", "reports")
-    for_tests = ("postgres", "inference-production", "inference-candidate")  # published.yml, for the tests alone
+    for_tests = ("postgres", "inference-production", "inference-candidate", "bucket")  # published for the tests alone
     assert all(any(name in line for name in (*fronts, *for_tests)) for line in published), published
 
 
@@ -164,6 +167,28 @@ def test_a_track_at_another_address_is_found_without_a_restart_of_the_router(hou
         docker("kill", squatter)
 
 
+def production(house):
+    """What the production track says of its release: its id, the number of its issue, and the day that it is as of."""
+    address = f"http://127.0.0.1:{house.stack.settings.production_port}/api/github_activity/release"
+    with urlopen(Request(address, headers={"X-API-Key": house.keys["predict"]}), timeout=5) as answer:
+        said = json.load(answer)
+    return said["release_id"], said["issue"], said["data_hour"][:10]
+
+
+def test_a_week_that_lands_later_is_forecast_from_without_a_failed_request(house):
+    """The stack was started with `EVENTS_TO` before the sample's last week."""
+    release_id, *issued = production(house)
+    assert issued == [1, "2026-11-11"]
+    client = first_turn.airflow(house.stack)
+    with SteadyLoad(house.stack.settings.router_port, house.keys["predict"]) as load:
+        ingest = ("exec", "-T", "-e", "EVENTS_TO=", "airflow-scheduler", "ratchet", "ingest", "github_activity")
+        house.compose(*ingest, timeout=180)
+        client.wait("refresh_forecasts", client.trigger("refresh_forecasts"), timeout=120)
+        expected = (release_id, 2, "2026-11-16")
+        wait_for("the new issue", lambda: production(house) == expected, timeout=30, look="MLflow")
+    assert load.failed == []
+
+
 def lines_of(kind):
     text = (ROOT / "docs" / "runbook.md").read_text().partition(f"```sh {kind}\n")[2].partition("```")[0]
     return text.replace("docker compose", os.environ["COMPOSE"]).splitlines()
@@ -213,8 +238,9 @@ def test_what_was_backed_up_is_restored_with_the_runbooks_lines(house, tmp_path)
 
 def test_inference_is_ready_soon_after_its_start(house):
     ready = f"http://127.0.0.1:{house.stack.settings.candidate_port}/api/health"
-    docker("stop", house.container("inference-candidate"))
-    docker("start", house.container("inference-candidate"))
+    container = house.container("inference-candidate")
+    docker("stop", container)
+    docker("start", container)
     begin = time.monotonic()
     wait_for("the candidate", lambda: answers(ready, timeout=0.5), timeout=30, look="docker")
     seconds = time.monotonic() - begin
