@@ -54,7 +54,7 @@ class Bucket:
 
     def download(self, target: Path, *, last: str, wanted: Callable[[str], bool] = lambda _: True) -> None:
         """Bring what is wanted of it into a new folder; `OSError` if the file that is uploaded last is not there yet."""
-        names = [name for name in self._names() if wanted(name)]
+        names = [name for name in self.names() if wanted(name)]
         if last not in names:
             raise OSError(f"{self.location}: {last} is not there: this was never uploaded to its end")
         for name in names:
@@ -62,6 +62,22 @@ class Bucket:
             path.parent.mkdir(parents=True, exist_ok=True)
             with _as_os_error(f"{self.location}/{name}"):
                 self._s3.download_file(self._bucket, self._key(name), str(path), Config=self._transfer)
+
+    def read(self, name: str) -> bytes | None:
+        """One small object; None if it is not there."""
+        with _as_os_error(f"{self.location}/{name}"):
+            try:
+                body: bytes = self._s3.get_object(Bucket=self._bucket, Key=self._key(name))["Body"].read()
+            except self._s3.exceptions.NoSuchKey:
+                return None
+        return body
+
+    def clear(self, *, first: str) -> None:
+        """Delete every object under the prefix, the one named `first` before all others: what lacks it counts as never uploaded."""
+        names = sorted(self.names(), key=lambda name: name != first)
+        for name in names:
+            with _as_os_error(f"{self.location}/{name}"):
+                self._s3.delete_object(Bucket=self._bucket, Key=self._key(name))
 
     def probe(self) -> None:
         """Write, read and delete a small object: `OSError` with S3's own words if one of them is refused."""
@@ -73,7 +89,7 @@ class Bucket:
             self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read()
             self._s3.delete_object(Bucket=self._bucket, Key=key)
 
-    def _names(self) -> Iterator[str]:
+    def names(self) -> Iterator[str]:
         """Every object under the prefix, relative to it; a name that would leave the folder is refused."""
         root = f"{self._prefix}/" if self._prefix else ""
         with _as_os_error(self.location):

@@ -16,7 +16,7 @@ from pathlib import Path
 from ratchet.contracts.workload import Workload
 from ratchet.ingest.bronze import Bronze, FolderBronze, open_bronze
 from ratchet.ingest.durable import exclusive
-from ratchet.ingest.gold import GoldPartition, newest, prune, publish, read_series, read_table
+from ratchet.ingest.gold import GoldPartition, newest, place, prune, publish, read_series, read_table
 from ratchet.ingest.land import LandReport, Pace, Progress, land
 from ratchet.ingest.warehouse.build import build, folder
 
@@ -30,6 +30,7 @@ __all__ = [
     "land",
     "newest",
     "open_bronze",
+    "place",
     "prune",
     "read_series",
     "read_table",

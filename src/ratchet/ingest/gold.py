@@ -70,7 +70,7 @@ def publish(workload: Workload, warehouse: Warehouse, *, home: Path, synthetic: 
         "files": files,
         "tables": describe_tables(workload.sql),
     }
-    name = f"{warehouse.data_hour:%Y%m%dT%H}-{digest[:8]}"
+    name = place(home, workload.name, warehouse.data_hour, digest).name
     replace_text(arriving / _MANIFEST, _dump(manifest))
     if not quality.page(root, name).exists() or warehouse.intake.new_records:
         report = quality.examine(
@@ -121,6 +121,11 @@ def newest(home: Path, workload_name: str) -> GoldPartition | None:
     except FileNotFoundError:
         return None
     return _partition(root / pointer["partition"])
+
+
+def place(home: Path, workload_name: str, data_hour: datetime, digest: str) -> Path:
+    """Where the partition with this content is, or was."""
+    return _root(home, workload_name) / f"{data_hour.astimezone(UTC):%Y%m%dT%H}-{digest[:8]}"
 
 
 def read_series(partition: GoldPartition) -> pd.DataFrame:
