@@ -171,6 +171,7 @@ def test_old_issues_of_what_is_live_go_a_run_later_and_weeks_in_doubt_keep_their
     assert first.issues == {}, "they are only told of"
     assert house.registry.releases(W)[5].kept_issues == (1, 16, 17, 18, 19)
     assert issues_in(_folder(live)) == list(range(1, 20))
+    assert house.tidy(keep=9, now=LATER + timedelta(minutes=59)).issues == {}, "who read of one may be fetching it"
     second = house.tidy(keep=9, now=LATER + timedelta(days=1))
     assert second.issues == {"r6": list(range(2, 16))}
     assert issues_in(_folder(live)) == [1, 16, 17, 18, 19]

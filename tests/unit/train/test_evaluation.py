@@ -8,15 +8,24 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ratchet.contracts.release import EVALUATION, Card
+from ratchet.contracts.release import CARD, EVALUATION, SCORES, Card
 from ratchet.register.plots import draw
 
 
 @pytest.fixture(scope="module")
-def released(run, history, tmp_path_factory):
+def folder(run, history, tmp_path_factory):
     out = tmp_path_factory.mktemp("releases")
-    card = run(history, out, gold="ab" * 32)
-    return card, json.loads((out / card.release_id / EVALUATION).read_bytes())
+    return out / run(history, out, gold="ab" * 32).release_id
+
+
+@pytest.fixture(scope="module")
+def released(folder):
+    return Card.from_json((folder / CARD).read_bytes()), json.loads((folder / EVALUATION).read_bytes())
+
+
+@pytest.fixture(scope="module")
+def scored(folder):
+    return json.loads((folder / SCORES).read_bytes())
 
 
 def test_the_errors_by_step_average_to_what_the_card_says(released):
@@ -31,11 +40,15 @@ def test_the_errors_by_step_average_to_what_the_card_says(released):
     )
 
 
-def test_best_median_and_worst_are_shown_beside_what_came(released, history):
+def test_best_median_and_worst_are_shown_beside_what_came(released, history, scored):
     _, shown = released
     assert [one["rank"] for one in shown["series"]] == ["best", "median", "worst"]
     mase = [one["mase"] for one in shown["series"]]
     assert mase == sorted(mase)
+    everyone = [one["mase"][one["family"]] for one in scored]
+    # Of 20; those scores are of the families, and the release rounds what counts whole things.
+    below = [sum(score < one for score in everyone) for one in mase]
+    assert (below[0] <= 3, 6 <= below[1] <= 14, below[2] >= 17) == (True, True, True)
     for one in shown["series"]:
         rows = history[(history.unique_id == one["unique_id"]) & (history.target == one["target"])]
         real = dict(zip(rows.ds.dt.date, rows.y, strict=True))
@@ -49,10 +62,10 @@ def test_best_median_and_worst_are_shown_beside_what_came(released, history):
 
 
 def test_what_is_shown_knows_nothing_of_the_weeks_after_its_fold(run, history, released, tmp_path):
-    """The newest fold's weeks are changed: its forecasts and bounds stay, only what came is different."""
+    """Weeks that only the newest fold holds out are changed: its forecasts and bounds stay."""
     card, shown = released
     last = history.ds.max()
-    changed = history.assign(y=history.y.where(history.ds <= last - pd.Timedelta(weeks=1), 999.0))
+    changed = history.assign(y=history.y.where(history.ds <= last - pd.Timedelta(weeks=12), history.y + 0.4))
     other = run(changed, tmp_path)
     again = json.loads((tmp_path / other.release_id / EVALUATION).read_bytes())
     before = {(one["unique_id"], one["target"]): one["forecast"] for one in shown["series"]}
