@@ -1,14 +1,21 @@
-"""### Tidy: the forecast log has its next days ready and keeps no more than it should.
+"""### Tidy: the forecast log has its next days ready, and neither it nor the registry keeps more than it should.
 
 Every day: partitions of today and the next three days are made, days older than `LOG_RETENTION_DAYS` are dropped whole, and feedback as
 old goes with them. A forecast never waits for this: the forwarder makes a day that is missing.
+
+Releases beyond the newest `RELEASES_KEEP` lose their files, unless an alias names them, a track serves them, an experiment is about them or
+its last word could bring them back; card, scores, plots and names stay in MLflow (`lifecycle` = `archived`, `files` = `gone`). Of its
+issues those stay that a week may still be measured by. `ratchet tidy --dry-run` says what would go and why the rest stays.
 
 **By hand:** trigger it after lowering the retention. **On failure:** clear the task; running it twice equals running it once.
 """
 
 from datetime import timedelta
+from typing import Any
 
 from airflow.sdk import CronTriggerTimetable, dag, task
+
+from ratchet import workloads
 
 
 @dag(
@@ -22,7 +29,7 @@ from airflow.sdk import CronTriggerTimetable, dag, task
     tags=["ratchet", "serve"],
 )
 def tidy_log() -> None:
-    """One task: everything happens in the loop."""
+    """One task for the log and one for each workload's releases: one that fails keeps no other from it."""
 
     @task
     def tidy() -> dict[str, int]:
@@ -30,7 +37,19 @@ def tidy_log() -> None:
 
         return Loop().tidy()
 
+    @task
+    def tidy_releases(workload: str) -> dict[str, Any]:
+        from ratchet.loop import Loop
+
+        done = Loop().tidy_releases(workload)
+        return {
+            "removed": list(done.removed),
+            "issues": {one: list(old) for one, old in done.issues.items()},
+            "waits": done.waits,
+        }
+
     tidy()
+    tidy_releases.expand(workload=workloads.names())
 
 
 tidy_log()

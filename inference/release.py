@@ -35,6 +35,7 @@ def make(service: Service) -> Blueprint:
                 "track": service.track.value,
                 "release": serving.name,
                 "release_id": card.release_id,
+                "version": serving.release.semantic_version,
                 "issue": serving.opened.issue,
                 "data_hour": serving.opened.data_hour,
                 "trained_on": card.data_hour,

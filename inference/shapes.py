@@ -78,6 +78,8 @@ class Release(Shape):
     track: TrackName
     release: str
     release_id: str
+    version: str
+    """`major.minor.patch`: another major is another way of making releases, the patch is the issue; empty until the registry counts."""
     issue: int
     """Its newest forecasts are of this number: 1 are those that it was trained with."""
     data_hour: AwareDatetime

@@ -15,7 +15,19 @@ import numpy as np
 
 from ratchet.contracts.errors import JournalError, MetricsError, RegistryError
 from ratchet.contracts.policy import Verdict
-from ratchet.contracts.ports import ANSWERED, CARRIED_OUT, Experiment, LookRow, NewLook, Ratings, Release, Track
+from ratchet.contracts.ports import (
+    ANSWERED,
+    CARRIED_OUT,
+    GOING,
+    GONE,
+    KEPT,
+    Experiment,
+    LookRow,
+    NewLook,
+    Ratings,
+    Release,
+    Track,
+)
 from ratchet.contracts.release import (
     CARD,
     FAMILY,
@@ -29,11 +41,13 @@ from ratchet.contracts.release import (
     Issue,
     file_digest,
     issue_folder,
+    issues_in,
     series_key,
     series_name,
 )
 from ratchet.contracts.source import Arrival, Landings, Piece
 from ratchet.register.folder import check_folder
+from ratchet.register.standing import ARCHIVED, lifecycle, lines, require_files
 
 
 def write_release(folder: Path, *, workload: str, release_id: str, data_hour: datetime, weeks: int = 3) -> Card:
@@ -84,6 +98,9 @@ class FakeRegistry:
     def __init__(self) -> None:
         self._releases: dict[tuple[str, int], Release] = {}
         self._aliases: dict[tuple[str, Track], int] = {}
+        self.makes: dict[str, str] = {}
+        self.gold: dict[str, str] = {}
+        self.told: dict[str, datetime] = {}
         self.away = False
 
     def live(self, workload: str, track: Track) -> Release | None:
@@ -91,13 +108,13 @@ class FakeRegistry:
         version = self._aliases.get((workload, track))
         return None if version is None else self._releases[workload, version]
 
-    def add(self, folder: Path, card: Card) -> Release:
+    def add(self, folder: Path, card: Card, *, gold: str = "") -> Release:
         self._require()
         check_folder(folder, card)
         known = self.releases(card.workload)
         for release in known:
             if release.release_id == card.release_id:
-                return release
+                return self._restore(release, folder)
         release = Release(
             workload=card.workload,
             version=len(known) + 1,
@@ -105,7 +122,8 @@ class FakeRegistry:
             location=folder.as_uri(),
             data_hour=card.data_hour,
         )
-        return self._keep(release)
+        self.makes[card.release_id], self.gold[card.release_id] = card.make, gold
+        return self._settled(self._keep(release))
 
     def releases(self, workload: str) -> list[Release]:
         self._require()
@@ -122,19 +140,74 @@ class FakeRegistry:
         return self._keep(replace(fresh, best_of=fresh.best_of or f"BO{max(taken, default=0) + 1}"))
 
     def mark(self, release: Release, state: str) -> Release:
-        return self._keep(replace(self._fresh(release), state=state))
+        return self._settled(self._keep(replace(self._fresh(release), state=state)))
 
     def issue(self, release: Release, folder: Path, number: int) -> Release:
         fresh = self._fresh(release)
-        shutil.copytree(folder, Path(unquote(urlsplit(release.location).path)) / issue_folder(number))
+        shutil.copytree(folder, _path(release) / issue_folder(number))
         return self._keep(replace(fresh, issue=number))
 
     def point(self, workload: str, track: Track, release: Release | None) -> None:
         self._require()
         if release is None:
             self._aliases.pop((workload, track), None)
-            return
-        self._aliases[workload, track] = self._fresh(release).version
+        else:
+            fresh = self._fresh(release)
+            require_files(fresh)
+            self._aliases[workload, track] = fresh.version
+        self.settle(workload)
+
+    def settle(self, workload: str) -> None:
+        aliases = {track.value: version for (name, track), version in self._aliases.items() if name == workload}
+        found = self.releases(workload)
+        for release, line in zip(found, lines([self.makes[one.release_id] for one in found]), strict=True):
+            wanted = lifecycle(release, aliases)
+            since = release.archived_at or datetime.now(UTC)
+            self._keep(replace(release, line=line, lifecycle=wanted, archived_at=since if wanted == ARCHIVED else None))
+
+    def aliased(self, workload: str) -> frozenset[int]:
+        self._require()
+        return frozenset(version for (name, _), version in self._aliases.items() if name == workload)
+
+    def retire(self, release: Release) -> Release:
+        if release.version in self.aliased(release.workload):
+            raise RegistryError(f"an alias names {release.release_id}")
+        return self._keep(replace(self._fresh(release), files=GOING))
+
+    def discard(self, release: Release) -> Release:
+        fresh = self._fresh(release)
+        if fresh.files != GOING:
+            raise RegistryError(f"{release.release_id} was not said to be going")
+        if release.version in self.aliased(release.workload):
+            return self._keep(replace(fresh, files=KEPT))
+        shutil.rmtree(_path(release), ignore_errors=True)
+        return self._keep(replace(fresh, files=GONE))
+
+    def keep_issues(self, release: Release, numbers: Iterable[int], *, at: datetime) -> Release:
+        self.told[release.release_id] = at
+        return self._keep(replace(self._fresh(release), kept_issues=tuple(numbers)))
+
+    def discard_issues(self, release: Release, *, told_before: datetime) -> list[int]:
+        stay, told = self._fresh(release).kept_issues, self.told.get(release.release_id)
+        if not stay or told is None or told >= told_before:
+            return []
+        old = [number for number in issues_in(_path(release)) if number < max(stay) and number not in stay]
+        for number in old:
+            shutil.rmtree(_path(release) / issue_folder(number))
+        return old
+
+    def _restore(self, release: Release, folder: Path) -> Release:
+        if release.files == KEPT:
+            return release
+        if release.files == GOING:
+            raise RegistryError(f"the files of {release.release_id} are being removed")
+        if _path(release) != folder:
+            shutil.copytree(folder, _path(release))
+        return self._keep(replace(release, files=KEPT, issue=1, kept_issues=(), archived_at=datetime.now(UTC)))
+
+    def _settled(self, release: Release) -> Release:
+        self.settle(release.workload)
+        return self._releases[release.workload, release.version]
 
     def _fresh(self, release: Release) -> Release:
         self._require()
@@ -149,6 +222,10 @@ class FakeRegistry:
     def _require(self) -> None:
         if self.away:
             raise RegistryError("the registry is away")
+
+
+def _path(release: Release) -> Path:
+    return Path(unquote(urlsplit(release.location).path))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

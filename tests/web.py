@@ -59,6 +59,10 @@ def serve(answer: Callable[[Asked], Reply]) -> Iterator[Web]:
             if reply.broken_after is not None:
                 self.close_connection = True
 
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            self.do_GET()
+
         def log_message(self, *_: Any) -> None:
             pass
 

@@ -17,6 +17,7 @@ _LOOP: Final = {
     "EVENTS_TO": "",
     "LAND_AT_ONCE": "4",
     "GOLD_KEEP": "30",
+    "RELEASES_KEEP": "12",
     "POLICY": "",
     "PUBLIC_URL": "",
     "WORKLOADS": "github_activity",

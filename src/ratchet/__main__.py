@@ -14,6 +14,7 @@ from ratchet.forecast_command import add_forecast
 from ratchet.ingest_command import add_ingest
 from ratchet.policy_command import add_policy
 from ratchet.rehearse_command import add_rehearse
+from ratchet.release_command import add_releases
 from ratchet.settings import Settings, complaint
 
 Command = Callable[[argparse.Namespace], Any]
@@ -110,7 +111,7 @@ def _add_loop(commands: Commands) -> None:
     guard.add_argument("--once", action="store_true", help="one round, then stop")
     drift = _add(commands, "drift", "look for drift now, beside what production learnt from", _drift, ("workload",))
     drift.add_argument("--fresh", action="store_true", help="pass over recent data that the tracking server has kept")
-    _add(commands, "tidy", "make the forecast log's next days and drop those past LOG_RETENTION_DAYS", _tidy)
+    add_releases(commands)
     for kind, what in ORDERS.items():
         by_hand = _add(commands, kind, what, _by_hand(kind), ("workload",))
         by_hand.add_argument("--why", required=True, help="kept with the verdict")
@@ -255,12 +256,6 @@ def _drift(options: argparse.Namespace) -> dict[str, Any]:
 
     loop = Loop()
     return loop.look_for_drift(_workload(options, loop.settings), fresh=options.fresh)
-
-
-def _tidy(_: argparse.Namespace) -> dict[str, int]:
-    from ratchet.loop import Loop
-
-    return Loop().tidy()
 
 
 def _by_hand(kind: str) -> Command:

@@ -131,6 +131,11 @@ class Bucket:
         with self._errors(name):
             self._s3.delete_object(Bucket=self._bucket, Key=self._key(name))
 
+    def clear(self, *, first: str) -> None:
+        """Delete every object under the prefix, the one named `first` before all others: what lacks it counts as never uploaded."""
+        for name in sorted(self.listing(), key=lambda name: name != first):
+            self.delete(name)
+
     def probe(self) -> None:
         """Write, read and delete a small object: `OSError` with S3's own words if one of them is refused."""
         name = f".doctor-{os.getpid()}"

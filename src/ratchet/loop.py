@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ratchet.ingest import LandReport, Progress
+    from ratchet.keeping import Tidied
 
 log = logging.getLogger("ratchet.loop")
 
@@ -145,6 +146,7 @@ class Loop(Wired):
             data_hour=gold.data_hour,
             code_version=code_version(),
             synthetic=gold.synthetic,
+            gold=gold.digest,
             out=self._bundles(workload),
             progress=log.info,
             crew=hire(self.settings.dask_scheduler_address),
@@ -162,7 +164,8 @@ class Loop(Wired):
         folder = self._bundles(workload) / release_id
         if not (folder / CARD).exists():
             raise ReleaseError(f"release {release_id} of {workload} has not been trained on this machine")
-        added = self.trials.registry.add(folder, Card.from_json((folder / CARD).read_bytes()))
+        card = Card.from_json((folder / CARD).read_bytes())
+        added = self.trials.registry.add(folder, card, gold=self._learnt_from(card))
         with self.journal.alone(workload):
             self.trials.place(added, now=now or datetime.now(UTC))
         self.advance(workload, now=now or datetime.now(UTC))
@@ -288,6 +291,10 @@ class Loop(Wired):
         )
         log.info("the forecast log: %s", done)
         return {"ready": len(done.ready), "dropped": len(done.dropped), "feedback": done.feedback}
+
+    def tidy_releases(self, workload: str, *, dry_run: bool = False) -> "Tidied":
+        """Let go the files of releases and issues that nobody needs any more."""
+        return self.keeping.tidy(workload, now=datetime.now(UTC), dry_run=dry_run)
 
     def _span(self, first: str, last: str) -> Span:
         return Span.parse(first or self.settings.events_from, last or self.settings.events_to)

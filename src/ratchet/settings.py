@@ -82,6 +82,11 @@ class Settings(BaseSettings):
         ge=1,
         description="gold partitions that are kept, besides those that a release here was trained on",
     )
+    releases_keep: int = Field(
+        default=12,
+        ge=1,
+        description="releases whose files are kept, the newest of each workload, besides those that are live, compared or may come back",
+    )
     dask_scheduler_address: str = Field(
         default="", description="the Dask cluster that validates families while training; empty: training's own process"
     )

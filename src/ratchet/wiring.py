@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ratchet.contracts.place import Place
     from ratchet.ingest import Bronze, Elsewhere, GoldPartition
     from ratchet.issuing import Issuing
+    from ratchet.keeping import Keeping
     from ratchet.serve.cache import ReleaseCache
 
 
@@ -84,6 +85,24 @@ class Wired:
             gold=self._gold,
             cache=self._cache,
             scratch=self.settings.home / "scratch",
+        )
+
+    @cached_property
+    def keeping(self) -> "Keeping":
+        """The one that lets old releases and issues go."""
+        from ratchet.keeping import Keeping, read_first_week
+        from ratchet.observe import PrometheusMetrics
+        from ratchet.register.discard import read_file
+
+        return Keeping(
+            registry=self.trials.registry,
+            journal=self.journal,
+            serving=PrometheusMetrics(self.settings.prometheus).serving,
+            gold=self._data_hour,
+            drift_weeks=lambda workload: workloads.find(workload).drift.recent_weeks,
+            first_week=read_first_week(read_file),
+            bundles=self._bundles,
+            keep=self.settings.releases_keep,
         )
 
     @cached_property
@@ -154,6 +173,14 @@ class Wired:
         """The data hours of the releases that were trained on this machine."""
         cards = self._bundles(workload).glob(f"*/{CARD}")
         return [Card.from_json(card.read_bytes()).data_hour for card in cards]
+
+    def _learnt_from(self, card: Card) -> str:
+        """Where the gold is, or was, that a release was trained on; empty if it does not say."""
+        from ratchet.ingest import partition_path
+
+        return (
+            partition_path(self.settings.home, card.workload, card.data_hour, card.gold).as_uri() if card.gold else ""
+        )
 
     def _folder(self, release: Release) -> Path:
         """A release with all that it has issued, where this machine serves it from."""

@@ -17,7 +17,7 @@ EXPECTED = {
     "approve_promotion": ("approve_promotion.py", ["ask", "say"]),
     "decide_by_hand": ("decide_by_hand.py", ["say"]),
     "monitor_drift": ("monitor_drift.py", ["ask_for_another", "asks", "look"]),
-    "tidy_log": ("tidy_log.py", ["tidy"]),
+    "tidy_log": ("tidy_log.py", ["tidy", "tidy_releases"]),
 }
 
 
@@ -112,6 +112,10 @@ def test_the_dags_turn_the_loop_on_a_real_metadata_database(run_dag, mlflow_addr
     )
     assert "drift: input.commits: DRIFT" in drifting["log"]
     assert "drift page: http" in drifting["log"]
+
+    tidied = run_dag("tidy_log", "{}", **with_mlflow)
+    assert tidied["run"]["tasks"] == {"tidy": "success", "tidy_releases": "success"}
+    assert "{'removed': [], 'issues': {}, 'waits': ''}" in tidied["log"], "twelve releases are kept, and there are two"
 
 
 @pytest.mark.stack

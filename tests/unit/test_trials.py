@@ -515,6 +515,16 @@ def test_a_release_that_is_gone_from_the_registry_holds_what_it_was_on_trial_for
     assert "release r2 of toys is gone from the registry" in house.look()["reason"]
 
 
+def test_a_release_whose_files_are_gone_is_not_promoted(house):
+    """Nothing of ours removes them while it is on trial; whoever did has to be told of it."""
+    house.on_trial()
+    house.said.ratings = BETTER
+    release = house.registry._releases[WORKLOAD, 2]
+    house.registry._releases[WORKLOAD, 2] = replace(release, files="gone")
+    house.clock += HOUR
+    assert "the files of release r2 were removed (RELEASES_KEEP)" in house.look()["reason"]
+
+
 SCENES = {
     "place the first": lambda house, turns: house.place(1, turns),
     "warm up": lambda house, turns: (house.place(1), house.place(2), house.tick(turns=turns)),

@@ -32,7 +32,10 @@ def show() -> None:
     rows = [
         {
             "Release": one.names,
+            "Version": one.tags.get("semantic_version", ""),
             "State": words.title(one.tags.get("state", "")),
+            "Lifecycle": words.title(one.tags.get("lifecycle", "")),
+            "Files": words.title(one.tags.get("files", "kept")),
             "Data as of": words.moment(one.tags.get("data_hour")),
             "Data": "synthetic" if one.tags.get("synthetic") == "true" else "real",
             "Id": one.tags.get("release_id", ""),

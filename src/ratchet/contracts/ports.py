@@ -11,6 +11,10 @@ from typing import Final, Protocol
 from ratchet.contracts.policy import Decision, Evidence
 from ratchet.contracts.release import Card
 
+KEPT: Final = "kept"
+GOING: Final = "going"
+GONE: Final = "gone"
+"""What the registry says of a release's files."""
 CARRIED_OUT: Final = "carried_out"
 ANSWERED: Final = "answered"
 """Another candidate was asked for."""
@@ -40,6 +44,26 @@ class Release:
     """What it was trained on."""
     issue: int = 1
     """The number of its newest issue, which is the one to serve."""
+    lifecycle: str = ""
+    """`trained`, `candidate`, `production` or `archived`: follows the aliases; empty until the next of them moves."""
+    archived_at: datetime | None = None
+    """Since when it is archived."""
+    line: str = ""
+    """Major and minor of its version: which way of making releases, and the how manieth made so."""
+    files: str = KEPT
+    """`kept`, `going` (nobody may take it up any more) or `gone`."""
+    kept_issues: tuple[int, ...] = ()
+    """Of the issues up to the last of these, only these are there still; empty: all are."""
+
+    @property
+    def semantic_version(self) -> str:
+        """`major.minor.patch`, the patch being the issue's number; empty until the registry has counted."""
+        return f"{self.line}.{self.issue}" if self.line else ""
+
+    @property
+    def issues(self) -> tuple[int, ...]:
+        """The numbers of the issues that are there, oldest first."""
+        return (*self.kept_issues, *range(max(self.kept_issues, default=0) + 1, self.issue + 1))
 
     def name_on(self, track: Track) -> str:
         """What people call it: `BO{m}` in production, `CO{n}` on trial."""
@@ -57,8 +81,11 @@ class LiveReleases(Protocol):
 class Registry(LiveReleases, Protocol):
     """The single truth of what should be live."""
 
-    def add(self, folder: Path, card: Card) -> Release:
-        """Register a release folder once: the same `release_id` again returns what is there."""
+    def add(self, folder: Path, card: Card, *, gold: str = "") -> Release:
+        """Register a release folder once: the same `release_id` again returns what is there, its files put back if they were removed.
+
+        `gold` is the address of the data that it was trained on.
+        """
 
     def releases(self, workload: str) -> Sequence[Release]:
         """Every release, oldest first."""
@@ -76,7 +103,25 @@ class Registry(LiveReleases, Protocol):
         """Put issue `number`, the folder with its files, beside what the release issued before, then say that it is the one to serve."""
 
     def point(self, workload: str, track: Track, release: Release | None) -> None:
-        """Move a track's alias; None takes it away."""
+        """Move a track's alias; None takes it away. `RegistryError` for a release whose files are not kept."""
+
+    def settle(self, workload: str) -> None:
+        """Bring each release's lifecycle and version to what aliases, states and order say. Every move does so by itself."""
+
+    def aliased(self, workload: str) -> frozenset[int]:
+        """The versions that any alias names, a track's or one that people gave."""
+
+    def retire(self, release: Release) -> Release:
+        """Say that its files are going, so that nobody takes it up; `RegistryError` while an alias names it."""
+
+    def discard(self, release: Release) -> Release:
+        """Remove the files of one that is going; card, scores, names and states stay. One that an alias names by now is kept."""
+
+    def keep_issues(self, release: Release, numbers: Sequence[int], *, at: datetime) -> Release:
+        """Say which of its issues stay, so that nobody asks for another."""
+
+    def discard_issues(self, release: Release, *, told_before: datetime) -> Sequence[int]:
+        """Remove the issues that were said not to stay, if that was said before a moment: which."""
 
 
 class LiveMetrics(Protocol):

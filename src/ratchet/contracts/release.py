@@ -7,6 +7,7 @@ series/names.npy, names.bin     where each series' name starts, and the names th
 series/family.npy               uint8: index into the card's families
 series/weeks.npy                int32: how many weeks of history each series was trained on
 series/levels.npy               float32 [series, 2]: its usual week, and how wrong a naive forecast of it is
+evaluation.json                 a few series and figures of its folds, for people to look at (`train.evaluation`)
 reference.json                  what it remembers of its data, to tell drift by (`ratchet.reference`)
 families/<family>.npy           float32 [series, week]: what each family would have said, for people to compare
 posted.json                     how wrong a bare level is, for histories that are posted (`ratchet.posted`)
@@ -38,8 +39,12 @@ WEEKS = "series/weeks.npy"
 LEVELS = "series/levels.npy"
 POSTED = "posted.json"
 REFERENCE = "reference.json"
+EVALUATION = "evaluation.json"
 ISSUE = "issue.json"
 STATISTICS = ("mean", "median", "lo_80", "hi_80", "lo_95", "hi_95")
+
+LAYOUT = 1
+"""Raised when what a release holds, or what its answers mean, changes: the major of a release's version changes with it."""
 
 _SEPARATOR = "\x1f"
 
@@ -141,6 +146,16 @@ class Card:
     """The families whose median the family `ensemble` is."""
     expects: str = ""
     """The family whose expected week is half of the mean; empty if the mean is the median's own, corrected."""
+    layout: int = 1
+    """Which form it has and what its answers mean: `LAYOUT` at its training."""
+    gold: str = ""
+    """The digest of the data that it was trained on."""
+
+    @property
+    def make(self) -> str:
+        """A name for the way in which it was made: the same for releases whose answers mean the same."""
+        made = json.dumps([self.layout, sorted(self.recipe), sorted(self.targets), self.horizon])
+        return hashlib.blake2b(made.encode(), digest_size=4).hexdigest()
 
     def to_json(self) -> str:
         """The card as it is written: sorted keys, so that equal cards are equal bytes."""

@@ -20,7 +20,7 @@ from ratchet.ingest.bronze import Bronze, FolderBronze, open_bronze
 from ratchet.ingest.durable import exclusive
 from ratchet.ingest.gold import prune, publish, read_series, read_table
 from ratchet.ingest.land import LandReport, Pace, Progress, land
-from ratchet.ingest.partition import GoldPartition, newest
+from ratchet.ingest.partition import GoldPartition, newest, partition_path
 from ratchet.ingest.place import Elsewhere, open_place
 from ratchet.ingest.shared_gold import follow
 from ratchet.ingest.silver import keep_silver
@@ -39,6 +39,7 @@ __all__ = [
     "newest",
     "open_bronze",
     "open_place",
+    "partition_path",
     "prune",
     "read_series",
     "read_table",

@@ -26,6 +26,7 @@ from ratchet.ingest.partition import (
     gold_root,
     newest,
     open_partition,
+    partition_path,
     read_manifest,
     settle,
     superseded,
@@ -75,7 +76,7 @@ def publish(
         "files": files,
         "tables": describe_tables(workload.sql),
     }
-    name = f"{warehouse.data_hour:%Y%m%dT%H}-{digest[:8]}"
+    name = partition_path(home, workload.name, warehouse.data_hour, digest).name
     replace_text(arriving / MANIFEST, dump(manifest))
     if not quality.page(root, name).exists() or warehouse.intake.new_records:
         report = quality.examine(

@@ -35,6 +35,11 @@ def gold_root(home: Path, workload_name: str) -> Path:
     return home / "gold" / workload_name
 
 
+def partition_path(home: Path, workload_name: str, data_hour: datetime, digest: str) -> Path:
+    """Where the partition with this content is, or was."""
+    return gold_root(home, workload_name) / f"{data_hour.astimezone(UTC):%Y%m%dT%H}-{digest[:8]}"
+
+
 def newest(home: Path, workload_name: str) -> GoldPartition | None:
     """Return the partition that was published last, or None before the first one."""
     root = gold_root(home, workload_name)

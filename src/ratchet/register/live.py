@@ -8,7 +8,8 @@ from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 
 from ratchet.contracts.errors import RegistryError
-from ratchet.contracts.ports import Release, Track
+from ratchet.contracts.ports import KEPT, Release, Track
+from ratchet.register.standing import ARCHIVED
 
 ALIAS_PATH: Final = "/api/2.0/mlflow/registered-models/alias"
 MAX_ANSWER_BYTES: Final = 1 << 20
@@ -61,9 +62,19 @@ def as_release(workload: str, version: int | str, tags: Mapping[str, str]) -> Re
             state=tags.get("state", "registered"),
             data_hour=datetime.fromisoformat(tags["data_hour"]),
             issue=int(tags.get("issue", 1)),
+            lifecycle=tags.get("lifecycle", ""),
+            archived_at=_moment(tags) if tags.get("lifecycle") == ARCHIVED else None,
+            line=tags.get("semantic_version", "").rpartition(".")[0],
+            files=tags.get("files", KEPT),
+            kept_issues=tuple(int(number) for number in tags.get("issues", "").split()),
         )
     except (KeyError, ValueError) as error:
         raise RegistryError(f"version {version} of {workload} was not registered as a release: {error!r}") from error
+
+
+def _moment(tags: Mapping[str, str]) -> datetime | None:
+    at = tags.get("archived_at")
+    return datetime.fromisoformat(at) if at else None
 
 
 def _parse(status: int, body: bytes) -> dict[str, Any]:

@@ -21,7 +21,8 @@ class ReleaseModel:
     def __init__(self, folder: Path) -> None:
         issues = layout.issues_in(folder)
         if not issues:
-            raise ReleaseError(f"{folder} holds no issue")
+            why = "holds no issue" if folder.is_dir() else "is not there: old releases are removed (RELEASES_KEEP)"
+            raise ReleaseError(f"{folder} {why}")
         self._keys = _array(folder / layout.KEYS)
         self._offsets = _array(folder / layout.NAME_OFFSETS)
         self._names = np.memmap(folder / layout.NAMES, dtype=np.uint8, mode="r")

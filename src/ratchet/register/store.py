@@ -12,6 +12,7 @@ from ratchet.contracts.errors import RegistryError
 from ratchet.contracts.release import CARD, ISSUE, Card, issue_folder
 from ratchet.register.client import load_mlflow
 from ratchet.register.package import FOLDER, write_package
+from ratchet.register.show import show_run
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -22,7 +23,9 @@ DIRECT: Final = ("file", "s3")
 """Artifact addresses that serving can read without MLflow."""
 
 
-def store_release(client: "MlflowClient", folder: Path, card: Card, *, kms_key: str = "") -> "LoggedModel":
+def store_release(
+    client: "MlflowClient", folder: Path, card: Card, *, gold: str = "", kms_key: str = ""
+) -> "LoggedModel":
     """Return the finished logged model of this release: found, finished or made. `kms_key` encrypts it in S3."""
     experiment_id = _experiment(client, card.workload)
     run = _run(client, experiment_id, card)
@@ -30,11 +33,20 @@ def store_release(client: "MlflowClient", folder: Path, card: Card, *, kms_key: 
     if str(model.status) != "READY":
         _require_direct(model.artifact_location)
         _log_figures(client, model.model_id, run.info.run_id, card)
+        show_run(client, folder, card, run.info.run_id, gold=gold)
         _upload(client, folder, model, run.info.run_id, kms_key=kms_key)
         model = client.finalize_logged_model(model.model_id, "READY")
     if run.info.status == "RUNNING":
         client.set_terminated(run.info.run_id)
     return model
+
+
+def restore_release(client: "MlflowClient", folder: Path, card: Card, *, kms_key: str = "") -> None:
+    """Put the files of a release that was removed back where they were."""
+    experiment_id = _experiment(client, card.workload)
+    run = _run(client, experiment_id, card)
+    model = _model(client, experiment_id, run.info.run_id, card)
+    _upload(client, folder, model, run.info.run_id, kms_key=kms_key)
 
 
 def release_location(model: "LoggedModel") -> str:
@@ -83,17 +95,21 @@ def release_tags(card: Card) -> dict[str, str]:
         "release_id": card.release_id,
         "data_hour": card.data_hour.isoformat(),
         "synthetic": str(card.synthetic).lower(),
+        "make": card.make,
     }
 
 
 def _params(card: Card) -> dict[str, str]:
-    return {
+    known = {
         "recipe": " ".join(card.recipe),
         "data_hour": card.data_hour.isoformat(),
         "code_version": card.code_version,
         "horizon": str(card.horizon),
         "series": str(card.series),
+        "layout": str(card.layout),
+        "gold": card.gold,
     }
+    return {name: value for name, value in known.items() if value}
 
 
 def _log_figures(client: "MlflowClient", model_id: str, run_id: str, card: Card) -> None:

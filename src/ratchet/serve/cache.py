@@ -13,8 +13,8 @@ from urllib.parse import unquote, urlsplit
 from pydantic import TypeAdapter
 
 from ratchet.contracts.errors import ReleaseError
-from ratchet.contracts.ports import Release, Track
-from ratchet.contracts.release import CARD, ISSUE, is_trained, issue_folder
+from ratchet.contracts.ports import KEPT, Release, Track
+from ratchet.contracts.release import CARD, ISSUE, is_trained, issue_folder, issues_in
 
 NOTE: Final = TypeAdapter(Release)
 UNUSED_SECONDS: Final = 3600.0
@@ -37,12 +37,17 @@ class ReleaseCache:
         """Return the release's folder, copied here unless it is, with what it issued since: each whole or not there, however many ask."""
         folder = self.folder_of(release)
         if not folder.is_dir():
+            if release.files != KEPT:
+                raise ReleaseError(f"the files of {release.release_id} were removed (RELEASES_KEEP); train another")
             folder.parent.mkdir(parents=True, exist_ok=True)
             self._copy(release.location, folder, last=CARD, wanted=is_trained)
-        for number in range(2, release.issue + 1):
+        for number in release.issues:
             issue = issue_folder(number)
-            if not (folder / issue).is_dir():
+            if number > 1 and not (folder / issue).is_dir():
                 self._copy(f"{release.location}/{issue}", folder / issue, last=ISSUE, wanted=lambda _: True)
+        for number in issues_in(folder):
+            if number < release.issue and number not in release.issues:
+                _remove(folder / issue_folder(number))
         return folder
 
     def _copy(self, location: str, folder: Path, *, last: str, wanted: Callable[[str], bool]) -> None:

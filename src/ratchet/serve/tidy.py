@@ -38,6 +38,12 @@ class Tidied:
     feedback: int
 
 
+def old_days(database_url: str, *, now: datetime, keep_days: int) -> tuple[date, ...]:
+    """The days that `tidy_log` would drop."""
+    with _cursor(database_url) as cursor:
+        return tuple(day for day in _days(cursor) if day < now.astimezone(UTC).date() - timedelta(days=keep_days))
+
+
 def tidy_log(database_url: str, *, now: datetime, keep_days: int) -> Tidied:
     """Have today and the next days ready, and drop what is older than `keep_days` whole days; again changes nothing."""
     today = now.astimezone(UTC).date()

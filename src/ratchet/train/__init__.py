@@ -13,9 +13,9 @@ import pandas as pd
 from ratchet import forecasters
 from ratchet.contracts.errors import DataError
 from ratchet.contracts.forecaster import Forecaster
-from ratchet.contracts.release import Card
+from ratchet.contracts.release import LAYOUT, Card
 from ratchet.contracts.workload import Workload
-from ratchet.train import bundle, calibrate, choose, folds, reference, report, unseen
+from ratchet.train import bundle, calibrate, choose, evaluation, folds, reference, report, unseen
 from ratchet.train.code import code_version
 from ratchet.train.crew import Crew, hire, in_process
 from ratchet.train.model import finish
@@ -36,13 +36,14 @@ def train(  # noqa: PLR0913 - all of it is the release's identity, but for where
     code_version: str,
     synthetic: bool,
     out: Path,
+    gold: str = "",
     progress: Say | None = None,
     crew: Crew = in_process,
 ) -> Card:
     """Make the release `out/<release_id>`: same inputs, same id and bytes; one that is there and whole stays as it is.
 
     Each series that cannot be trained on is in the card's `rejected` with its reason; `DataError` only if none is left,
-    or if the recipe or the hour makes no sense.
+    or if the recipe or the hour makes no sense. `gold` is the digest of what the history was read from, for the card.
     """
     say = progress or (lambda _: None)
     families = _families(recipe, season_length=workload.season_length)
@@ -61,8 +62,9 @@ def train(  # noqa: PLR0913 - all of it is the release's identity, but for where
         series=len(panel.names),
         synthetic=synthetic,
         rejected=rejected,
+        layout=LAYOUT,
     )
-    card = replace(card, release_id=_identify(card, panel, season_length=workload.season_length))
+    card = replace(card, release_id=_identify(card, panel, season_length=workload.season_length), gold=gold)
     folder = out / card.release_id
     if there := bundle.find(folder):
         say(f"{card.release_id}: already trained")
@@ -116,6 +118,7 @@ def _learn(
         kept=model.files(panel, season_length=season_length),
         reference=reference.learn(panel, newer, choice),
         yardsticks=reference.yardsticks(panel),
+        evaluation=evaluation.evaluate(panel, newer, choice, held),
     )
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ratchet.contracts.errors import ReleaseError
 from ratchet.contracts.release import (
     CARD,
+    EVALUATION,
     FAMILY,
     ISSUE,
     KEYS,
@@ -59,6 +60,8 @@ class Content:
     """What `train.reference` learnt,"""
     yardsticks: NDArray[np.float64] | None = None
     """and by series: its usual week, and how wrong a naive forecast of it is."""
+    evaluation: dict[str, Any] | None = None
+    """What `train.evaluation` shows of the folds."""
 
 
 def find(folder: Path) -> Card | None:
@@ -125,6 +128,8 @@ def _write_reference(content: Content, draft: Path, *, order: NDArray[np.intp]) 
         np.save(draft / LEVELS, content.yardsticks[order].astype(np.float32))
     if content.reference is not None:
         (draft / REFERENCE).write_text(json.dumps(content.reference, sort_keys=True) + "\n")
+    if content.evaluation is not None:
+        (draft / EVALUATION).write_text(json.dumps(content.evaluation, sort_keys=True) + "\n")
 
 
 def _write_issue(content: Content, folder: Path, *, order: NDArray[np.intp]) -> None:

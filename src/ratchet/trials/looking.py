@@ -9,7 +9,7 @@ from typing import Final, Protocol
 from ratchet.contracts.errors import RatchetError, RegistryError
 from ratchet.contracts.look import Cadence, Look, Order, OrderKind, Surroundings, WeekOfLosses
 from ratchet.contracts.policy import Evidence, EvidencePolicy, Verdict
-from ratchet.contracts.ports import Experiment, Journal, LookRow, NewLook, Release, Track, TrafficSplit
+from ratchet.contracts.ports import KEPT, Experiment, Journal, LookRow, NewLook, Release, Track, TrafficSplit
 from ratchet.decide import Record, State, digest, queued, step
 from ratchet.decide.records import from_json, to_json
 from ratchet.decide.stages import cooldown_hours
@@ -153,7 +153,8 @@ class Looker:
         gaps = []
         for release_id in (experiment.production, experiment.candidate):
             try:
-                self.find(experiment.workload, release_id)
+                if self.find(experiment.workload, release_id).files != KEPT:
+                    gaps.append(f"the files of release {release_id} were removed (RELEASES_KEEP)")
             except RegistryError as error:
                 log.warning("%s", error)
                 break

@@ -1,0 +1,78 @@
+"""What a training run shows on the tracking server beside its figures: the card, the data it learnt from, plots, errors by step.
+
+It is for people: what cannot be shown is said, in the log and on the run, and keeps no release from being registered.
+"""
+
+import json
+import logging
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from ratchet.contracts.release import CARD, EVALUATION, Card
+from ratchet.register.client import load_mlflow
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+log = logging.getLogger("ratchet.register")
+
+PLOTS: Final = "plots"
+DIGEST_LENGTH: Final = 36
+"""The tracking server takes no longer one (3.17)."""
+
+
+def show_run(client: "MlflowClient", folder: Path, card: Card, run_id: str, *, gold: str) -> None:
+    """Log what a person would look at; twice is the same as once."""
+    client.log_text(run_id, card.to_json(), CARD)
+    if card.gold:
+        client.log_inputs(run_id, [_dataset(card, gold)])
+    try:
+        evaluation = json.loads((folder / EVALUATION).read_bytes()) if (folder / EVALUATION).is_file() else {}
+        _log_steps(client, run_id, card, evaluation)
+        _log_plots(client, run_id, card, evaluation)
+    except Exception as error:  # noqa: BLE001  # whatever a drawing library raises: a picture is never worth a release
+        log.warning("%s: not everything could be drawn: %r", card.release_id, error)
+        client.set_tag(run_id, PLOTS, f"failed: {error!r}"[:500])
+
+
+def _dataset(card: Card, gold: str) -> Any:  # noqa: ANN401  # MLflow has no types
+    entities = load_mlflow().entities
+    source = json.dumps({"uri": gold}) if gold else "{}"
+    profile = {"series": card.series, "rejected": len(card.rejected), "data_hour": card.data_hour.isoformat()}
+    schema = {"mlflow_colspec": [{"type": kind, "name": name, "required": True} for name, kind in _COLUMNS.items()]}
+    dataset = entities.Dataset(
+        name=f"{card.workload}.gold",
+        digest=card.gold[:DIGEST_LENGTH],
+        source_type="s3" if gold.startswith("s3:") else "local",
+        source=source,
+        schema=json.dumps(schema),
+        profile=json.dumps(profile | {"digest": card.gold, "synthetic": card.synthetic}),
+    )
+    return entities.DatasetInput(dataset, [entities.InputTag("mlflow.data.context", "training")])
+
+
+_COLUMNS: Final = {"unique_id": "string", "target": "string", "ds": "datetime", "y": "double"}
+
+
+def _log_steps(client: "MlflowClient", run_id: str, card: Card, evaluation: dict[str, Any]) -> None:
+    """Errors by step and by fold, at the data hour: a second try writes the same rows."""
+    entities, at = load_mlflow().entities, int(card.data_hour.timestamp() * 1000)
+    figures = [
+        (f"mase_by_step/{who}", step + 1, value)
+        for who, values in evaluation.get("by_step", {}).items()
+        for step, value in enumerate(values)
+    ]
+    figures += [("mase_by_fold/release", n + 1, fold["mase"]) for n, fold in enumerate(evaluation.get("by_fold", []))]
+    metrics = [entities.Metric(key, value, at, step) for key, step, value in figures if value is not None]
+    for first in range(0, len(metrics), 1000):
+        client.log_batch(run_id, metrics=metrics[first : first + 1000])
+
+
+def _log_plots(client: "MlflowClient", run_id: str, card: Card, evaluation: dict[str, Any]) -> None:
+    from ratchet.register.plots import draw  # noqa: PLC0415  # a drawing library, for those who register
+
+    with tempfile.TemporaryDirectory() as scratch:
+        for name, figure in draw(card, evaluation):
+            figure.savefig(Path(scratch) / f"{name}.png", dpi=110)
+        client.log_artifacts(run_id, scratch, PLOTS)
