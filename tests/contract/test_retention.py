@@ -305,7 +305,7 @@ def test_an_issue_whose_removal_was_killed_is_removed_by_the_next(registry, make
 def places(location):
     """Everything that is left of a release where it lay, leftovers of a killed removal too."""
     if location.startswith("s3://"):
-        yield from Bucket(location).names()
+        yield from Bucket(location).listing()
         return
     folder = Path(unquote(urlsplit(location).path))
     yield from folder.parent.iterdir()
