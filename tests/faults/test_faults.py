@@ -93,10 +93,12 @@ def test_a_clock_that_jumps_a_day_ahead_and_back(rig, load):
     path = os.pathsep.join([str(Path(__file__).parent), "src", "."])
     rig.start("inference-production", command=command, JUMPS=str(jumps), PYTHONPATH=path)
     rig.wait_track(rig.stack.settings.production_port)
+    rig.share(0)
     with load:
         for jump in (86_400, 0, -3600, 0):
             jumps.write_text(str(jump))
             time.sleep(SECONDS / 2)
+    rig.share(50)
     rig.stop("inference-production")
     rig.start_track("production")
     assert_nothing_is_missing(rig, load)

@@ -26,8 +26,11 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Self
+
+import numpy as np
 
 CARD = "card.json"
 SCORES = "scores.json"
@@ -73,6 +76,13 @@ def issues_in(folder: Path) -> list[int]:
 def series_name(unique_id: str, target: str) -> str:
     """One string for a series; the separator cannot occur in either part."""
     return f"{unique_id}{_SEPARATOR}{target}"
+
+
+def read_names(folder: Path) -> tuple[str, ...]:
+    """The names of a release's series, in the order of its arrays."""
+    starts = np.load(folder / NAME_OFFSETS, allow_pickle=False).tolist()
+    content = (folder / NAMES).read_bytes()
+    return tuple(content[start:end].decode() for start, end in pairwise(starts))
 
 
 def split_name(name: str) -> tuple[str, str]:

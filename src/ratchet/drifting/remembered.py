@@ -5,7 +5,6 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 from ratchet import reference
 from ratchet.contracts.drift import DriftPolicy, FeatureReference, Observations
 from ratchet.contracts.errors import ReleaseError
-from ratchet.contracts.release import CARD, LEVELS, NAME_OFFSETS, NAMES, REFERENCE, Card, file_digest, series_name
+from ratchet.contracts.release import CARD, LEVELS, REFERENCE, Card, file_digest, read_names, series_name
 from ratchet.observe.issued import Issued, read_issued
 from ratchet.serve.release import OpenRelease, open_release
 
@@ -62,7 +61,7 @@ class Remembered:
             expected_error=np.array(body["expected_error"], dtype=float),
             levels=yardsticks[:, 0],
             scales=yardsticks[:, 1],
-            names=_names(folder),
+            names=read_names(folder),
         )
 
     def see_gold(self, frame: pd.DataFrame, policy: DriftPolicy) -> dict[str, Observations]:
@@ -114,8 +113,3 @@ class Remembered:
         errors = reference.residuals(wide.to_numpy(dtype=float)[:, columns], said, scale=self.scales, expected=expected)
         newest = max(issue.data_hour for _, issue, _ in told)
         return {newest.isoformat(): tuple(errors[np.isfinite(errors)].tolist())}
-
-
-def _names(folder: Path) -> tuple[str, ...]:
-    offsets, names = np.load(folder / NAME_OFFSETS, allow_pickle=False).tolist(), (folder / NAMES).read_bytes()
-    return tuple(names[begin:end].decode() for begin, end in pairwise(offsets))

@@ -1,9 +1,15 @@
-"""Who does the work of validation: this process, or the workers of a Dask cluster. Either way the same numbers, to the last bit."""
+"""Who does the work of validation: this process, one on each core, or the workers of a Dask cluster. The same numbers, to the last bit."""
 
+import multiprocessing
+import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+import cloudpickle
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,6 +22,8 @@ from ratchet.train.panel import Panel
 Floats = NDArray[np.float64]
 
 CONNECT_SECONDS: Final = 10
+MANY_SERIES: Final = 1000
+"""With fewer, starting other processes takes longer than they save."""
 RETRIES: Final = 2
 """A worker that dies takes its job with it; another does it again."""
 
@@ -52,11 +60,56 @@ def in_process(panel: Panel, jobs: Sequence[Job], say: Callable[[str], None]) ->
         yield number, work(job, panel)
 
 
+def on_cores(processes: int, *, many: int = MANY_SERIES) -> Crew:
+    """Share the jobs out to so many processes of this machine where there are many series; `RatchetError` if one of them dies."""
+
+    def run(panel: Panel, jobs: Sequence[Job], say: Callable[[str], None]) -> Iterator[tuple[int, Floats]]:
+        count = min(processes, len(jobs))
+        if count < 2 or len(panel.names) < many:
+            yield from in_process(panel, jobs, say)
+            return
+        # Not forked: a copy of a process with threads in it may hang.
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(count, mp_context=context, initializer=_settle, initargs=(panel,)) as pool:
+            places = {pool.submit(_work_here, cloudpickle.dumps(job)): number for number, job in enumerate(jobs)}
+            say(f"{len(jobs)} jobs for {count} processes")
+            try:
+                for done, future in enumerate(as_completed(places), start=1):
+                    say(f"{done} of {len(jobs)}: {jobs[places[future]].describe()}")
+                    yield places[future], future.result()
+            except BrokenProcessPool as error:
+                raise RatchetError("a process of this training was killed, perhaps for want of memory") from error
+            finally:
+                pool.shutdown(wait=False, cancel_futures=True)
+
+    return run
+
+
+_here: dict[str, Panel] = {}
+
+
+def _settle(panel: Panel) -> None:
+    """Begin as one of those processes: keep the panel, and end when the process that asks does, however that ends."""
+    _here["panel"] = panel
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    if parent := multiprocessing.parent_process():
+        parent.join()
+    os._exit(1)
+
+
+def _work_here(job: bytes) -> Floats:
+    return work(cloudpickle.loads(job), _here["panel"])
+
+
 def on_dask(address: str) -> Crew:
     """Do jobs on the cluster whose scheduler is at this address; `RatchetError` if it is not there or gives up."""
 
     def run(panel: Panel, jobs: Sequence[Job], say: Callable[[str], None]) -> Iterator[tuple[int, Floats]]:
-        from distributed import Client, as_completed  # noqa: PLC0415  # an extra that only clusters need
+        from distributed import Client  # noqa: PLC0415  # an extra that only clusters need
+        from distributed import as_completed as as_finished  # noqa: PLC0415
 
         try:
             client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
@@ -70,7 +123,7 @@ def on_dask(address: str) -> Crew:
             places = {
                 client.submit(work, job, shared, pure=False, retries=RETRIES): number for number, job in enumerate(jobs)
             }
-            for done, future in enumerate(as_completed(list(places), loop=client.loop), start=1):
+            for done, future in enumerate(as_finished(list(places), loop=client.loop), start=1):
                 say(f"{done} of {len(jobs)}: {jobs[places[future]].describe()}")
                 yield places[future], future.result()
 
@@ -78,5 +131,9 @@ def on_dask(address: str) -> Crew:
 
 
 def hire(dask_scheduler_address: str) -> Crew:
-    """The cluster where one is named, else this process."""
-    return on_dask(dask_scheduler_address) if dask_scheduler_address else in_process
+    """The cluster where one is named, else this machine's cores."""
+    return on_dask(dask_scheduler_address) if dask_scheduler_address else on_cores(_cores())
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -4,7 +4,6 @@ Fresh inputs matter more than fresh weights: a pooled model trained a year and a
 than any on old data. So both tracks of an experiment are issued from the same gold, and differ by model and not by the age of their data.
 """
 
-import itertools
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,12 +15,11 @@ from ratchet.contracts.errors import DataError, ReleaseError
 from ratchet.contracts.release import (
     FAMILY,
     ISSUE,
-    NAME_OFFSETS,
-    NAMES,
     STATISTICS,
     Issue,
     family_file,
     issue_folder,
+    read_names,
 )
 from ratchet.train import bundle, model
 from ratchet.train.panel import WEEK, Panel, accept
@@ -46,7 +44,7 @@ def issue_again(folder: Path, history: pd.DataFrame, *, last: int, data_hour: da
     moved = (first_week - before.first_week).days // 7
     if moved < 0:
         raise DataError(f"{folder.name} was already issued from the week {before.first_week}, later than {first_week}")
-    names = _names(folder)
+    names = read_names(folder)
     forecasts, by_family = _forecast(folder, panel, names, horizon=card.horizon)
     _keep_missing(forecasts, folder / issue_folder(last), moved)
     out.mkdir()
@@ -100,8 +98,3 @@ def _keep_missing(forecasts: dict[str, Floats], before: Path, weeks: int) -> Non
         old = np.load(before / f"{statistic}.npy")
         steps = np.minimum(np.arange(values.shape[1]) + weeks, values.shape[1] - 1)
         values[missing] = old[missing][:, steps]
-
-
-def _names(folder: Path) -> tuple[str, ...]:
-    content, offsets = (folder / NAMES).read_bytes(), np.load(folder / NAME_OFFSETS).astype(int)
-    return tuple(content[start:end].decode() for start, end in itertools.pairwise(offsets))

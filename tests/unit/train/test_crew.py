@@ -1,5 +1,12 @@
 """Who validates makes no difference to what comes out."""
 
+import os
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import psutil
 import pytest
 from distributed import LocalCluster
 from distributed.protocol.pickle import dumps, loads
@@ -7,9 +14,34 @@ from distributed.protocol.pickle import dumps, loads
 from ratchet import forecasters
 from ratchet.contracts.errors import RatchetError
 from ratchet.stack.ports import free_port
-from ratchet.train.crew import hire, in_process, on_dask
+from ratchet.train.crew import Job, hire, on_cores, on_dask
+from ratchet.train.folds import plan
 
 RECIPE = ("seasonal_naive", "ets")
+ASKS = """
+import threading, time
+import numpy as np, pandas as pd, psutil
+from ratchet.train.crew import Job, on_cores
+from ratchet.train.folds import plan
+from ratchet.train.panel import Panel
+
+class Slow:
+    name, pooled, expects = "slow", False, False
+
+    def learn(self, known):
+        time.sleep(60)
+
+if __name__ == "__main__":
+    weeks = pd.date_range(end="2026-05-31", periods=60, freq="7D")
+    panel = Panel(names=("a\x1fv",), weeks=weeks, values=np.ones((1, 60)))
+    jobs = [Job(family=Slow(), folds=(fold,)) for fold in plan(60, horizon=4)]
+    threading.Thread(target=lambda: list(on_cores(2, many=1)(panel, jobs, lambda _: None)), daemon=True).start()
+    while len(found := [one.pid for one in psutil.Process().children() if "spawn_main" in " ".join(one.cmdline())]) < 2:
+        time.sleep(0.1)
+    time.sleep(2)
+    print(*found, flush=True)
+    time.sleep(60)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -44,8 +76,46 @@ def test_a_scheduler_that_is_away_is_named_with_the_way_out(run, history, tmp_pa
     assert not list(tmp_path.iterdir())
 
 
-def test_nobody_is_hired_where_no_cluster_is_named():
-    assert hire("") is in_process
+def test_two_processes_make_the_same_release_to_the_last_byte(run, history, tmp_path):
+    said = []
+    here = run(history, tmp_path / "here", recipe=RECIPE)
+    crew = on_cores(2, many=1)
+    there = run(history, tmp_path / "there", recipe=RECIPE, crew=crew, progress=said.append)
+    assert there == here
+    assert files(tmp_path / "there") == files(tmp_path / "here") != {}
+    assert any("for 2 processes" in line for line in said)
+
+
+def test_few_series_are_not_worth_another_process(run, history, tmp_path):
+    said = []
+    run(history, tmp_path, recipe=("seasonal_naive",), crew=hire(""), progress=said.append)
+    assert not any("processes" in line for line in said)
+
+
+class Deadly:
+    """A family whose process is killed as it learns."""
+
+    name, pooled, expects = "deadly", False, False
+
+    def learn(self, _known):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_process_that_is_killed_ends_the_training_with_a_word(panel_of):
+    jobs = [Job(family=Deadly(), folds=(fold,)) for fold in plan(60, horizon=4)]
+    with pytest.raises(RatchetError, match="was killed"):
+        list(on_cores(2, many=1)(panel_of(np.ones((3, 60))), jobs, lambda _: None))
+
+
+def test_processes_end_with_the_one_that_asked(tmp_path):
+    script = tmp_path / "asks.py"
+    script.write_text(ASKS)
+    with subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True) as asking:
+        children = [psutil.Process(int(pid)) for pid in asking.stdout.readline().split()]
+        assert len(children) == 2
+        asking.kill()
+    _, alive = psutil.wait_procs(children, timeout=20)
+    assert not alive
 
 
 @pytest.mark.parametrize("name", forecasters.names())
