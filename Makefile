@@ -38,7 +38,7 @@ traffic:  ## Realistic users for two and a half minutes, then a verdict
 test:  ## Install what is needed and run everything: checks, unit, contract, DAG and end-to-end tests
 	@tools/install test
 	@$(MAKE) --no-print-directory check
-	@$(PY) -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder $(addprefix --ignore=,$(ALONE))
+	@$(PY) -m pytest -q --durations=30 -n 3 --dist loadfile --no-loadscope-reorder $(addprefix --ignore=,$(ALONE))
 	@$(PY) -m pytest -q $(ALONE)
 
 bench-serving: peers  ## What serving can do beside others: ratios, medians; PARTS="hot peers log router open batch start soak"
@@ -114,9 +114,15 @@ kills:  ## Kill a build of gold at each of its steps and run it again: the same 
 	@KILLS=all $(PY) -m pytest -q tests/unit/ingest/test_killed_builds.py
 
 check:  ## What hooks and CI run before any test: style, types, import rules, configuration
+	@$(MAKE) --no-print-directory -j 2 check-types check-rules
+
+.PHONY: check-types check-rules
+check-types:
+	.venv/bin/mypy
+
+check-rules:
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
-	.venv/bin/mypy
 	.venv/bin/lint-imports --no-cache | tail -n 12; exit $${PIPESTATUS[0]}
 	cd monitoring/prometheus && promtool check rules rules.yml && promtool test rules rules_test.yml
 	amtool check-config monitoring/alertmanager/alertmanager.yml
