@@ -47,7 +47,7 @@ bench-serving: peers  ## What serving can do beside others: ratios, medians; PAR
 compose-test:  ## Build the images and run the loop's tests against the composed stack, overlays included (needs a container engine)
 	@tools/compose-test
 
-compose-test-bucket:  ## The same with releases and raw files in S3, with the images that are there
+compose-test-bucket:  ## The same with releases, raw files, gold and silver in S3, with the images that are there
 	@tools/compose-test --bucket --no-build
 
 env:  ## A .env with secrets of your own, for containers

@@ -12,6 +12,7 @@ from composed import docker
 from ratchet.contracts.ports import Track
 from ratchet.contracts.release import CARD, ISSUE, Card, issue_folder
 from ratchet.ingest.manifest import NAME
+from ratchet.ingest.partition import MANIFEST, POINTER
 from ratchet.register.live import MlflowLive
 from ratchet.register.package import FOLDER
 from ratchet.stack.health import answers, wait_for
@@ -109,6 +110,22 @@ def test_every_file_that_landed_is_in_the_bucket(house, in_bucket):
     ]
     assert landed
     assert {row["sha256"] for _, row in landed} == {kept.digest(folder + row["file"]) for folder, row in landed}
+
+
+def test_gold_that_the_pointer_names_is_in_the_bucket_whole(house, in_bucket):
+    kept = Kept(house, f"{in_bucket['GOLD']}/github_activity")
+    newest = json.loads(kept.read(POINTER))["partition"]
+    files = json.loads(kept.read(f"{newest}/{MANIFEST}"))["files"]
+    assert "series.parquet" in files
+    assert {name: kept.digest(f"{newest}/{name}") for name in files} == files
+
+
+def test_silver_in_the_bucket_is_what_its_manifest_says(house, in_bucket):
+    kept = Kept(house, f"{in_bucket['SILVER']}/github_activity")
+    files = json.loads(kept.read(MANIFEST))["files"]
+    assert sum(entry["rows"] for name, entry in files.items() if name.startswith("events/")) > 0
+    assert {name: kept.head(name)["ETag"] for name in files} == {name: entry["tag"] for name, entry in files.items()}
+    assert kept.names == {MANIFEST, *files}
 
 
 @pytest.mark.usefixtures("in_bucket")
