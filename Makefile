@@ -6,7 +6,7 @@ PY := .venv/bin/python
 # Tests that break things under a constant load: beside other tests they would measure those.
 ALONE := tests/faults tests/router
 
-.PHONY: help up status logs restart down clean traffic test check bench-deciding bench-look bench-forecasting format lock install sample bench-serving bench-landing bench-ingest peers load faults fuzz kills warehouse-test docs screenshots compose-test compose-test-bucket env doctor install-test install-iac coverage image push-image train-report publish-report
+.PHONY: help up status logs restart down clean traffic test test-alone check check-types check-rules bench-deciding bench-look bench-forecasting format lock install sample bench-serving bench-landing bench-ingest peers load faults fuzz kills warehouse-test docs screenshots compose-test compose-test-bucket env doctor install-test install-iac coverage image push-image train-report publish-report
 
 help:  ## What can be made
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' Makefile | column -t -s "$$(printf '\t')"
@@ -37,8 +37,10 @@ traffic:  ## Realistic users for two and a half minutes, then a verdict
 
 test:  ## Install what is needed and run everything: checks, unit, contract, DAG and end-to-end tests
 	@tools/install test
-	@$(MAKE) --no-print-directory check
+	@$(MAKE) --no-print-directory -j 2 check test-alone
 	@$(PY) -m pytest -q --durations=30 -n 3 --dist loadfile --no-loadscope-reorder $(addprefix --ignore=,$(ALONE))
+
+test-alone:  ## The tests that watch the clock: faults and the router, one after the other
 	@$(PY) -m pytest -q $(ALONE)
 
 bench-serving: peers  ## What serving can do beside others: ratios, medians; PARTS="hot peers log router open batch start soak"
@@ -116,11 +118,10 @@ kills:  ## Kill a build of gold at each of its steps and run it again: the same 
 check:  ## What hooks and CI run before any test: style, types, import rules, configuration
 	@$(MAKE) --no-print-directory -j 2 check-types check-rules
 
-.PHONY: check-types check-rules
-check-types:
+check-types:  ## The types alone
 	.venv/bin/mypy
 
-check-rules:
+check-rules:  ## Everything of `make check` but the types
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/lint-imports --no-cache | tail -n 12; exit $${PIPESTATUS[0]}

@@ -176,6 +176,7 @@ def tiny_disk(field):
 
 
 def test_a_disk_without_room_for_the_spool(field, tiny_disk):
+    FlagFileSplit(field.house.stack.home.weights).set_share(0)  # its disk is the full one
     with field.load() as load:
         with field.stopped("postgres"):
             wait_for("the disk to fill", lambda: len(load.ids) > 400, timeout=60, look=str(tiny_disk))
