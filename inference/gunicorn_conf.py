@@ -7,11 +7,8 @@ from types import SimpleNamespace
 
 from ratchet.settings import Settings
 
-YOUNG = (
-    20_000,
-    20,
-    20,
-)  # a batch of 1,000 makes some thousands of objects and drops them all: no need to look in between
+# A batch of 1,000 makes some thousands of objects and drops them all: no need to look for garbage in between.
+YOUNG = (20_000, 20, 20)
 _settings = Settings.load()
 if not _settings.prediction_secret.get_secret_value():
     raise SystemExit(

@@ -30,8 +30,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
-
 CARD = "card.json"
 SCORES = "scores.json"
 KEYS = "series/keys.npy"
@@ -80,6 +78,8 @@ def series_name(unique_id: str, target: str) -> str:
 
 def read_names(folder: Path) -> tuple[str, ...]:
     """The names of a release's series, in the order of its arrays."""
+    import numpy as np  # noqa: PLC0415 - every command line reads this module, few read names
+
     starts = np.load(folder / NAME_OFFSETS, allow_pickle=False).tolist()
     content = (folder / NAMES).read_bytes()
     return tuple(content[start:end].decode() for start, end in pairwise(starts))
