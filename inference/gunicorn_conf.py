@@ -22,7 +22,8 @@ _port = {"production": _settings.production_port, "candidate": _settings.candida
 
 wsgi_app = "inference.wsgi:application()"
 bind = f"{_settings.bind}:{_port}"
-worker_class = "gthread"
+# With fsync a forecast waits for the disk, and threads wait together; else nothing waits, and a thread more is a detour.
+worker_class = "gthread" if _settings.log_fsync else "inference.worker.Worker"
 workers = _settings.web_workers
 threads = _settings.web_threads
 timeout = 30

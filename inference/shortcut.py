@@ -52,20 +52,26 @@ class Shortcut:
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Answer, or have Flask answer: to the client it is the same."""
         started = time.perf_counter()
-        workload = self._workloads.get(environ["PATH_INFO"])
-        body = _take_body(environ) if workload and _is_plain(environ) else None
-        if workload is None or body is None:
+        if environ["PATH_INFO"] not in self._workloads or not _is_plain(environ):
             return self._app(environ, start_response)
-        try:
-            answered = self._answer(workload, environ, body, started)
-        except Exception:  # noqa: BLE001  # whatever it is, Flask meets it too, and says it as it has to be said
-            answered = None
+        body = _take_body(environ)
+        answered = self.answer(environ, body, started)
         if answered is None:
             environ["wsgi.input"] = io.BytesIO(body)
             return self._app(environ, start_response)
         content, headers = answered
         start_response("200 OK", headers)
         return [content]
+
+    def answer(self, environ: dict[str, Any], body: bytes, started: float) -> Answered | None:
+        """Return the body and headers of an answer; None: nothing has been counted or logged yet, and Flask is to be asked."""
+        workload = self._workloads.get(environ["PATH_INFO"])
+        if workload is None or not _is_plain(environ):
+            return None
+        try:
+            return self._answer(workload, environ, body, started)
+        except Exception:  # noqa: BLE001  # whatever it is, Flask meets it too, and says it as it has to be said
+            return None
 
     def _answer(self, workload: str, environ: dict[str, Any], body: bytes, started: float) -> Answered | None:
         """Return the body and headers of an answer; None, or an error, means that nothing has been counted or logged yet."""

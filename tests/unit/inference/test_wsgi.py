@@ -1,100 +1,21 @@
-"""The real thing: gunicorn, its configuration and its worker, with neither database nor registry."""
+"""gunicorn serves the application as it is configured."""
 
-import hashlib
-import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
-from urllib.error import HTTPError
-from urllib.request import Request, urlopen
 
-import orjson
 import pytest
+from gunicorns import ROOT, Gunicorn, environment, free_port, leave_home
 
-from ratchet.contracts.ports import Track
-from ratchet.serve.cache import ReleaseCache
-from ratchet.serve.keys import PREFIX
-from releases import make_release, registered
-
-ROOT = Path(__file__).resolve().parents[3]
 HEAVY = ["pandas", "mlflow", "sqlalchemy", "prophet", "sklearn", "statsmodels", "statsforecast", "alembic", "duckdb"]
-KEY = f"{PREFIX}_0123456789ab_secret"
-
-
-def environment(home, **more):
-    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    return {
-        **kept,
-        "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}",
-        "DATA_HOME": str(home),
-        "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none",
-        "MLFLOW_TRACKING_URI": "http://127.0.0.1:1",
-        "WORKLOADS": "parcels",
-        "PREDICTION_SECRET": "of the tests",
-        **more,
-    }
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
 
 
 @pytest.fixture
 def home(tmp_path):
-    """What a service that ran before has left: a cached release, its note and the list of keys."""
-    make_release(tmp_path / "artifact")
-    cache = ReleaseCache(tmp_path / "home" / "cache")
-    cache.fetch(registered(tmp_path / "artifact"))
-    cache.note_good("parcels", Track.PRODUCTION, registered(tmp_path / "artifact"))
-    digest = hashlib.sha256(KEY.encode()).hexdigest()
-    row = {"key_id": "0123456789ab", "name": "a user", "scopes": ["predict"], "digest": digest}
-    (tmp_path / "home" / "cache" / "keys.json").write_bytes(orjson.dumps([row]))
-    return tmp_path / "home"
-
-
-class Gunicorn:
-    """A track served by gunicorn on a free port."""
-
-    def __init__(self, home, **settings):
-        self.port = free_port()
-        self.started = time.monotonic()
-        self.log = (home.parent / "gunicorn.log").open("wb")
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", "-c", "inference/gunicorn_conf.py", "inference.wsgi:application()"],
-            env=environment(home, PRODUCTION_PORT=str(self.port), **settings),
-            cwd=ROOT,
-            stdout=self.log,
-            stderr=self.log,
-        )
-
-    def ask(self, path="/api/parcels/predict", body=None):
-        data = json.dumps(body).encode() if body else None
-        request = Request(f"http://127.0.0.1:{self.port}{path}", data=data, headers={"X-API-Key": KEY})
-        with urlopen(request, timeout=5) as answer:
-            return answer.read()
-
-    def first_answer(self):
-        """Seconds from the start of the process to its first forecast."""
-        deadline = self.started + 20
-        while True:
-            try:
-                self.ask(body={"depot": "north/a", "target": "sent"})
-                return time.monotonic() - self.started
-            except HTTPError:
-                raise
-            except OSError:
-                assert time.monotonic() < deadline, "no answer"
-                time.sleep(0.02)
-
-    def stop(self):
-        self.process.terminate()
-        self.process.wait(timeout=20)
-        self.log.close()
+    return leave_home(tmp_path)
 
 
 @pytest.fixture

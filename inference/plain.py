@@ -1,0 +1,36 @@
+"""A request that is whole, alone and beyond doubt, read without gunicorn: what is not plain is nobody's here to interpret.
+
+`tests/unit/inference/test_worker.py` holds this to what gunicorn reads of the same bytes.
+"""
+
+import re
+from typing import Final
+
+MOST_FIELDS: Final = 64
+# No folded lines, no control characters, no space before a colon, no underscore in a name: who sends these meets gunicorn.
+_HEAD: Final = re.compile(rb"POST (/[\w/-]+) HTTP/1\.1\r\n((?:[A-Za-z0-9-]+:[^\x00-\x1f\x7f]*\r\n)+)")
+_FRAMING: Final = ("TRANSFER_ENCODING", "CONNECTION", "EXPECT", "UPGRADE", "TRAILER", "TE", "CONTENT_ENCODING")
+_OF_PROXIES: Final = ("X_FORWARDED_PROTOCOL", "X_FORWARDED_SSL")
+_NOT_PLAIN: Final = frozenset(f"HTTP_{name}" for name in (*_FRAMING, *_OF_PROXIES))
+
+Question = tuple[dict[str, str], bytes]
+
+
+def read_plain(said: bytes) -> Question | None:
+    """Return the variables and the body of a request that is whole, alone and beyond doubt; None for every other."""
+    head, end, body = said.partition(b"\r\n\r\n")
+    found = _HEAD.fullmatch(head + b"\r\n") if end else None
+    if found is None:
+        return None
+    lines = found[2].decode("latin-1").split("\r\n")[:-1]
+    environ = {}
+    for line in lines:
+        name, _, value = line.partition(":")
+        environ["HTTP_" + name.upper().replace("-", "_")] = value.strip(" ")
+    if len(environ) != len(lines) or len(lines) > MOST_FIELDS or not _NOT_PLAIN.isdisjoint(environ):
+        return None
+    length = environ.pop("HTTP_CONTENT_LENGTH", "")
+    if "HTTP_HOST" not in environ or not length.isdecimal() or int(length) != len(body):
+        return None
+    environ |= {"REQUEST_METHOD": "POST", "PATH_INFO": found[1].decode("ascii"), "CONTENT_LENGTH": length}
+    return environ, body

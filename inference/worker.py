@@ -1,0 +1,147 @@
+"""How a worker takes in requests: gunicorn's threads, and a short way for plain questions that have arrived whole.
+
+With threads a forecast that takes 0.2 ms is handed from thread to thread three times, and gunicorn's reading of its head costs as much
+again. So the thread that watches the connections reads what has come. If that is one whole `POST` whose head is beyond doubt and which
+`shortcut` answers, it is answered there and then. Everything else is given back unread: to gunicorn it is as if nobody had looked.
+"""
+
+import socket
+import time
+from concurrent.futures import Future
+from email.utils import formatdate
+from functools import lru_cache, partial
+from selectors import EVENT_READ
+from typing import Any, Final
+
+from gunicorn import SERVER  # type: ignore[import-untyped]
+from gunicorn.workers.gthread import TConn, ThreadWorker  # type: ignore[import-untyped]
+
+from inference.plain import read_plain
+from inference.shortcut import Shortcut
+
+MOST: Final = 16_384
+"""Bytes read at once: a plain question has some hundreds, and what is longer is gunicorn's to read."""
+SWEEP_SECONDS: Final = 1.0
+REST_SECONDS: Final = 30.0
+
+
+class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no annotations
+    """gunicorn's `gthread`, which looks at each request first; an application without a `Shortcut` is served as ever."""
+
+    _shortcut: Shortcut | None = None
+    _sweep_at = 0.0
+
+    def load_wsgi(self) -> None:
+        """Load the application, and find its short way."""
+        super().load_wsgi()
+        way = getattr(self.wsgi, "wsgi_app", None)
+        self._shortcut = way if isinstance(way, Shortcut) and not self.cfg.is_ssl else None
+
+    def accept(self, listener: socket.socket) -> None:
+        """Take a connection in and watch it: a thread is only for one that has said something."""
+        try:
+            client, address = listener.accept()
+        except (BlockingIOError, ConnectionAbortedError):  # another worker has it, or it is gone again
+            return
+        self.nr_conns += 1
+        conn = TConn(self.cfg, client, address, listener.getsockname())
+        conn.set_timeout()
+        self.pending_conns.append(conn)
+        self.poller.register(client, EVENT_READ, partial(self.on_pending_socket_readable, conn))
+
+    def on_pending_socket_readable(self, conn: TConn, client: socket.socket) -> None:
+        """Answer the first request of a connection here, or pass it on."""
+        reply = self._answer(conn)
+        if reply is None:
+            super().on_pending_socket_readable(conn, client)
+            return
+        self.pending_conns.remove(conn)
+        self.keepalived_conns.append(conn)
+        self.poller.modify(client, EVENT_READ, partial(self.on_client_socket_readable, conn))
+        self._send(conn, reply)
+
+    def on_client_socket_readable(self, conn: TConn, client: socket.socket) -> None:
+        """Answer another request of a connection here, or pass it on."""
+        reply = self._answer(conn)
+        if reply is None:
+            super().on_client_socket_readable(conn, client)
+        else:
+            self._send(conn, reply)
+
+    def finish_request(self, conn: TConn, fs: Future[Any]) -> None:
+        """Go on with what a client sent without waiting, which has been read with the request before it."""
+        if self.alive and _is_kept(fs) and conn.parser and conn.parser.unreader.buf.tell():
+            self.enqueue_req(conn)
+        else:
+            super().finish_request(conn, fs)
+
+    def murder_keepalived(self) -> None:
+        """Close what has been silent for too long: connections that are answered here do not stand in the order of their age."""
+        now = time.monotonic()
+        if now < self._sweep_at:
+            return
+        self._sweep_at = now + SWEEP_SECONDS
+        for conn in [conn for conn in self.keepalived_conns if conn.timeout <= now]:
+            self._let_go(conn)
+            self.nr_conns -= 1
+            conn.close()
+
+    def _answer(self, conn: TConn) -> bytes | None:
+        """Answer what a connection says; None leaves every byte of it to who reads it next."""
+        if self._shortcut is None or not self.alive or (conn.parser and conn.parser.unreader.buf.tell()):
+            return None
+        started = time.perf_counter()
+        try:
+            said = conn.sock.recv(MOST)
+        except OSError:  # gunicorn meets it again, and knows what to do
+            return None
+        question = read_plain(said)
+        if question is not None:
+            environ, body = question
+            answered = self._shortcut.answer({**environ, "REMOTE_ADDR": conn.client[0]}, body, started)
+            if answered is not None:
+                content, headers = answered
+                lines = "".join([f"{name}: {value}\r\n" for name, value in headers])
+                return b"".join([_begin(int(time.time())), lines.encode("latin-1"), b"\r\n", content])
+        if said:
+            conn.init()
+            conn.parser.unreader.unread(said)
+        return None
+
+    def _send(self, conn: TConn, reply: bytes) -> None:
+        """Send without waiting; what does not fit into the client's window is a thread's to wait for."""
+        try:
+            sent = conn.sock.send(reply)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            self._let_go(conn)
+            self.nr_conns -= 1
+            conn.close()
+            return
+        if sent == len(reply):
+            conn.set_timeout()
+            return
+        self._let_go(conn)
+        sending = self.tpool.submit(_send_rest, conn.sock, reply[sent:])
+        sending.add_done_callback(lambda done: self.method_queue.defer(self.finish_request, conn, done))
+
+    def _let_go(self, conn: TConn) -> None:
+        self.poller.unregister(conn.sock)
+        self.keepalived_conns.remove(conn)
+
+
+@lru_cache(maxsize=1)
+def _begin(second: int) -> bytes:
+    date = formatdate(second, usegmt=True)
+    return f"HTTP/1.1 200 OK\r\nServer: {SERVER}\r\nDate: {date}\r\nConnection: keep-alive\r\n".encode()
+
+
+def _is_kept(done: Future[Any]) -> bool:
+    return not done.cancelled() and done.exception() is None and done.result() is True
+
+
+def _send_rest(client: socket.socket, rest: bytes) -> bool:
+    client.settimeout(REST_SECONDS)
+    client.sendall(rest)
+    return True

@@ -1,0 +1,258 @@
+"""What the worker reads itself is read as gunicorn would have read it, and what it does not is left to gunicorn, byte for byte."""
+
+import json
+import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from gunicorn.config import Config
+from gunicorn.http import RequestParser, wsgi
+from gunicorns import KEY, Gunicorn, leave_home
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from inference.plain import read_plain
+
+PATH = "/api/parcels/predict"
+BODY = b'{"depot": "north/a", "target": "sent"}'
+HEAD = f"POST {PATH} HTTP/1.1\r\nHost: here\r\nX-API-Key: {KEY}\r\n".encode()
+PLAIN = HEAD + b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY
+
+
+def with_lines(*lines, body=BODY, head=HEAD):
+    return head + b"".join(line + b"\r\n" for line in lines) + b"Content-Length: %d\r\n\r\n" % len(body) + body
+
+
+NOT_PLAIN = {
+    "nothing": b"",
+    "half a head": PLAIN[:60],
+    "half a body": PLAIN[:-1],
+    "one byte more": PLAIN + b"x",
+    "two at once": PLAIN + PLAIN,
+    "no length": HEAD + b"\r\n" + BODY,
+    "two lengths": with_lines(b"Content-Length: 38"),
+    "a length with a sign": HEAD + b"Content-Length: +%d\r\n\r\n" % len(BODY) + BODY,
+    "chunked": with_lines(b"Transfer-Encoding: chunked"),
+    "to be closed": with_lines(b"Connection: close"),
+    "to be continued": with_lines(b"Expect: 100-continue"),
+    "a folded line": with_lines(b"X-User-Id: a", b" b"),
+    "a space before the colon": with_lines(b"X-User-Id : a"),
+    "an underscore": with_lines(b"X_User_Id: a"),
+    "twice the same": with_lines(b"X-User-Id: a", b"x-user-id: b"),
+    "a bare line feed": PLAIN.replace(b"Host: here\r\n", b"Host: here\n"),
+    "a carriage return in a value": with_lines(b"X-User-Id: a\rb"),
+    "a NUL": with_lines(b"X-User-Id: a\0b"),
+    "no name": with_lines(b": a"),
+    "HTTP/1.0": PLAIN.replace(b"HTTP/1.1", b"HTTP/1.0"),
+    "GET": PLAIN.replace(b"POST", b"GET"),
+    "two spaces": PLAIN.replace(b"POST ", b"POST  "),
+    "an address": PLAIN.replace(PATH.encode(), b"http://here" + PATH.encode()),
+    "an escaped path": PLAIN.replace(b"predict", b"%70redict"),
+    "a query": PLAIN.replace(b"predict", b"predict?a=b"),
+    "no host": PLAIN.replace(b"Host: here\r\n", b""),
+    "many fields": with_lines(*(b"X-%d: a" % number for number in range(100))),
+}
+
+
+@pytest.mark.parametrize("case", NOT_PLAIN)
+def test_what_is_not_beyond_doubt_is_not_read(case):
+    assert read_plain(NOT_PLAIN[case]) is None
+
+
+def test_a_plain_question_is_read():
+    environ, body = read_plain(PLAIN)
+    assert body == BODY
+    assert environ["PATH_INFO"] == PATH
+    assert environ["HTTP_X_API_KEY"] == KEY
+
+
+NAMES = st.sampled_from(
+    ["X-User-Id", "x-api-key", "X-Client-Key", "X-Request-ID", "Content-Type", "X-Track", "Accept", "TE", "A.b", "A b"]
+)
+LINES = st.tuples(
+    NAMES,
+    st.sampled_from([":", ": ", ":  ", " :"]),
+    st.text(max_size=8) | st.sampled_from(["ü", "a ", "a\t", "\x7f", "a\r\nB: c"]),
+)
+REQUESTS = st.builds(
+    lambda start, lines, length, body: b"".join(
+        [start, *(f"{name}{colon}{value}\r\n".encode() for name, colon, value in lines), length, b"\r\n", body]
+    ),
+    st.sampled_from(
+        [
+            b"POST /api/parcels/predict HTTP/1.1\r\nHost: h\r\n",
+            b"POST / HTTP/1.1\r\nHost: h\r\n",
+            b"POST /a HTTP/1.1\r\n",
+        ]
+    ),
+    st.lists(LINES, max_size=4),
+    st.sampled_from(
+        [b"Content-Length: 2\r\n", b"content-length:2\r\n", b"Content-Length: 02\r\n", b"Content-Length: 3\r\n"]
+    ),
+    st.sampled_from([b"{}", b"{}{", b""]),
+)
+
+
+@settings(max_examples=500, deadline=None)
+@given(REQUESTS)
+@example(PLAIN)
+@example(with_lines(b"X-Forwarded-Proto: https"))
+@example(with_lines(b"X-Forwarded-Proto: https", b"X-Forwarded-Ssl: off"))
+@example(with_lines(b"Script-Name: /api"))
+@example(with_lines(b"Content-Type: a"))
+def test_what_is_read_is_what_gunicorn_reads(said):
+    found = read_plain(said)
+    if found is None:
+        return
+    environ, body = found
+    parser = RequestParser(Config(), iter([said]), ("127.0.0.1", 1))
+    request = next(parser)
+    _, theirs = wsgi.create(request, None, ("127.0.0.1", 1), ("here", "80"), Config())
+    assert request.body.read() == body
+    assert parser.unreader.read() == b""
+    assert not request.should_close()
+    own = {name: value for name, value in theirs.items() if name in environ or name.startswith("HTTP_")}
+    assert own == {name: value for name, value in environ.items() if name != "HTTP_CONTENT_TYPE"}
+
+
+@pytest.fixture(scope="module")
+def track(tmp_path_factory):
+    """A track with one worker of two threads."""
+    server = Gunicorn(leave_home(tmp_path_factory.mktemp("worker")), WEB_WORKERS="1", WEB_THREADS="2")
+    server.first_answer()
+    yield server
+    server.stop()
+
+
+def connect(track):
+    return socket.create_connection(("127.0.0.1", track.port), timeout=5)
+
+
+def read_answer(client, buffer=b""):
+    """Return one answer's status, headers and body, and what came after it."""
+    while b"\r\n\r\n" not in buffer:
+        more = client.recv(1 << 16)
+        assert more, f"hung up after {buffer!r}"
+        buffer += more
+    head, _, body = buffer.partition(b"\r\n\r\n")
+    first, *lines = head.decode().split("\r\n")
+    headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+    while len(body) < int(headers["content-length"]):
+        body += client.recv(1 << 16)
+    length = int(headers["content-length"])
+    return int(first.split()[1]), headers, body[:length], body[length:]
+
+
+def test_one_connection_takes_the_short_way_and_gunicorns_in_turn(track):
+    with connect(track) as client:
+        for said, status in [
+            (PLAIN, 200),
+            (with_lines(body=b"{}"), 422),
+            (PLAIN, 200),
+            (PLAIN.replace(b"predict", b"pretend"), 404),
+            (PLAIN, 200),
+        ]:
+            client.sendall(said)
+            answer = read_answer(client)
+            assert (answer[0], answer[3]) == (status, b"")
+
+
+def test_both_ways_answer_with_the_same_headers(track):
+    names = []
+    for said in (PLAIN, PLAIN.replace(b"predict", b"predict?a=b")):
+        with connect(track) as client:
+            client.sendall(said)
+            status, headers, body, _ = read_answer(client)
+            assert status == 200
+            assert json.loads(body)["weeks"]
+            names.append(list(headers))
+    assert names[0] == names[1]
+
+
+def test_a_question_in_pieces_is_answered(track):
+    for at in (3, 40, len(PLAIN) - 1):
+        with connect(track) as client:
+            client.sendall(PLAIN[:at])
+            time.sleep(0.05)
+            client.sendall(PLAIN[at:])
+            assert read_answer(client)[0] == 200
+            client.sendall(PLAIN)
+            assert read_answer(client)[0] == 200
+
+
+def test_questions_sent_without_waiting_are_answered_in_their_order(track):
+    horizons = (1, 2, 3)
+    with connect(track) as client:
+        client.sendall(
+            b"".join(
+                with_lines(body=b'{"depot": "north/a", "target": "sent", "horizon": %d}' % weeks) for weeks in horizons
+            )
+        )
+        rest = b""
+        for weeks in horizons:
+            status, _, body, rest = read_answer(client, rest)
+            assert (status, len(json.loads(body)["weeks"])) == (200, weeks)
+
+
+def test_connections_that_say_nothing_hold_nobody_up(track):
+    silent = [connect(track) for _ in range(40)]
+    begun = time.monotonic()
+    try:
+        track.ask(body={"depot": "north/a", "target": "sent"})
+        track.ask("/api/health")
+    finally:
+        for client in silent:
+            client.close()
+    assert time.monotonic() - begun < 4, "with a thread for each, both would wait five seconds"
+
+
+def test_a_client_that_does_not_read_gets_all_of_it_later_and_holds_nobody_up(track):
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.settimeout(5)
+        client.connect(("127.0.0.1", track.port))
+        sent = 0
+        client.settimeout(0)
+        for _ in range(3000):  # one after the other, each alone in its packet; the answers pile up
+            try:
+                client.send(PLAIN)
+            except BlockingIOError:
+                break
+            sent += 1
+            time.sleep(0.001)
+        track.ask(body={"depot": "north/a", "target": "sent"})
+        client.settimeout(10)
+        rest, answered = b"", 0
+        while answered < sent:
+            status, _, _, rest = read_answer(client, rest)
+            assert status == 200
+            answered += 1
+
+
+def test_a_silent_connection_is_closed_and_one_that_speaks_is_kept(tmp_path):
+    server = Gunicorn(leave_home(tmp_path), WEB_WORKERS="1", GUNICORN_CMD_ARGS="--keep-alive 2")
+    try:
+        server.first_answer()
+        with connect(server) as silent, connect(server) as busy, connect(server) as mute:
+            silent.sendall(PLAIN)
+            read_answer(silent)
+            for _ in range(8):
+                busy.sendall(PLAIN)
+                assert read_answer(busy)[0] == 200
+                time.sleep(0.6)
+            assert silent.recv(1) == b""
+            assert mute.recv(1) == b""
+    finally:
+        server.stop()
+
+
+def test_all_is_answered_while_many_ask_at_once(track):
+    def ask(_):
+        with connect(track) as client:
+            for _ in range(20):
+                client.sendall(PLAIN)
+                assert read_answer(client)[0] == 200
+
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(ask, range(32)))
