@@ -1,6 +1,6 @@
 """An open loop: requests arrive when they arrive (Poisson), whether or not earlier ones have been answered.
 
-`python open_loop.py ADDRESS PATH KEY RATE SECONDS SEED` prints what it saw as JSON. A latency begins when the request is due, so
+`python open_loop.py ADDRESS "POST /path" KEY RATE SECONDS SEED` prints what it saw as JSON. A latency begins when the request is due, so
 waiting for a free connection counts.
 """
 
@@ -10,6 +10,8 @@ import random
 import sys
 import time
 from collections import deque
+
+import uvloop
 
 CONNECTIONS = 64
 IDS = [f"north/{number:05d}" for number in range(500)]
@@ -53,10 +55,10 @@ class Line(asyncio.Protocol):
 
 
 class Crowd:
-    def __init__(self, host, port, path, key, seed):
+    def __init__(self, host, port, what, key, seed):
         self.place, self.openings = (host, port), []
         self.random = random.Random(seed)
-        self.head = f"POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nX-API-Key: {key}\r\n"
+        self.head = f"{what} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nX-API-Key: {key}\r\n"
         self.lines, self.waiting, self.seconds, self.whys = [], deque(), [], []
 
     def request(self):
@@ -95,9 +97,9 @@ class Crowd:
             self.waiting.append(now)
 
 
-async def run(address, path, key, rate, seconds, seed):
+async def run(address, what, key, rate, seconds, seed):
     host, _, port = address.removeprefix("http://").partition(":")
-    crowd = Crowd(host, int(port), path, key, seed)
+    crowd = Crowd(host, int(port), what, key, seed)
     for _ in range(CONNECTIONS):
         await crowd.open()
     begin = due = time.perf_counter()
@@ -123,5 +125,5 @@ async def run(address, path, key, rate, seconds, seed):
 
 
 if __name__ == "__main__":
-    address, path, key, rate, seconds, seed = sys.argv[1:]
-    print(json.dumps(asyncio.run(run(address, path, key, float(rate), float(seconds), int(seed)))))
+    address, what, key, rate, seconds, seed = sys.argv[1:]
+    print(json.dumps(uvloop.run(run(address, what, key, float(rate), float(seconds), int(seed)))))

@@ -98,9 +98,10 @@ def open_loop(rig, options):
     other = rig.add_release(ids=IDS)
     port = rig.stack.settings.router_port
     saturation = measure(options, {"saturation": ask(rig, port)})["saturation"]
-    steady, swapped = [], []
+    steady, swapped, nginx = [], [], []
     for turn in range(options.rounds):
         low, high = (arrivals(rig, port, share * saturation, seed=turn) for share in (0.3, 0.6))
+        nginx.append(arrivals(rig, port, 0.3 * saturation, seed=turn, what="GET /"))
         with swaps(rig, other):
             swapped.append(arrivals(rig, port, 0.6 * saturation, seed=turn))
         steady.append((low, high))
@@ -108,6 +109,7 @@ def open_loop(rig, options):
         ("30 %", [low for low, _ in steady]),
         ("60 %", [high for _, high in steady]),
         ("60 %, swaps", swapped),
+        ("nginx, 30 %", nginx),  # its own page: what the machine and the client add to anything
     ):
         p50, p99 = (statistics.median(one[which] for one in found) for which in ("p50_ms", "p99_ms"))
         failed, spread = sum(one["failed"] for one in found), "/".join(f"{one['p99_ms']:.1f}" for one in found)
@@ -278,9 +280,9 @@ def bento_serve():
     ]
 
 
-def arrivals(rig, port, rate, *, seed, seconds=8):
+def arrivals(rig, port, rate, *, seed, seconds=8, what=f"POST {PREDICT}"):
     """Let requests arrive at a rate; what the open loop saw."""
-    where = [f"http://127.0.0.1:{port}", PREDICT, rig.key, str(rate), str(seconds), str(seed)]
+    where = [f"http://127.0.0.1:{port}", what, rig.key, str(rate), str(seconds), str(seed)]
     command = ["taskset", "-c", str(CLIENT), sys.executable, str(HERE / "open_loop.py"), *where]
     return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
