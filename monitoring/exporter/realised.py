@@ -1,4 +1,4 @@
-"""How right logged forecasts turned out: MASE and coverage by target and release, once the weeks that they spoke of are in gold."""
+"""How right logged forecasts turned out: MASE and coverage by target and release, once their weeks have matured in gold."""
 
 import itertools
 import json
@@ -23,11 +23,13 @@ FORECASTS: Final = """
 SELECT DISTINCT ON (release, unique_id, target, at::date) release, unique_id, target, weeks
 FROM forecasts
 WHERE workload = %(workload)s AND at >= now() - interval '60 days' AND weeks IS NOT NULL
-  AND (weeks -> 0 ->> 'week')::date <= %(last_week)s
+  AND (weeks -> 0 ->> 'week')::date <= %(until)s
 ORDER BY release, unique_id, target, at::date, at DESC
 LIMIT %(most)s
 """
-ACTUALS: Final = "SELECT unique_id, target, ds, y FROM read_parquet($path) ORDER BY unique_id, target, ds"
+ACTUALS: Final = (
+    "SELECT unique_id, target, ds, y FROM read_parquet($path) WHERE ds <= $until ORDER BY unique_id, target, ds"
+)
 
 Series = tuple[str, str]
 Key = tuple[str, str, str]
@@ -72,13 +74,15 @@ class Realised:
         if not (root / "newest.json").exists():
             return {}
         folder = root / json.loads((root / "newest.json").read_bytes())["partition"]
-        last_week = date.fromisoformat(json.loads((folder / "manifest.json").read_bytes())["last_week"])
-        rows = self._forecasts(workload, last_week)
-        return measure(rows, *_actuals(folder / "series.parquet")) if rows else {}
+        manifest = json.loads((folder / "manifest.json").read_bytes())
+        # Newer weeks may still grow; gold from before it said so has no such day.
+        until = date.fromisoformat(manifest.get("truth_until", manifest["last_week"]))
+        rows = self._forecasts(workload, until)
+        return measure(rows, *_actuals(folder / "series.parquet", until)) if rows else {}
 
-    def _forecasts(self, workload: str, last_week: date) -> list[tuple[str, str, str, list[dict[str, Any]]]]:
+    def _forecasts(self, workload: str, until: date) -> list[tuple[str, str, str, list[dict[str, Any]]]]:
         with transaction(self._database, what="PostgreSQL", error=MetricsError, statement_seconds=SECONDS) as opened:
-            opened.execute(FORECASTS, {"workload": workload, "last_week": last_week, "most": MOST})
+            opened.execute(FORECASTS, {"workload": workload, "until": until, "most": MOST})
             return opened.fetchall()
 
 
@@ -102,13 +106,13 @@ def measure(
     return found
 
 
-def _actuals(path: Path) -> tuple[dict[Series, dict[str, float]], dict[Series, float]]:
-    """Return each series' weeks, and its mean change from one week to the next: the scale of MASE."""
+def _actuals(path: Path, until: date) -> tuple[dict[Series, dict[str, float]], dict[Series, float]]:
+    """Return each series' weeks up to a day, and its mean change from one week to the next: the scale of MASE."""
     import duckdb  # noqa: PLC0415, most installations wait weeks for the first join
 
     weeks: dict[Series, dict[str, float]] = defaultdict(dict)
     with duckdb.connect(config={"threads": 1, "memory_limit": "256MB"}) as opened:
-        for unique_id, target, day, value in opened.execute(ACTUALS, {"path": str(path)}).fetchall():
+        for unique_id, target, day, value in opened.execute(ACTUALS, {"path": str(path), "until": until}).fetchall():
             weeks[unique_id, target][day.isoformat()[:10]] = float(value)
     scales = {}
     for series, values in weeks.items():

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ratchet import workloads
-from ratchet.contracts.errors import DataError, RatchetError, ReleaseError
+from ratchet.contracts.errors import RatchetError, ReleaseError
 from ratchet.contracts.look import Order, OrderKind
 from ratchet.contracts.policy import EvidencePolicy
 from ratchet.contracts.ports import ANSWERED, Track
@@ -103,9 +103,7 @@ class Loop(Wired):
         from ratchet.ingest import read_table
         from ratchet.register.clusters import log_clusters
 
-        gold = self.newest_gold(workload)
-        if gold is None:
-            raise DataError(f"there is no gold for {workload} yet: run `ratchet ingest {workload}` first")
+        gold = self.required_gold(workload)
         figures = log_clusters(
             read_table(gold, "clusters"), self.settings.tracking_uri, workload=workload, digest=gold.digest
         )
@@ -129,18 +127,17 @@ class Loop(Wired):
 
         Without a recipe the first release uses the workload's simplest one, so that there is something to beat.
         """
-        from ratchet.ingest import read_series
+        from ratchet.ingest import read_series, read_vintages
         from ratchet.train import code_version, hire, train
 
         found = workloads.find(workload)
-        gold = self.newest_gold(workload)
-        if gold is None:
-            raise DataError(f"there is no gold for {workload} yet: `ratchet ingest {workload}` or its DAG makes some")
+        gold = self.required_gold(workload)
         if not recipe:
             recipe = found.families if self.trials.registry.live(workload, Track.PRODUCTION) else found.first_recipe
         log.info("training %s on gold as of %s with %s: %s", workload, gold.data_hour, ", ".join(recipe), reason)
         card = train(
             read_series(gold),
+            vintages=read_vintages(gold),
             workload=found,
             recipe=recipe,
             data_hour=gold.data_hour,

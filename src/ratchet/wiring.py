@@ -1,12 +1,13 @@
 """Which real adapter stands behind each port: the only place that knows it."""
 
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ratchet import workloads
+from ratchet.contracts.errors import DataError
 from ratchet.contracts.ports import Journal, LookRow, Release
 from ratchet.contracts.release import CARD, Card
 from ratchet.notify import News, announce
@@ -98,7 +99,7 @@ class Wired:
             registry=self.trials.registry,
             journal=self.journal,
             serving=PrometheusMetrics(self.settings.prometheus).serving,
-            gold=self._data_hour,
+            gold=self._truth_hour,
             drift_weeks=lambda workload: workloads.find(workload).drift.recent_weeks,
             first_week=read_first_week(read_file),
             bundles=self._bundles,
@@ -142,18 +143,23 @@ class Wired:
             prune(home, workload, keep=self.settings.gold_keep, needed=self._trained_on(workload))
         return newest(home, workload)
 
+    def required_gold(self, workload: str) -> "GoldPartition":
+        """The newest gold; a `DataError` that says how to get some if there is none."""
+        gold = self.newest_gold(workload)
+        if gold is None:
+            raise DataError(f"there is no gold for {workload} yet: `ratchet ingest {workload}` or its DAG makes some")
+        return gold
+
     def _tell(self, workload: str, rows: Sequence[LookRow]) -> None:
         news = [News(key=row.look_id, experiment_id=row.experiment_id, decision=row.decision) for row in rows]
         announce(self.settings, workload, news, dag_id=workloads.find(workload).dag_id("evaluate_ab"))
 
     def _actuals(self, workload: str, first: date) -> Iterator[tuple[str, str, date, float]]:
-        """What gold says happened from a week on; nothing while it ends before."""
-        from ratchet.ingest import read_series
-
-        gold = self.newest_gold(workload)
-        if gold is None or gold.last_week < first:
+        """What gold says happened from a week on, as far as it has matured: a week is scored once."""
+        gold = self._gold(workload)
+        if gold is None or gold.truth_until < first:
             return
-        frame = read_series(gold)
+        frame = gold.actuals()
         frame = frame[frame["ds"].dt.date >= first]
         for unique_id, target, ds, y in frame[["unique_id", "target", "ds", "y"]].itertuples(index=False):
             yield str(unique_id), str(target), ds.date(), float(y)
@@ -163,11 +169,18 @@ class Wired:
         from ratchet.ingest import read_series
 
         gold = self.newest_gold(workload)
-        return Gold(data_hour=gold.data_hour, frame=lambda: read_series(gold)) if gold else None
+        if gold is None:
+            return None
+        return Gold(data_hour=gold.data_hour, truth_until=gold.truth_until, frame=lambda: read_series(gold))
 
     def _data_hour(self, workload: str) -> datetime | None:
         gold = self._gold(workload)
         return gold.data_hour if gold else None
+
+    def _truth_hour(self, workload: str) -> datetime | None:
+        """Up to when gold says what really happened."""
+        gold = self._gold(workload)
+        return datetime.combine(gold.truth_until + timedelta(days=1), time(), tzinfo=UTC) if gold else None
 
     def _trained_on(self, workload: str) -> list[datetime]:
         """The data hours of the releases that were trained on this machine."""

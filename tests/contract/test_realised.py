@@ -41,12 +41,16 @@ def home(postgres, tmp_path):
     return tmp_path
 
 
-def test_the_log_meets_gold_week_by_week(postgres, home):
-    found = {
+def measured(postgres, home):
+    return {
         (one.name, *one.labels.values()): one.value
         for family in Realised(postgres, home, ("looked-back", "empty")).collect()
         for one in family.samples
     }
+
+
+def test_the_log_meets_gold_week_by_week(postgres, home):
+    found = measured(postgres, home)
     of = ("looked-back", "BO1", "sent")
     assert found == {
         ("ratchet_realised_mase", *of): 0.5,
@@ -54,3 +58,18 @@ def test_the_log_meets_gold_week_by_week(postgres, home):
         ("ratchet_realised_coverage", *of, "80"): 1,
         ("ratchet_realised_coverage", *of, "95"): 1,
     }
+
+
+def test_a_week_that_may_still_grow_is_not_measured_by(postgres, home):
+    manifest = home / "gold/looked-back/p1/manifest.json"
+    for until, known in (("2026-11-07", 0), ("2026-11-08", 4)):
+        manifest.write_text(json.dumps({"last_week": "2026-11-08", "truth_until": until}))
+        assert len(measured(postgres, home)) == known
+
+
+def test_of_a_forecast_only_the_weeks_that_matured_count(postgres, home):
+    later = SERIES.replace("10.0)", "10.0), ('a', 'sent', DATE '2026-11-15', 500.0)")
+    duckdb.sql(later).write_parquet(str(home / "gold/looked-back/p1/series.parquet"))
+    before = json.dumps({"last_week": "2026-11-15", "truth_until": "2026-11-14"})
+    (home / "gold/looked-back/p1/manifest.json").write_text(before)
+    assert measured(postgres, home)["ratchet_realised_mase", "looked-back", "BO1", "sent"] == 0.5

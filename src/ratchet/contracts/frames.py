@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final
 
 import pandas as pd
@@ -18,7 +18,14 @@ class Gold:
     """Gold as this disk has it."""
 
     data_hour: datetime
+    truth_until: date
+    """The last day whose weeks count as what really happened; newer ones may still grow."""
     frame: Callable[[], pd.DataFrame]
+
+    def actuals(self) -> pd.DataFrame:
+        """What really happened: no week that may still grow."""
+        frame = self.frame()
+        return frame[frame["ds"] <= pd.Timestamp(self.truth_until)]
 
 
 def check_series(frame: pd.DataFrame) -> pd.DataFrame:

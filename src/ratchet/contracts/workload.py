@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
@@ -74,6 +74,8 @@ class Workload:
     """The families of the very first release, before there is anything to compare with."""
     sample_actuals: Path
     """What came after the sample's last week (`unique_id, target, ds, y` as CSV): nothing trains on it; simulated users rate by it."""
+    truth_after: timedelta = timedelta(0)
+    """How long after its end a week counts as what really happened: it is scored once, so what still arrives must be in it."""
     retrain_after_weeks: int = 1
     more_families: tuple[str, ...] = ()
     """What may be asked for as well: ten to a thousand times the cost for no gain that was measured, but known to people."""
@@ -88,6 +90,10 @@ class Workload:
     def dag_id(self, kind: str) -> str:
         """What the orchestrator calls one of this workload's DAGs: `ingest`, `train_candidate`, `evaluate_ab` and so on."""
         return self.dag_ids.get(kind, f"{kind}_{self.name}")
+
+    def truth_until(self, data_hour: datetime) -> date:
+        """The last day whose weeks count as what really happened, by gold of this data hour."""
+        return (data_hour.astimezone(UTC) - self.truth_after).date() - timedelta(days=1)
 
     def sources(self, location: str, *, span: Span = EVERYTHING, clock: Clock = utc_now) -> tuple[Source, ...]:
         """Return the sources that the setting `EVENTS` names; of those that come by hour, the hours of the span."""

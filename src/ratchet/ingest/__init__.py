@@ -24,6 +24,7 @@ from ratchet.ingest.partition import GoldPartition, newest, partition_path
 from ratchet.ingest.place import Elsewhere, open_place
 from ratchet.ingest.shared_gold import follow
 from ratchet.ingest.silver import keep_silver
+from ratchet.ingest.vintages import read_vintages
 from ratchet.ingest.warehouse.build import build, folder
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "prune",
     "read_series",
     "read_table",
+    "read_vintages",
 ]
 
 _SAMPLE = "sample"

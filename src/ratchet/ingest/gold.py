@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import shutil
 from collections.abc import Collection
 from datetime import UTC, datetime
@@ -21,20 +22,26 @@ from ratchet.ingest.descriptions import describe_tables
 from ratchet.ingest.durable import replace_text, sync
 from ratchet.ingest.partition import (
     MANIFEST,
+    SERIES,
+    VINTAGES,
     GoldPartition,
+    checked_file,
     dump,
     gold_root,
+    is_undamaged,
     newest,
     open_partition,
     partition_path,
-    read_manifest,
+    pointed,
     settle,
     superseded,
 )
 from ratchet.ingest.shared_gold import share
+from ratchet.ingest.vintages import DESCRIPTION, write_vintages
 from ratchet.ingest.warehouse import Warehouse
 
-_SERIES: Final = "series.parquet"
+log = logging.getLogger(__name__)
+
 _TABLES: Final = "SELECT table_name FROM information_schema.tables WHERE table_schema = 'gold' ORDER BY table_name"
 _SUMMARY: Final = """
     SELECT
@@ -57,6 +64,7 @@ def publish(
 ) -> GoldPartition:
     """Write the warehouse's gold as Parquet, examine it, share it and move the pointer; the same content again changes nothing.
 
+    Beside the tables goes what was told of each week when, carried on from the partition that the pointer is at.
     Where a hard check fails, or the place to share it at does, the pointer stays, and a `DataError` says so. The caller holds the
     warehouse's lock.
     """
@@ -67,17 +75,7 @@ def publish(
     summary = _export(warehouse.database, arriving, workload)
     files = {path.name: file_digest(path) for path in sorted(arriving.iterdir())}
     digest = hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()
-    manifest = {
-        "workload": workload.name,
-        "data_hour": warehouse.data_hour.isoformat(),
-        **summary,
-        "synthetic": synthetic,
-        "digest": digest,
-        "files": files,
-        "tables": describe_tables(workload.sql),
-    }
     name = partition_path(home, workload.name, warehouse.data_hour, digest).name
-    replace_text(arriving / MANIFEST, dump(manifest))
     if not quality.page(root, name).exists() or warehouse.intake.new_records:
         report = quality.examine(
             arriving,
@@ -91,6 +89,21 @@ def publish(
         )
         quality.keep(report, root)
         quality.require(report)
+    if there is not None:
+        shared_gold.follow(home, workload.name, there)  # another machine may have told more than this one
+    vintages = write_vintages(arriving, _carried_on_from(root), data_hour=warehouse.data_hour)
+    tables = describe_tables(workload.sql)
+    manifest = {
+        "workload": workload.name,
+        "data_hour": warehouse.data_hour.isoformat(),
+        **summary,
+        "truth_until": workload.truth_until(warehouse.data_hour).isoformat(),
+        "synthetic": synthetic,
+        "digest": digest,  # of the tables alone: the past of their counts makes no other gold
+        "files": {**files, VINTAGES: file_digest(vintages)},
+        "tables": {**tables, vintages.stem: {"place": len(tables), **DESCRIPTION}},
+    }
+    replace_text(arriving / MANIFEST, dump(manifest))
     settle(arriving, root / name)
     share(root / name, there)
     return open_partition(root / name)
@@ -124,13 +137,7 @@ def prune(
 
 def read_series(partition: GoldPartition) -> pd.DataFrame:
     """`unique_id, target, ds, y`, and `coverage` where the workload tells it; a `DataError` if the file was changed."""
-    path = partition.path / _SERIES
-    expected = read_manifest(partition.path)["files"].get(_SERIES)
-    if not path.is_file() or file_digest(path) != expected:
-        raise DataError(
-            f"{path}: missing or changed since it was published; build gold again after removing {partition.path.name}"
-        )
-    frame = pd.read_parquet(path)
+    frame = pd.read_parquet(checked_file(partition.path, SERIES))
     return check_series(frame.assign(ds=pd.to_datetime(frame["ds"])))
 
 
@@ -138,6 +145,17 @@ def read_table(partition: GoldPartition, table: str) -> pd.DataFrame:
     """One of the partition's other tables, such as `clusters`; empty if it has none of that name."""
     path = partition.path / f"{table}.parquet"
     return pd.read_parquet(path) if path.is_file() else pd.DataFrame()
+
+
+def _carried_on_from(root: Path) -> GoldPartition | None:
+    """The partition that the pointer is at; if it is damaged, the newest whole one before it, so that it can be made again as it was."""
+    name = pointed(root)
+    older = sorted((path.parent.name for path in root.glob(f"2*/{MANIFEST}") if path.parent.name < name), reverse=True)
+    whole = (root / found for found in [name, *older] if found and is_undamaged(root / found))
+    found = next(whole, None)
+    if name and (found is None or found.name != name):
+        log.warning("gold %s is damaged: going on from %s", name, found.name if found else "nothing")
+    return open_partition(found) if found else None
 
 
 def _export(database: Path, folder: Path, workload: Workload) -> dict[str, Any]:

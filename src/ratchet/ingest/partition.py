@@ -14,6 +14,8 @@ from ratchet.ingest.durable import replace_text, sync
 
 MANIFEST: Final = "manifest.json"
 POINTER: Final = "newest.json"
+SERIES: Final = "series.parquet"
+VINTAGES: Final = "vintages.parquet"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +26,8 @@ class GoldPartition:
     data_hour: datetime
     last_week: date
     """The Sunday that ends the last complete week."""
+    truth_until: date
+    """The last day whose weeks count as what really happened: newer ones may still grow."""
     path: Path
     digest: str
     series: int
@@ -54,6 +58,9 @@ def open_partition(path: Path) -> GoldPartition:
         workload=manifest["workload"],
         data_hour=datetime.fromisoformat(manifest["data_hour"]).astimezone(UTC),
         last_week=date.fromisoformat(manifest["last_week"]),
+        truth_until=date.fromisoformat(
+            manifest.get("truth_until", manifest["last_week"])
+        ),  # older gold does not say it
         path=path,
         digest=manifest["digest"],
         series=manifest["series"],
@@ -97,6 +104,16 @@ def is_undamaged(place: Path) -> bool:
     except DataError:
         return False
     return all((place / name).is_file() and file_digest(place / name) == digest for name, digest in files.items())
+
+
+def checked_file(place: Path, name: str) -> Path:
+    """One of its files; a `DataError` if it was changed."""
+    path = place / name
+    if not path.is_file() or file_digest(path) != read_manifest(place)["files"].get(name):
+        raise DataError(
+            f"{path}: missing or changed since it was published; build gold again after removing {place.name}"
+        )
+    return path
 
 
 def superseded(

@@ -19,7 +19,7 @@ from ratchet.contracts.place import Place
 from ratchet.contracts.release import file_digest
 from ratchet.ingest import partition
 from ratchet.ingest.durable import exclusive, make_folder, sync
-from ratchet.ingest.partition import MANIFEST, POINTER
+from ratchet.ingest.partition import MANIFEST, POINTER, VINTAGES
 from ratchet.ingest.place import errors
 
 log = logging.getLogger(__name__)
@@ -89,11 +89,13 @@ def prune(there: Place, *, keep: int, needed: Collection[datetime]) -> list[str]
 
 
 def _put(folder: Path, there: Place) -> None:
-    """What is there already, of the same name and size, is the same: a partition's name holds its digest."""
-    kept = there.listing()
+    """A table that is there already, of the same size, is the same: a partition's name holds their digest, but not that of its vintages."""
+    kept, said = there.listing(), there.read(MANIFEST)
+    is_other = said is None or said[0] != (folder / MANIFEST).read_bytes()
     names = [*sorted(partition.read_manifest(folder)["files"]), MANIFEST]
     for name in names:
-        if name not in kept or kept[name].bytes != (folder / name).stat().st_size:
+        is_there = name in kept and kept[name].bytes == (folder / name).stat().st_size
+        if not is_there or (is_other and name in {VINTAGES, MANIFEST}):
             there.put(folder / name, name)
 
 

@@ -50,7 +50,7 @@ class Keeping:
     serving: Callable[[str, Track], Mapping[str, int]]
     """How many workers of a track serve which release; `MetricsError` if nobody can say."""
     gold: Callable[[str], datetime | None]
-    """Up to when the newest gold knows everything."""
+    """Up to when the newest gold says what really happened."""
     drift_weeks: Callable[[str], int]
     """How many of the newest weeks drift is looked for in."""
     first_week: Callable[[Release, int], date | None]

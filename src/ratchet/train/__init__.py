@@ -39,17 +39,19 @@ def train(  # noqa: PLR0913 - all of it is the release's identity, but for where
     gold: str = "",
     progress: Say | None = None,
     crew: Crew = in_process,
+    vintages: pd.DataFrame | None = None,
 ) -> Card:
     """Make the release `out/<release_id>`: same inputs, same id and bytes; one that is there and whole stays as it is.
 
     Each series that cannot be trained on is in the card's `rejected` with its reason; `DataError` only if none is left,
     or if the recipe or the hour makes no sense. `gold` is the digest of what the history was read from, for the card.
+    With `vintages` each fold learns from what was known at its cutoff; what happened is always what the history says.
     """
     say = progress or (lambda _: None)
     families = _families(recipe, season_length=workload.season_length)
     if data_hour.tzinfo is None:
         raise DataError("data_hour must carry a time zone")
-    panel, rejected = accept(history, targets=workload.targets, data_hour=data_hour)
+    panel, rejected = accept(history, targets=workload.targets, data_hour=data_hour, vintages=vintages)
     card = Card(
         release_id="",
         workload=workload.name,

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Self
 
@@ -14,6 +14,7 @@ from ratchet.contracts.errors import DataError
 from ratchet.contracts.forecaster import Known
 from ratchet.contracts.frames import SERIES_COLUMNS
 from ratchet.contracts.release import series_name, split_name
+from ratchet.train.revisions import Revisions, find_revisions
 
 Floats = NDArray[np.float64]
 
@@ -25,21 +26,27 @@ _SUNDAY = 6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Panel:
-    """Series that end in the same week. `values` is [series, week], NaN before a series' first week, never after it."""
+    """Series that end in the same week. `values` is [series, week], NaN before a series' first week, never after it.
+
+    `values` are the newest; `revisions` say which of them were told otherwise before.
+    """
 
     names: tuple[str, ...]
     weeks: pd.DatetimeIndex
     values: Floats
+    revisions: Revisions = field(default_factory=Revisions)
 
     def until(self, weeks: int) -> Self:
-        """Go back to the panel as it was after its first `weeks` weeks: nothing later is in it."""
-        return type(self)(names=self.names, weeks=self.weeks[:weeks], values=self.values[:, :weeks])
+        """Go back to the panel as it was after its first `weeks` weeks: nothing that came or was told later is in it."""
+        told = self.revisions.until(weeks)
+        values = told.newest(self.values[:, :weeks])
+        return type(self)(names=self.names, weeks=self.weeks[:weeks], values=values, revisions=told)
 
     def and_then(self, values: Floats) -> Self:
         """Take the weeks that follow, [series, week], as if they had come true."""
         more = self.weeks[-1] + WEEK * np.arange(1, values.shape[1] + 1)
         weeks = pd.DatetimeIndex([*self.weeks, *more])
-        return type(self)(names=self.names, weeks=weeks, values=np.concatenate([self.values, values], axis=1))
+        return replace(self, weeks=weeks, values=np.concatenate([self.values, values], axis=1))
 
     def newest(self, weeks: int) -> Floats:
         """Return the last weeks, [series, week]."""
@@ -48,7 +55,7 @@ class Panel:
     def only(self, rows: NDArray[np.intp]) -> Self:
         """Keep some of its series."""
         names = tuple(self.names[row] for row in rows)
-        return type(self)(names=names, weeks=self.weeks, values=self.values[rows])
+        return replace(self, names=names, values=self.values[rows], revisions=self.revisions.only(rows))
 
     def ages(self) -> NDArray[np.intp]:
         """Count the weeks of each series."""
@@ -59,17 +66,21 @@ class Panel:
         return Known(names=self.names, weeks=self.weeks.to_numpy(dtype="datetime64[ns]"), counts=self.values)
 
     def digest(self) -> str:
-        """Hash every name, week and value: equal panels have equal digests on every machine."""
+        """Hash every name, week, value and revision: equal panels have equal digests on every machine."""
         digest = hashlib.blake2b("\n".join(self.names).encode(), digest_size=16)
         digest.update(self.weeks.to_numpy(dtype="datetime64[s]").astype("<i8").tobytes())
         digest.update(np.ascontiguousarray(self.values, dtype="<f8").tobytes())
+        digest.update(self.revisions.to_bytes())
         return digest.hexdigest()
 
 
-def accept(history: pd.DataFrame, *, targets: Sequence[str], data_hour: datetime) -> tuple[Panel, dict[str, str]]:
+def accept(
+    history: pd.DataFrame, *, targets: Sequence[str], data_hour: datetime, vintages: pd.DataFrame | None = None
+) -> tuple[Panel, dict[str, str]]:
     """Tell what can be trained on as of the data hour, and why the rest cannot: series name to reason.
 
     Weeks that end after the data hour's day are not known yet and are left out. `DataError` only if no series is left.
+    `vintages` say what was known of them when (`unique_id, target, ds, known_at, y`); without them all was known at once.
     """
     frame = _as_of(history, data_hour)
     series = {str(name): group for name, group in frame.groupby("name", sort=True)}
@@ -80,7 +91,11 @@ def accept(history: pd.DataFrame, *, targets: Sequence[str], data_hour: datetime
     if not accepted:
         reasons = "; ".join(sorted(set(rejected.values()))) or "no week is complete by the data hour"
         raise DataError(f"no series can be trained on: {reasons}")
-    return _panel(accepted), rejected
+    panel = _panel(accepted)
+    if vintages is None:
+        return panel, rejected
+    told = find_revisions(vintages, names=panel.names, weeks=panel.weeks, values=panel.values, most=MAX_COUNT)
+    return replace(panel, revisions=told), rejected
 
 
 def _as_of(history: pd.DataFrame, data_hour: datetime) -> pd.DataFrame:

@@ -112,7 +112,7 @@ def look(tmp_path, folder, parcels, postgres, artifacts):
     """Makes a look at some gold: `look(days, factor=…)`; the database starts empty."""
     execute(postgres, EMPTY)
 
-    def make(days=56, *, later=8, trained=HOUR, **how):
+    def make(days=56, *, later=8, trained=HOUR, until=None, **how):
         frame = gold(120, later=later, **how)
         return Look(
             workload=parcels,
@@ -121,7 +121,9 @@ def look(tmp_path, folder, parcels, postgres, artifacts):
             home=tmp_path,
             database=PostgresDrift(postgres),
             artifacts=artifacts,
-            gold=Gold(data_hour=HOUR + later * 7 * DAY, frame=lambda: frame),
+            gold=Gold(
+                data_hour=HOUR + later * 7 * DAY, truth_until=until or frame["ds"].max().date(), frame=lambda: frame
+            ),
             newest_trained=trained,
             at=HOUR + days * DAY,
         )
@@ -200,6 +202,13 @@ def test_after_another_training_the_experiment_decides_and_nothing_is_asked_agai
     later = [look(57 + day, factor=0.3, trained=newer).take(fresh=True) for day in range(3)]
     later += [look(70, later=10, factor=0.3, trained=newer).take(fresh=True)]
     assert not any(looked.asks for looked in later)
+
+
+def test_weeks_that_may_still_grow_are_no_drift(look):
+    fallen = {"factor": 0.3, "later": 1}
+    assert "input.sent" in look(**fallen).take(fresh=True).report.indicators
+    report = look(57, until=LAST.date(), **fallen).take(fresh=True).report
+    assert set(report.not_judged) == {"coverage", "input.sent", "residuals"}
 
 
 def test_drift_that_was_gone_and_comes_back_asks_again(look):

@@ -104,6 +104,7 @@ def test_the_partition_says_what_it_is(home):
         "repository_features.parquet",
         "series.parquet",
         "trending_repositories.parquet",
+        "vintages.parquet",
         "weekly_activity.parquet",
     ]
 

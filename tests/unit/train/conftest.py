@@ -88,6 +88,20 @@ def gold():
 
 
 @pytest.fixture(scope="session")
+def told():
+    """Vintages by hand: `told((thing, week, known_at, y), …)`."""
+
+    def make(*rows, target="visits"):
+        names, ds, known_at, y = zip(*rows, strict=True)
+        known = pd.to_datetime(list(known_at), utc=True)
+        return pd.DataFrame(
+            {"unique_id": names, "target": target, "ds": pd.to_datetime(list(ds)), "known_at": known, "y": y}
+        )
+
+    return make
+
+
+@pytest.fixture(scope="session")
 def history(counts, gold):
     """Two targets of ten things over 110 weeks."""
     return pd.concat([gold(counts(10, 110, seed=1)), gold(counts(10, 110, seed=2), target="sales")], ignore_index=True)

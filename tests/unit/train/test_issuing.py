@@ -24,7 +24,7 @@ class House:
     def __init__(self, folder, workload, history):
         self.workload, self.history = workload, history
         self.registry, self.journal = FakeRegistry(), FakeJournal()
-        self.gold = Gold(data_hour=LATE, frame=lambda: history)
+        self.gold = Gold(data_hour=LATE, truth_until=LATE.date(), frame=lambda: history)
         self.issuing = Issuing(
             registry=self.registry,
             journal=self.journal,

@@ -6,6 +6,7 @@ import pytest
 
 from ratchet.contracts.errors import DataError
 from ratchet.contracts.release import series_name
+from ratchet.train.folds import Fold
 from ratchet.train.panel import accept
 
 LAST = pd.Timestamp("2026-05-31")
@@ -105,3 +106,113 @@ def test_families_are_shown_what_the_panel_holds(gold, counts, data_hour):
 def test_a_history_with_nothing_to_train_on_is_refused(spoil, message, good, data_hour):
     with pytest.raises(DataError, match=message):
         accept(spoil(good), targets=TARGETS, data_hour=data_hour)
+
+
+# ------------------------------------------------------- what was known when
+
+GREW = (
+    ("thing/001", "2026-04-12", "2026-04-13 00:00", 1.0),
+    ("thing/001", "2026-04-12", "2026-04-15 12:00", 2.0),
+    ("thing/001", "2026-04-12", "2026-05-04 00:00", 3.0),
+    ("thing/002", "2026-03-01", "2026-05-10 23:00", 7.0),
+    ("thing/002", "2026-03-01", "2026-05-11 00:00", 8.0),
+    ("thing/000", "2026-05-31", "2026-06-01 00:00", 4.0),
+)
+"""The weeks of `good` end on 2026-01-18 … 2026-05-31: the first of these is its 13th, the second its 7th, the last its 20th."""
+
+
+def cells(panel):
+    return np.asarray(panel.values)
+
+
+@pytest.fixture
+def grown(good, told, data_hour):
+    """A panel of which three weeks were told otherwise before, two of them twice."""
+    newest = {("thing/001", "2026-04-12"): 3.0, ("thing/002", "2026-03-01"): 8.0, ("thing/000", "2026-05-31"): 5.0}
+    for (name, week), y in newest.items():
+        good.loc[(good["unique_id"] == name) & (good["ds"] == week), "y"] = y
+    last = ("thing/000", "2026-05-31", "2026-06-01 02:00", 5.0)
+    return accept(good, targets=TARGETS, data_hour=data_hour, vintages=told(*GREW, last))[0]
+
+
+@pytest.mark.parametrize(
+    ("weeks", "first", "second"),
+    [
+        pytest.param(13, 2.0, 7.0, id="the newest before the next week was complete"),
+        pytest.param(15, 2.0, 7.0, id="before it was told again"),
+        pytest.param(16, 3.0, 7.0, id="as soon as it was told again"),
+        pytest.param(17, 3.0, 8.0, id="the other one too"),
+        pytest.param(20, 3.0, 8.0, id="the newest"),
+    ],
+)
+def test_a_week_is_shown_as_it_was_known_after_so_many_weeks(grown, weeks, first, second):
+    shown = grown.until(weeks)
+    assert (cells(shown)[1, 12], cells(shown)[2, 6]) == (first, second)
+    expected = cells(grown)[:, :weeks].copy()
+    expected[[1, 2], [12, 6]] = first, second
+    np.testing.assert_array_equal(cells(shown), expected)
+
+
+def test_of_a_week_that_was_told_only_later_what_came_first_is_shown(grown):
+    assert cells(grown.until(8))[2, 6] == 7.0
+
+
+def test_going_back_twice_is_going_back_once(grown):
+    for weeks in range(8, 20):
+        once = grown.until(weeks)
+        for later in range(weeks, 21):
+            twice = grown.until(later).until(weeks)
+            np.testing.assert_array_equal(cells(twice), cells(once))
+            assert twice.digest() == once.digest()
+
+
+def test_what_is_known_is_of_its_time_and_what_happened_is_the_newest(grown):
+    fold = Fold(cutoff=12, horizon=8)
+    np.testing.assert_array_equal(fold.actual(grown), cells(grown)[:, 12:])
+    assert fold.actual(grown)[1, 0] == 3.0
+    assert cells(Fold(cutoff=13, horizon=7).known(grown))[1, 12] == 2.0
+
+
+def test_some_of_the_series_keep_what_was_said_of_them_in_any_order(grown):
+    rows = np.array([2, 1])
+    for weeks in (9, 13, 16, 17, 20):
+        np.testing.assert_array_equal(cells(grown.only(rows).until(weeks)), cells(grown.until(weeks))[rows])
+    assert len(grown.only(np.array([0])).revisions) == 2
+
+
+def test_weeks_that_follow_change_nothing_of_what_was_known(grown):
+    more = grown.and_then(np.ones((3, 4)))
+    for weeks in (13, 16, 20):
+        assert more.until(weeks).digest() == grown.until(weeks).digest()
+
+
+def test_the_digest_tells_revisions_and_nothing_else(grown, good, told, data_hour):
+    plain, _ = accept(good, targets=TARGETS, data_hour=data_hour)
+    assert grown.digest() != plain.digest()
+    y = float(good[good["unique_id"] == "thing/000"]["y"].iloc[-1])
+    nothing_new = (
+        ("thing/000", "2026-05-31", "2026-06-01 00:00", y),
+        ("thing/009", "2026-05-31", "2026-06-01 00:00", 1.0),
+        ("thing/000", "2025-12-28", "2026-06-01 00:00", 1.0),
+        ("thing/000", "2026-06-07", "2026-06-08 00:00", 1.0),
+        ("thing/001", "2026-05-24", "2026-06-01 00:00", -1.0),
+        ("thing/001", "2026-05-24", "2026-06-01 01:00", 1e30),
+        ("thing/001", "2026-05-24", "2026-06-01 02:00", np.nan),
+    )
+    same, _ = accept(good, targets=TARGETS, data_hour=data_hour, vintages=told(*nothing_new))
+    assert same.digest() == plain.digest()
+    assert len(same.revisions) == 0
+    none, _ = accept(good, targets=TARGETS, data_hour=data_hour, vintages=told(*nothing_new).iloc[:0])
+    assert none.digest() == plain.digest()
+
+
+def test_the_digest_of_what_was_never_revised_is_what_it_always_was(panel_of):
+    """Releases are named after it: without vintages they keep their names."""
+    assert panel_of(np.arange(4.0)[None]).digest() == "ae72a573772eb7e2fcadb52b1a8e0142"
+
+
+def test_a_week_before_a_series_began_is_not_made_up(gold, counts, told, data_hour):
+    history = add(gold(counts(1, 20, seed=1)), gold(counts(1, 5, seed=2), prefix="young"))
+    vintages = told(("young/000", "2026-04-12", "2026-04-13", 9.0))
+    panel, _ = accept(history, targets=TARGETS, data_hour=data_hour, vintages=vintages)
+    assert list(panel.until(20).ages()) == [20, 5]

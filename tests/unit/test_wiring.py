@@ -1,0 +1,73 @@
+"""What the real adapters are told of gold."""
+
+import json
+from datetime import UTC, date, datetime, timedelta
+
+import duckdb
+import pytest
+
+from ratchet import workloads
+from ratchet.contracts.release import file_digest
+from ratchet.settings import Settings
+from ratchet.wiring import Wired
+
+NAME = "github_activity"
+SERIES = (
+    "SELECT 'a/b' AS unique_id, 'commits' AS target, DATE '2026-11-01' + CAST(7 * week AS INTEGER) AS ds, 1.0 + week AS y"
+    " FROM range(3) AS weeks (week)"
+)
+END = datetime(2026, 11, 16, tzinfo=UTC)
+"""The last of three weeks has just ended."""
+
+
+@pytest.fixture
+def wired(tmp_path):
+    """An installation with the gold of some hour: `wired(hour)`."""
+
+    def make(data_hour, **changes):
+        folder = tmp_path / "gold" / NAME / "p1"
+        folder.mkdir(parents=True, exist_ok=True)
+        duckdb.sql(SERIES).write_parquet(str(folder / "series.parquet"))
+        manifest = {
+            "workload": NAME,
+            "data_hour": data_hour.isoformat(),
+            "last_week": "2026-11-15",
+            "truth_until": workloads.find(NAME).truth_until(data_hour).isoformat(),
+            "digest": "d",
+            "series": 1,
+            "synthetic": True,
+            "files": {"series.parquet": file_digest(folder / "series.parquet")},
+        }
+        kept = {name: value for name, value in (manifest | changes).items() if value is not None}
+        (folder / "manifest.json").write_text(json.dumps(kept))
+        (folder.parent / "newest.json").write_text('{"partition": "p1"}')
+        return Wired(Settings(_env_file=None, data_home=tmp_path))
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("after", "last"),
+    [
+        pytest.param(timedelta(0), 8, id="just ended"),
+        pytest.param(timedelta(hours=23), 8, id="an hour before it matures"),
+        pytest.param(timedelta(hours=24), 15, id="matured"),
+    ],
+)
+def test_a_week_is_scored_by_when_nothing_of_it_is_to_come(wired, after, last):
+    found = list(wired(END + after)._actuals(NAME, date(2026, 11, 8)))
+    assert [week.day for _, _, week, _ in found] == [8, 15][: 1 + (last == 15)]
+    assert found[-1] == ("a/b", "commits", date(2026, 11, last), 2.0 + (last == 15))
+    assert list(wired(END + after)._actuals(NAME, date(2026, 11, 22))) == []
+
+
+def test_gold_from_before_it_said_so_counts_as_it_did(wired):
+    assert len(list(wired(END, truth_until=None)._actuals(NAME, date(2026, 11, 1)))) == 3
+
+
+def test_training_and_issues_see_every_complete_week(wired):
+    assert len(wired(END)._gold(NAME).frame()) == 3
+
+
+def test_issues_are_kept_for_the_weeks_that_are_still_to_mature(wired):
+    assert wired(END)._truth_hour(NAME) == END - timedelta(days=1)

@@ -1,0 +1,80 @@
+"""Folds learn from what was known at their cutoff: old counts are planted, and forecasts compared to the last bit."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ratchet import forecasters
+from ratchet.contracts.release import issue_folder
+from ratchet.train.folds import plan
+from ratchet.train.panel import accept
+from ratchet.train.validation import validate
+
+FAMILIES = ("seasonal_naive", "window_median", "ets", "trees")
+REVISED = pd.Timestamp("2025-10-26")
+"""The 79th of 110 weeks: folds have their cutoffs 8 weeks apart."""
+KNOWN = pd.Timestamp("2026-01-26")
+"""The 92nd week is complete: what was told then of the 79th is news to the folds from there on."""
+
+
+@pytest.fixture(scope="module")
+def panels(gold, counts, told, data_hour):
+    """What was revised, the same as it was told first, and as it was told last: twelve series, two of them revised."""
+    newest = gold(counts(12, 110, seed=3))
+    here = (newest["ds"] == REVISED) & newest["unique_id"].isin(["thing/003", "thing/007"])
+    newest["y"] = newest["y"].where(~here, 40.0)
+    first = newest.assign(y=newest["y"].where(~here, 900.0))
+    rows = [
+        (name, REVISED, at, y)
+        for name in ("thing/003", "thing/007")
+        for at, y in ((REVISED + pd.Timedelta(1, "D"), 900.0), (KNOWN, 40.0))
+    ]
+    make = {"targets": ("visits",), "data_hour": data_hour}
+    return (
+        accept(newest, vintages=told(*rows), **make)[0],
+        accept(first, **make)[0],
+        accept(newest, **make)[0],
+    )
+
+
+def test_a_fold_learns_from_what_was_known_and_is_scored_by_what_happened(panels):
+    folds = plan(110, horizon=8)
+    families = [forecasters.find(name, season_length=52) for name in FAMILIES]
+    revised, first, newest = (validate(panel, families, folds, say=lambda _: None) for panel in panels)
+    cutoffs = np.array([fold.cutoff for fold in folds])
+    before, between, after = cutoffs < 79, (cutoffs >= 79) & (cutoffs < 92), cutoffs >= 92
+    assert before.any()
+    assert between.any()
+    assert after.any()
+    local = slice(FAMILIES.index("trees"))
+    for seen, expected in ((before, newest), (between, first), (after, newest)):
+        np.testing.assert_array_equal(revised.forecasts[local, seen], expected.forecasts[local, seen])
+        np.testing.assert_array_equal(revised.scale[seen], expected.scale[seen])
+    # A pooled family learns for several folds at once: by the same rule, as of the first of them.
+    untouched = cutoffs < cutoffs[len(folds) * 2 // 5]
+    np.testing.assert_array_equal(revised.forecasts[:, untouched & between], first.forecasts[:, untouched & between])
+    assert not np.array_equal(revised.forecasts[:, between], newest.forecasts[:, between])
+    np.testing.assert_array_equal(revised.actual, newest.actual)
+
+
+def test_what_was_never_told_otherwise_changes_no_byte_of_a_release(run, history, tmp_path):
+    last = history[history["ds"] == history["ds"].max()]
+    vintages = last.assign(known_at=pd.Timestamp("2026-06-01", tz="UTC"))
+    cards = [run(history, tmp_path / name, vintages=given) for name, given in (("a", None), ("b", vintages))]
+    assert cards[0] == cards[1]
+    assert files(tmp_path / "a") == files(tmp_path / "b")
+
+
+def test_a_release_forecasts_from_the_newest_counts_whatever_was_told_before(run, gold, counts, told, tmp_path):
+    history = gold(counts(4, 60, seed=5))
+    newest = float(history[history["unique_id"] == "thing/000"]["y"].iloc[-1])
+    rows = [("thing/000", "2026-05-31", f"2026-06-01 0{hour}:00", y) for hour, y in ((0, 5e5), (2, newest))]
+    recipe = ("seasonal_naive", "window_median")
+    cards = [run(history, tmp_path, recipe=recipe, vintages=given) for given in (None, told(*rows))]
+    assert cards[0].release_id != cards[1].release_id
+    medians = [np.load(tmp_path / card.release_id / issue_folder(1) / "median.npy") for card in cards]
+    np.testing.assert_array_equal(*medians)
+
+
+def files(folder):
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
