@@ -8,26 +8,32 @@ import pytest
 
 from ratchet import workloads
 from ratchet.contracts.release import file_digest
+from ratchet.loop import Loop
 from ratchet.settings import Settings
-from ratchet.wiring import Wired
 
 NAME = "github_activity"
 SERIES = (
-    "SELECT 'a/b' AS unique_id, 'commits' AS target, DATE '2026-11-01' + CAST(7 * week AS INTEGER) AS ds, 1.0 + week AS y"
-    " FROM range(3) AS weeks (week)"
+    "SELECT 'a/b' AS unique_id, 'commits' AS target, DATE '2026-11-15' - CAST(7 * back AS INTEGER) AS ds,"
+    " CAST(3 - back % 3 AS DOUBLE) AS y FROM range(40) AS weeks (back) ORDER BY ds"
+)
+VINTAGES = (
+    "SELECT 'a/b' AS unique_id, 'commits' AS target, DATE '2026-08-02' AS ds, known_at, y"
+    " FROM (VALUES (TIMESTAMP '2026-08-03', 900.0), (TIMESTAMP '2026-11-10', 3.0)) AS told (known_at, y)"
 )
 END = datetime(2026, 11, 16, tzinfo=UTC)
-"""The last of three weeks has just ended."""
+"""The last of forty weeks has just ended."""
 
 
 @pytest.fixture
 def wired(tmp_path):
     """An installation with the gold of some hour: `wired(hour)`."""
 
-    def make(data_hour, **changes):
+    def make(data_hour, *, vintages="", **changes):
         folder = tmp_path / "gold" / NAME / "p1"
         folder.mkdir(parents=True, exist_ok=True)
         duckdb.sql(SERIES).write_parquet(str(folder / "series.parquet"))
+        if vintages:
+            duckdb.sql(vintages).write_parquet(str(folder / "vintages.parquet"))
         manifest = {
             "workload": NAME,
             "data_hour": data_hour.isoformat(),
@@ -36,12 +42,12 @@ def wired(tmp_path):
             "digest": "d",
             "series": 1,
             "synthetic": True,
-            "files": {"series.parquet": file_digest(folder / "series.parquet")},
+            "files": {path.name: file_digest(path) for path in folder.glob("*.parquet")},
         }
         kept = {name: value for name, value in (manifest | changes).items() if value is not None}
         (folder / "manifest.json").write_text(json.dumps(kept))
         (folder.parent / "newest.json").write_text('{"partition": "p1"}')
-        return Wired(Settings(_env_file=None, data_home=tmp_path))
+        return Loop(Settings(_env_file=None, data_home=tmp_path))
 
     return make
 
@@ -66,8 +72,14 @@ def test_gold_from_before_it_said_so_counts_as_it_did(wired):
 
 
 def test_training_and_issues_see_every_complete_week(wired):
-    assert len(wired(END)._gold(NAME).frame()) == 3
+    assert len(wired(END)._gold(NAME).frame()) == 40
 
 
 def test_issues_are_kept_for_the_weeks_that_are_still_to_mature(wired):
     assert wired(END)._truth_hour(NAME) == END - timedelta(days=1)
+
+
+def test_training_takes_what_was_known_when_from_the_same_gold(wired):
+    """The week after which 900 was told is the 25th of forty, early enough for a fold."""
+    plain, told = (wired(END, vintages=sql).train(NAME, recipe=("naive",), reason="a test") for sql in ("", VINTAGES))
+    assert plain != told
