@@ -12,6 +12,7 @@ from typing import Final
 import duckdb
 import pandas as pd
 
+from ratchet.contracts.frames import COVERAGE
 from ratchet.ingest.durable import sync
 from ratchet.ingest.partition import SERIES, VINTAGES, GoldPartition, checked_file, read_manifest
 
@@ -25,11 +26,14 @@ DESCRIPTION: Final = {
         "ds": "The day that ends the week.",
         "known_at": "The data hour (UTC) of the gold that first told this count.",
         "y": "The count that was told then.",
+        "coverage": "How much of the week had been seen then; null where nothing is said of that.",
     },
 }
 _MEMORY: Final = "1GB"
 _NO_VINTAGES: Final = """
-    SELECT '' AS unique_id, '' AS target, DATE '2000-01-01' AS ds, TIMESTAMP '2000-01-01' AS known_at, 0.0::DOUBLE AS y WHERE false
+    SELECT '' AS unique_id, '' AS target, DATE '2000-01-01' AS ds, TIMESTAMP '2000-01-01' AS known_at, 0.0::DOUBLE AS y,
+        0.0::DOUBLE AS coverage
+    WHERE false
 """
 _MOMENTS: Final = """
     CREATE OR REPLACE TEMP TABLE moments AS SELECT
@@ -41,13 +45,15 @@ _MOMENTS: Final = """
 """
 _TELL: Final = """
     WITH before AS (
-        SELECT unique_id, target, ds, known_at, y, row_number() OVER () AS place FROM vintages_before
+        SELECT unique_id, target, ds, known_at, y, coverage, row_number() OVER () AS place FROM vintages_before
     ),
     told AS (
         SELECT unique_id, target, ds, arg_max(y, place) AS y FROM before GROUP BY ALL
     ),
     news AS (
-        SELECT now.unique_id, now.target, now.ds, now.y, told.y AS last, earlier.y AS former
+        SELECT
+            now.unique_id, now.target, now.ds, now.y, now.coverage,
+            told.y AS last, earlier.y AS former, earlier.coverage AS former_coverage
         FROM series_now AS now
         LEFT JOIN told ON told.unique_id = now.unique_id AND told.target = now.target AND told.ds = now.ds
         LEFT JOIN series_before AS earlier
@@ -59,13 +65,15 @@ _TELL: Final = """
     every AS (
         SELECT * FROM before
         UNION ALL BY NAME
-        SELECT news.* EXCLUDE (y, last, former), former AS y, earlier AS known_at, 9000000000000000000 AS place
+        SELECT unique_id, target, ds, former AS y, former_coverage AS coverage, earlier AS known_at, 9000000000000000000 AS place
         FROM news CROSS JOIN moments WHERE last IS NULL AND former IS NOT NULL
         UNION ALL BY NAME
-        SELECT news.* EXCLUDE (last, former), told_at AS known_at, 9000000000000000001 AS place
+        SELECT unique_id, target, ds, y, coverage, told_at AS known_at, 9000000000000000001 AS place
         FROM news CROSS JOIN moments
     )
-    SELECT unique_id, target, CAST(ds AS DATE) AS ds, CAST(known_at AS TIMESTAMP) AS known_at, CAST(y AS DOUBLE) AS y
+    SELECT
+        unique_id, target, CAST(ds AS DATE) AS ds, CAST(known_at AS TIMESTAMP) AS known_at, CAST(y AS DOUBLE) AS y,
+        CAST(coverage AS DOUBLE) AS coverage
     FROM every ORDER BY unique_id, target, ds, every.known_at, place
 """
 
@@ -86,9 +94,8 @@ def tell(
     A week has rows from when it was first told while it was young, or else from its first change on: then what it was before comes
     first, as of `hour_before`. What is no longer told keeps the rows that it has.
     """
-    before.create_view("vintages_before")
-    series_before.create_view("series_before")
-    series_now.create_view("series_now")
+    for name, rows in {"vintages_before": before, "series_before": series_before, "series_now": series_now}.items():
+        (rows if COVERAGE in rows.columns else rows.project(f"*, NULL::DOUBLE AS {COVERAGE}")).create_view(name)
     moments = {"hour": _utc(data_hour), "earlier": _utc(hour_before or data_hour), "young": YOUNG}
     connection.execute(_MOMENTS, moments)
     return connection.sql(_TELL)
@@ -115,7 +122,7 @@ def write_vintages(folder: Path, before: GoldPartition | None, *, data_hour: dat
 
 
 def read_vintages(partition: GoldPartition) -> pd.DataFrame:
-    """`unique_id, target, ds, known_at, y`; empty for gold from before they were kept, a `DataError` if the file was changed."""
+    """`unique_id, target, ds, known_at, y, coverage`; empty for gold from before they were kept, a `DataError` if the file was changed."""
     path = _find(partition)
     with duckdb.connect() as connection:
         found: pd.DataFrame = (connection.read_parquet(str(path)) if path else connection.sql(_NO_VINTAGES)).df()

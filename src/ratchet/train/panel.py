@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ratchet.contracts.errors import DataError
 from ratchet.contracts.forecaster import Known
-from ratchet.contracts.frames import SERIES_COLUMNS
+from ratchet.contracts.frames import SERIES_COLUMNS, seen, whole_counts
 from ratchet.contracts.release import series_name, split_name
 from ratchet.train.revisions import Revisions, find_revisions
 
@@ -20,6 +20,7 @@ Floats = NDArray[np.float64]
 
 MIN_WEEKS = 4
 MAX_COUNT = 1e12
+TYPICAL_WEEKS = 13
 WEEK = pd.Timedelta(7, "D")
 _SUNDAY = 6
 
@@ -79,7 +80,8 @@ def accept(
 ) -> tuple[Panel, dict[str, str]]:
     """Tell what can be trained on as of the data hour, and why the rest cannot: series name to reason.
 
-    Weeks that end after the data hour's day are not known yet and are left out. `DataError` only if no series is left.
+    Weeks that end after the data hour's day are not known yet and are left out. A week that was seen in part counts as what it would
+    have been as a whole, one of which hardly anything was seen as a typical one. `DataError` only if no series is left.
     `vintages` say what was known of them when (`unique_id, target, ds, known_at, y`); without them all was known at once.
     """
     frame = _as_of(history, data_hour)
@@ -110,6 +112,7 @@ def _as_of(history: pd.DataFrame, data_hour: datetime) -> pd.DataFrame:
             "name": [series_name(unique_id, target) for unique_id, target in zip(ids, targets, strict=True)],
             "ds": history["ds"].dt.tz_localize(None).astype("datetime64[ns]").to_numpy(),
             "y": pd.to_numeric(history["y"], errors="coerce").to_numpy(dtype=float, na_value=np.nan),
+            "seen": seen(history),
         }
     )
     known = frame[~(frame["ds"] > pd.Timestamp(data_hour.astimezone(UTC).date()))]
@@ -157,5 +160,17 @@ def _panel(series: dict[str, pd.DataFrame]) -> Panel:
     longest = max(series.values(), key=len)
     values = np.full((len(series), len(longest)), np.nan)
     for row, group in enumerate(series.values()):
-        values[row, len(longest) - len(group) :] = group["y"]
-    return Panel(names=tuple(series), weeks=pd.DatetimeIndex(longest["ds"]), values=values)
+        values[row, len(longest) - len(group) :] = whole_counts(group["y"].to_numpy(), group["seen"].to_numpy())
+    ages = np.array([len(group) for group in series.values()])
+    return Panel(names=tuple(series), weeks=pd.DatetimeIndex(longest["ds"]), values=_fill(values, ages))
+
+
+def _fill(values: Floats, ages: NDArray[np.intp]) -> Floats:
+    """Put a typical week where too little was seen: the median of those before or, at a series' beginning, of those after."""
+    weeks = values.shape[1]
+    unseen = np.isnan(values) & (np.arange(weeks) >= weeks - ages[:, None])
+    for row, week in np.argwhere(unseen):
+        before, after = values[row, max(0, week - TYPICAL_WEEKS) : week], values[row, week:]
+        near = before[np.isfinite(before)] if np.isfinite(before).any() else after[np.isfinite(after)][:TYPICAL_WEEKS]
+        values[row, week] = np.floor(np.median(near) + 0.5) if len(near) else 0.0
+    return values

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ratchet.contracts.frames import seen, whole_counts
 from ratchet.contracts.release import series_name
 
 Floats = NDArray[np.float64]
@@ -89,7 +90,7 @@ def find_revisions(
     week = weeks.get_indexer(_plain(vintages["ds"]))
     known_at = _plain(vintages["known_at"]).to_numpy()
     known = np.searchsorted((weeks + DAY).to_numpy(), known_at, side="right").astype(np.intp)
-    value = vintages["y"].to_numpy(dtype=float, na_value=np.nan)
+    value = whole_counts(vintages["y"].to_numpy(dtype=float, na_value=np.nan), seen(vintages))
     there = (row >= 0) & (week >= 0) & (value >= 0) & (value <= most)
     there &= np.isfinite(values[row, week])
     order = np.lexsort((known_at, week, row))

@@ -237,7 +237,7 @@ def test_vintages_that_were_changed_are_refused_and_older_gold_has_none(publish)
         ingest.read_vintages(partition)
     make_older(partition.path)
     assert ingest.read_vintages(partition).empty
-    assert list(ingest.read_vintages(partition)) == ["unique_id", "target", "ds", "known_at", "y"]
+    assert list(ingest.read_vintages(partition)) == ["unique_id", "target", "ds", "known_at", "y", "coverage"]
     assert rows(ingest.read_vintages(publish(("a", NEWEST, 4.0), at=LATER))) == [
         ("a", NEWEST, "16T00", 3.0),
         ("a", NEWEST, "16T06", 4.0),
@@ -300,3 +300,23 @@ def test_other_vintages_under_the_same_name_are_put_there_with_their_manifest(pu
     shared_gold.share(other.path, there)
     assert ingest.follow(tmp_path / "third", "parcels", there)
     assert files_in(ingest.newest(tmp_path / "third", "parcels").path) == files_in(other.path)
+
+
+def test_how_much_had_been_seen_is_told_with_the_count():
+    first = series(("a", NEWEST, 5.0), ("a", OLD, 2.0)).assign(coverage=[0.5, 0.25])
+    now = series(("a", NEWEST, 9.0), ("a", OLD, 8.0)).assign(coverage=[1.0, 1.0])
+    before = tell(NOTHING, NONE, first, data_hour=HOUR, hour_before=None)
+    told = tell(before, first, now, data_hour=LATER, hour_before=HOUR)
+    assert list(zip(told["y"], told["coverage"], strict=True)) == [(2.0, 0.25), (8.0, 1.0), (5.0, 0.5), (9.0, 1.0)]
+
+
+def test_vintages_from_before_coverage_was_told_are_carried_on():
+    before = told_first(("a", NEWEST, 5.0)).drop(columns="coverage")
+    told = tell(
+        before,
+        series(("a", NEWEST, 5.0)),
+        series(("a", NEWEST, 9.0)).assign(coverage=1.0),
+        data_hour=LATER,
+        hour_before=HOUR,
+    )
+    assert told["coverage"].isna().tolist() == [True, False]

@@ -75,7 +75,7 @@ def test_a_release_that_has_seen_the_future_is_refused(live, tmp_path, monkeypat
 
 def everything(history):
     names = [f"{i}\x1f{t}" for i, t in zip(history["unique_id"], history["target"], strict=True)]
-    return history.assign(name=names)[["name", "ds", "y"]].sort_values(["name", "ds"])
+    return history.assign(name=names, seen=1.0)[["name", "ds", "y", "seen"]].sort_values(["name", "ds"])
 
 
 @pytest.mark.parametrize("kind", ["biased", "slow", "erroring"])

@@ -216,3 +216,35 @@ def test_a_week_before_a_series_began_is_not_made_up(gold, counts, told, data_ho
     vintages = told(("young/000", "2026-04-12", "2026-04-13", 9.0))
     panel, _ = accept(history, targets=TARGETS, data_hour=data_hour, vintages=vintages)
     assert list(panel.until(20).ages()) == [20, 5]
+
+
+def partly(y, coverage):
+    weeks = pd.date_range("2026-01-04", periods=len(y), freq="7D")
+    frame = pd.DataFrame({"unique_id": "a", "target": "sent", "ds": weeks, "y": np.array(y, dtype=float)})
+    return frame.assign(coverage=np.array(coverage, dtype=float))
+
+
+def test_a_week_seen_in_part_counts_as_it_would_have_as_a_whole():
+    frame = partly([10, 10, 5, 10, 7], [1, 1, 0.5, np.nan, 0.9])
+    panel, rejected = accept(frame, targets=("sent",), data_hour=datetime(2026, 2, 2, tzinfo=UTC))
+    assert not rejected
+    assert panel.newest(len(panel.weeks)).tolist() == [[10, 10, 10, 10, 8]]
+
+
+def test_a_week_of_which_hardly_anything_was_seen_is_a_typical_one():
+    frame = partly([0, 4, 6, 8, 0, 9, 1], [0, 1, 1, 1, 0, 1, 0.2])
+    panel, _ = accept(frame, targets=("sent",), data_hour=datetime(2026, 2, 16, tzinfo=UTC))
+    assert panel.newest(len(panel.weeks)).tolist() == [[7, 4, 6, 8, 7, 9, 7]]
+
+
+def test_of_a_series_of_which_nothing_was_seen_nothing_is_made_up():
+    frame = partly([0, 0, 0, 0], [0, 0, 0, 0])
+    panel, _ = accept(frame, targets=("sent",), data_hour=datetime(2026, 1, 26, tzinfo=UTC))
+    assert panel.newest(len(panel.weeks)).tolist() == [[0, 0, 0, 0]]
+
+
+def test_a_young_series_stays_young_beside_weeks_that_were_not_seen():
+    old = partly([3, 3, 3, 3, 3, 3], [1, 0, 1, 1, 1, 1])
+    young = old.iloc[2:].assign(unique_id="b")
+    panel, _ = accept(pd.concat([old, young]), targets=("sent",), data_hour=datetime(2026, 2, 9, tzinfo=UTC))
+    assert panel.ages().tolist() == [6, 4]

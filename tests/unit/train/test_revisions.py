@@ -78,3 +78,13 @@ def test_a_release_forecasts_from_the_newest_counts_whatever_was_told_before(run
 
 def files(folder):
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_fold_sees_a_week_that_had_been_seen_in_part_as_live_training_did(gold, told, data_hour):
+    newest = gold(np.full((1, 60), 100.0))
+    at = newest["ds"].iloc[50]
+    vintages = told(("thing/000", at, at + pd.Timedelta(1, "D"), 45.0)).assign(coverage=0.5)
+    late = told(("thing/000", at, at + pd.Timedelta(9, "D"), 100.0)).assign(coverage=1.0)
+    panel, _ = accept(newest, targets=("visits",), data_hour=data_hour, vintages=pd.concat([vintages, late]))
+    assert panel.until(51).newest(1).item() == 90
+    assert panel.until(53).newest(3)[0, 0] == 100
