@@ -1,6 +1,6 @@
 """What a panel's weeks were said to be before they were what they are: so that a fold learns from what was known at its cutoff."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC
 from typing import Self
 
@@ -48,11 +48,8 @@ class Revisions:
         """Keep those of some series, numbered as they are asked for."""
         place = np.full(max(int(self.row.max(initial=-1)), int(rows.max(initial=-1))) + 1, -1)
         place[rows] = np.arange(len(rows))
-        kept = np.flatnonzero(place[self.row] >= 0)
-        moved = place[self.row[kept]]
-        order = np.argsort(moved, kind="stable")
-        taken = self.take(kept[order])
-        return type(self)(row=moved[order], week=taken.week, known=taken.known, value=taken.value)
+        kept = self.take(np.flatnonzero(place[self.row] >= 0))
+        return replace(kept, row=place[kept.row])
 
     def newest(self, values: Floats) -> Floats:
         """Put what was told last of each cell into [series, week]."""

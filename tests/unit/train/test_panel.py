@@ -166,6 +166,17 @@ def test_going_back_twice_is_going_back_once(grown):
             assert twice.digest() == once.digest()
 
 
+def test_what_was_told_later_leaves_no_trace(good, told, data_hour):
+    panels = []
+    for last in (3.0, 99.0):
+        good.loc[(good["unique_id"] == "thing/001") & (good["ds"] == "2026-04-12"), "y"] = last
+        vintages = told(*GREW[:2], (*GREW[2][:3], last))
+        panels.append(accept(good, targets=TARGETS, data_hour=data_hour, vintages=vintages)[0])
+    for weeks in (9, 12, 13, 15):
+        assert panels[0].until(weeks).digest() == panels[1].until(weeks).digest()
+    assert panels[0].until(16).digest() != panels[1].until(16).digest()
+
+
 def test_what_is_known_is_of_its_time_and_what_happened_is_the_newest(grown):
     fold = Fold(cutoff=12, horizon=8)
     np.testing.assert_array_equal(fold.actual(grown), cells(grown)[:, 12:])
