@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ratchet import workloads
+from ratchet.contracts.policy import EvidencePolicy
 from ratchet.contracts.ports import Journal, LookRow, Release
 from ratchet.contracts.release import CARD, Card
+from ratchet.decide.overrides import override, with_mode
 from ratchet.notify import News, announce
 from ratchet.settings import Settings
 from ratchet.trials import Looker, Trials, Turns
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from ratchet.issuing import Issuing
     from ratchet.keeping import Keeping
     from ratchet.serve.cache import ReleaseCache
+    from ratchet.train import Budget
 
 
 class Wired:
@@ -141,6 +144,22 @@ class Wired:
         if there and follow(home, workload, there.under(workload)):
             prune(home, workload, keep=self.settings.gold_keep, needed=self._trained_on(workload))
         return newest(home, workload)
+
+    def policy(self, workload: str, *, mode: str = "") -> EvidencePolicy:
+        """The workload's policy with what the setting POLICY says; `mode` asks for another rule at this one look."""
+        names = frozenset(workloads.names())
+        own = override(workloads.find(workload).policy, self.settings.policy, workload=workload, workloads=names)
+        return with_mode(own, mode)
+
+    def budget(self, *, trials: int | None = None, seconds: float | None = None) -> "Budget":
+        """How much a training may try: what is asked for, else what the settings say."""
+        from ratchet.train import Budget
+
+        settings = self.settings
+        return Budget(
+            trials=settings.train_trials if trials is None else trials,
+            seconds=settings.train_seconds if seconds is None else seconds,
+        )
 
     def _tell(self, workload: str, rows: Sequence[LookRow]) -> None:
         news = [News(key=row.look_id, experiment_id=row.experiment_id, decision=row.decision) for row in rows]

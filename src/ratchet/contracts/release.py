@@ -48,6 +48,7 @@ LAYOUT = 1
 """Raised when what a release holds, or what its answers mean, changes: the major of a release's version changes with it."""
 
 _SEPARATOR = "\x1f"
+_OF_A_SEARCH = frozenset({"trials", "seconds", "options"})
 
 
 def issue_folder(number: int) -> str:
@@ -160,6 +161,12 @@ class Card:
     """Which form it has and what its answers mean: `LAYOUT` at its training."""
     gold: str = ""
     """The digest of the data that it was trained on."""
+    trials: int = 0
+    """How many other settings of its families could be tried,"""
+    seconds: float = 0.0
+    """and for how long; 0: without a limit."""
+    options: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """What differs from a family's defaults, by family: settings that turned out better."""
 
     @property
     def make(self) -> str:
@@ -168,8 +175,10 @@ class Card:
         return hashlib.blake2b(made.encode(), digest_size=4).hexdigest()
 
     def to_json(self) -> str:
-        """The card as it is written: sorted keys, so that equal cards are equal bytes."""
-        return json.dumps({**asdict(self), "data_hour": self.data_hour.isoformat()}, indent=1, sort_keys=True) + "\n"
+        """The card as it is written: sorted keys, so that equal cards are equal bytes. Of a search only if there was one."""
+        known = {**asdict(self), "data_hour": self.data_hour.isoformat()}
+        shown = {name: value for name, value in known.items() if value or name not in _OF_A_SEARCH}
+        return json.dumps(shown, indent=1, sort_keys=True) + "\n"
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:

@@ -3,6 +3,8 @@
 It is for people: what cannot be shown is said, in the log and on the run, and keeps no release from being registered.
 """
 
+import csv
+import io
 import json
 import logging
 import tempfile
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("ratchet.register")
 
 PLOTS: Final = "plots"
+SEARCH: Final = "search.csv"
 DIGEST_LENGTH: Final = 36
 """The tracking server takes no longer one (3.17)."""
 
@@ -27,8 +30,12 @@ def show_run(client: "MlflowClient", folder: Path, card: Card, run_id: str, *, g
     client.log_text(run_id, card.to_json(), CARD)
     if card.gold:
         client.log_inputs(run_id, [_dataset(card, gold)])
+    if card.trials:
+        client.log_param(run_id, "options", json.dumps(card.options, sort_keys=True))
     try:
         evaluation = json.loads((folder / EVALUATION).read_bytes()) if (folder / EVALUATION).is_file() else {}
+        if tried := evaluation.get("search"):
+            client.log_text(run_id, _table(tried), SEARCH)
         _log_steps(client, run_id, card, evaluation)
         _log_plots(client, run_id, card, evaluation)
     except Exception as error:  # noqa: BLE001  # whatever a drawing library raises: a picture is never worth a release
@@ -53,6 +60,15 @@ def _dataset(card: Card, gold: str) -> Any:  # noqa: ANN401  # MLflow has no typ
 
 
 _COLUMNS: Final = {"unique_id": "string", "target": "string", "ds": "datetime", "y": "double"}
+
+
+def _table(tried: list[dict[str, Any]]) -> str:
+    """What was tried, a row each, as the tracking server shows a table."""
+    table = io.StringIO()
+    rows = csv.DictWriter(table, ["family", "options", "difference", "error", "kept"], lineterminator="\n")
+    rows.writeheader()
+    rows.writerows({**trial, "options": json.dumps(trial["options"], sort_keys=True)} for trial in tried)
+    return table.getvalue()
 
 
 def _log_steps(client: "MlflowClient", run_id: str, card: Card, evaluation: dict[str, Any]) -> None:

@@ -20,9 +20,10 @@ from ratchet.train.code import code_version
 from ratchet.train.crew import Crew, hire, in_process
 from ratchet.train.model import finish
 from ratchet.train.panel import WEEK, Panel, accept
+from ratchet.train.search import Budget, Search, improve
 from ratchet.train.validation import Validation, validate
 
-__all__ = ["code_version", "hire", "hold_out", "train"]
+__all__ = ["Budget", "code_version", "hire", "hold_out", "train"]
 
 Say = Callable[[str], None]
 
@@ -39,6 +40,7 @@ def train(  # noqa: PLR0913 - all of it is the release's identity, but for where
     gold: str = "",
     progress: Say | None = None,
     crew: Crew = in_process,
+    budget: Budget = Budget(),  # noqa: B008 - it is frozen
 ) -> Card:
     """Make the release `out/<release_id>`: same inputs, same id and bytes; one that is there and whole stays as it is.
 
@@ -63,6 +65,8 @@ def train(  # noqa: PLR0913 - all of it is the release's identity, but for where
         synthetic=synthetic,
         rejected=rejected,
         layout=LAYOUT,
+        trials=budget.trials,
+        seconds=budget.seconds if budget.trials else 0.0,
     )
     card = replace(card, release_id=_identify(card, panel, season_length=workload.season_length), gold=gold)
     folder = out / card.release_id
@@ -88,6 +92,8 @@ def _learn(
     panel: Panel, families: Sequence[Forecaster], card: Card, *, season_length: int, say: Say, crew: Crew
 ) -> bundle.Content:
     validation = validate(panel, families, _folds(panel, horizon=card.horizon), say=say, crew=crew)
+    budget = Budget(trials=card.trials, seconds=card.seconds)
+    families, validation, trials = improve(panel, families, validation, budget, Search(crew=crew, say=say))
     choice = choose.choose(validation.older(), families)
     newer = validation.newer()
     held = hold_out(panel, newer, choice)
@@ -106,6 +112,7 @@ def _learn(
             expects=families[choice.expects].name if choice.expects is not None else "",
             scores=report.summarise(newer, choice, held, panel.names),
             coverage=calibrate.achieved(held),
+            options=model.options(),
         ),
         names=panel.names,
         family=family,
@@ -118,7 +125,7 @@ def _learn(
         kept=model.files(panel, season_length=season_length),
         reference=reference.learn(panel, newer, choice),
         yardsticks=reference.yardsticks(panel),
-        evaluation=evaluation.evaluate(panel, newer, choice, held),
+        evaluation=evaluation.evaluate(panel, newer, choice, held) | evaluation.tell_search(trials),
     )
 
 
