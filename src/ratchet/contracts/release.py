@@ -12,6 +12,7 @@ reference.json                  what it remembers of its data, to tell drift by 
 families/<family>.npy           float32 [series, week]: what each family would have said, for people to compare
 posted.json                     how wrong a bare level is, for histories that are posted (`ratchet.posted`)
 model.json, models/             what is needed to forecast again from newer weeks (`train.model`)
+training.json                   how long its training took, and where it was trained; in no checksum, and it may be missing
 forecasts/0001/issue.json       data hour and first week of this issue
 forecasts/0001/<statistic>.npy  float32 [series, week], memory-mapped by every worker
 
@@ -41,6 +42,7 @@ LEVELS = "series/levels.npy"
 POSTED = "posted.json"
 REFERENCE = "reference.json"
 EVALUATION = "evaluation.json"
+TRAINING = "training.json"
 ISSUE = "issue.json"
 STATISTICS = ("mean", "median", "lo_80", "hi_80", "lo_95", "hi_95")
 

@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from ratchet.contracts.release import CARD, EVALUATION, Card
+from ratchet.contracts.release import CARD, EVALUATION, TRAINING, Card
 from ratchet.register.client import load_mlflow
 
 if TYPE_CHECKING:
@@ -32,6 +32,10 @@ def show_run(client: "MlflowClient", folder: Path, card: Card, run_id: str, *, g
         client.log_inputs(run_id, [_dataset(card, gold)])
     if card.trials:
         client.log_param(run_id, "options", json.dumps(card.options, sort_keys=True))
+    try:
+        _log_training(client, run_id, card, folder / TRAINING)
+    except Exception as error:  # noqa: BLE001  # a param that another machine logged before, or no JSON: it is no release's fault
+        log.warning("%s: how the training went is not shown: %r", card.release_id, error)
     try:
         evaluation = json.loads((folder / EVALUATION).read_bytes()) if (folder / EVALUATION).is_file() else {}
         if tried := evaluation.get("search"):
@@ -60,6 +64,19 @@ def _dataset(card: Card, gold: str) -> Any:  # noqa: ANN401  # MLflow has no typ
 
 
 _COLUMNS: Final = {"unique_id": "string", "target": "string", "ds": "datetime", "y": "double"}
+
+
+def _log_training(client: "MlflowClient", run_id: str, card: Card, path: Path) -> None:
+    """Seconds by stage and peak memory as metrics, the environment as params; a release without them is fine."""
+    if not path.is_file():
+        return
+    entities, at = load_mlflow().entities, int(card.data_hour.timestamp() * 1000)
+    known = json.loads(path.read_bytes())
+    figures = {f"seconds/{stage}": value for stage, value in known["seconds"].items()}
+    figures |= {name: value for name, value in known.items() if name.endswith("peak_mib")}
+    metrics = [entities.Metric(key, value, at, step=0) for key, value in figures.items()]
+    params = [entities.Param(f"environment/{key}", str(value)) for key, value in known["environment"].items()]
+    client.log_batch(run_id, metrics=metrics, params=params)
 
 
 def _table(tried: list[dict[str, Any]]) -> str:

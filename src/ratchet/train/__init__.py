@@ -20,6 +20,7 @@ from ratchet.train.code import code_version
 from ratchet.train.crew import Crew, hire, in_process
 from ratchet.train.model import finish
 from ratchet.train.panel import WEEK, Panel, accept
+from ratchet.train.running import Running
 from ratchet.train.search import Budget, Search, improve
 from ratchet.train.validation import Validation, validate
 
@@ -74,7 +75,12 @@ def train(  # noqa: PLR0913 - all of it is the release's identity, but for where
         say(f"{card.release_id}: already trained")
         return there
     say(f"{card.release_id}: {len(panel.names)} series, {len(rejected)} rejected, {len(panel.weeks)} weeks")
-    return bundle.write(_learn(panel, families, card, season_length=workload.season_length, say=say, crew=crew), folder)
+    running = Running(crew=crew, say=say)
+    content = _learn(panel, families, card, season_length=workload.season_length, running=running)
+    with running.stage("write"):
+        card = bundle.write(content, folder)
+    running.write(folder)
+    return card
 
 
 def _families(recipe: tuple[str, ...], *, season_length: int) -> list[Forecaster]:
@@ -89,19 +95,25 @@ def _identify(card: Card, panel: Panel, *, season_length: int) -> str:
 
 
 def _learn(
-    panel: Panel, families: Sequence[Forecaster], card: Card, *, season_length: int, say: Say, crew: Crew
+    panel: Panel, families: Sequence[Forecaster], card: Card, *, season_length: int, running: Running
 ) -> bundle.Content:
-    validation = validate(panel, families, _folds(panel, horizon=card.horizon), say=say, crew=crew)
-    budget = Budget(trials=card.trials, seconds=card.seconds)
-    families, validation, trials = improve(panel, families, validation, budget, Search(crew=crew, say=say))
-    choice = choose.choose(validation.older(), families)
-    newer = validation.newer()
-    held = hold_out(panel, newer, choice)
+    say, crew = running.say, running.crew
+    with running.stage("validate"):
+        validation = validate(panel, families, _folds(panel, horizon=card.horizon), say=say, crew=crew)
+    with running.stage("search"):
+        budget = Budget(trials=card.trials, seconds=card.seconds)
+        families, validation, trials = improve(panel, families, validation, budget, Search(crew=crew, say=say))
+    with running.stage("choose"):
+        choice = choose.choose(validation.older(), families)
+        newer = validation.newer()
+        held = hold_out(panel, newer, choice)
     say("calibrating the bounds")
-    calibration = calibrate.learn(held)
+    with running.stage("calibrate"):
+        calibration = calibrate.learn(held)
     say(f"learning from everything: {', '.join(families[index].name for index in sorted(choice.needed()))}")
-    model = finish(panel, families, choice, calibration)
-    said = model.ask(panel, horizon=card.horizon)
+    with running.stage("learn"):
+        model = finish(panel, families, choice, calibration)
+        said = model.ask(panel, horizon=card.horizon)
     used = sorted(choice.families)
     family = np.array([used.index(choice.families[index]) for index in choice.family])
     return bundle.Content(
