@@ -129,7 +129,7 @@ class Loop(Wired):
         Without a recipe the first release uses the workload's simplest one, so that there is something to beat.
         """
         from ratchet.ingest import read_series
-        from ratchet.train import code_version, hire, train
+        from ratchet.train import code_version, train
 
         found = workloads.find(workload)
         gold = self.newest_gold(workload)
@@ -148,7 +148,7 @@ class Loop(Wired):
             gold=gold.digest,
             out=self._bundles(workload),
             progress=log.info,
-            crew=hire(self.settings.dask_scheduler_address),
+            crew=self._crew(workload),
             budget=budget or self.budget(),
         )
         return card.release_id

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ratchet.keeping import Keeping
     from ratchet.serve.cache import ReleaseCache
     from ratchet.train import Budget
+    from ratchet.train.crew import Crew
 
 
 class Wired:
@@ -160,6 +161,13 @@ class Wired:
             trials=settings.train_trials if trials is None else trials,
             seconds=settings.train_seconds if seconds is None else seconds,
         )
+
+    def _crew(self, workload: str) -> "Crew":
+        """Who validates, with what was done before remembered on this machine."""
+        from ratchet.train import code_version, hire, remembering
+
+        crew = hire(self.settings.dask_scheduler_address)
+        return remembering(crew, self.settings.home / "remembered" / workload, code=code_version())
 
     def _tell(self, workload: str, rows: Sequence[LookRow]) -> None:
         news = [News(key=row.look_id, experiment_id=row.experiment_id, decision=row.decision) for row in rows]

@@ -20,11 +20,12 @@ from ratchet.train.code import code_version
 from ratchet.train.crew import Crew, hire, in_process
 from ratchet.train.model import finish
 from ratchet.train.panel import WEEK, Panel, accept
+from ratchet.train.remember import remembering
 from ratchet.train.running import Running
 from ratchet.train.search import Budget, Search, improve
 from ratchet.train.validation import Validation, validate
 
-__all__ = ["Budget", "code_version", "hire", "hold_out", "train"]
+__all__ = ["Budget", "code_version", "hire", "hold_out", "remembering", "train"]
 
 Say = Callable[[str], None]
 
