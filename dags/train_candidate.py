@@ -4,8 +4,9 @@ Weekly, when gold has moved by a week, after a rollback, or by hand. `train` fit
 folds and writes a release; `register` puts it into MLflow. The first release goes straight into production (`BO1`); each later one
 becomes a candidate (`CO…`): on trial if the candidate track is free, else queued.
 
-**Form:** `recipe` names the families to try (empty: the workload's own); `reason` is kept in the log. **The same gold, code and
-recipe give the same release**, so a second run changes nothing. **On failure:** nothing was registered half-way; clear the failed task.
+**Form:** `recipe` names the families to try (empty: the workload's own); `trials` and `seconds` say how many other settings of
+theirs, and for how long; `reason` is kept in the log. **The same gold, code and form give the same release**, so a second run
+changes nothing. **On failure:** nothing was registered half-way; clear the failed task.
 """
 
 from datetime import timedelta
@@ -40,6 +41,12 @@ def make(workload: str, dag_id: str, families: tuple[str, ...], more: tuple[str,
                 description=f"empty: all of {', '.join(families)}",
                 **choice,
             ),
+            "trials": Param(
+                None, type=["null", "integer"], minimum=0, title="Settings to try", description="empty: TRAIN_TRIALS"
+            ),
+            "seconds": Param(
+                None, type=["null", "number"], minimum=0, title="For so long", description="empty: TRAIN_SECONDS"
+            ),
             "reason": Param("scheduled", title="Why", type="string", maxLength=200),
         },
         tags=["ratchet", "train", workload],
@@ -49,9 +56,12 @@ def make(workload: str, dag_id: str, families: tuple[str, ...], more: tuple[str,
         def train(params: dict[str, Any] | None = None) -> str:
             from ratchet.loop import Loop
 
-            form = params or {}
-            return Loop().train(
-                workload, recipe=tuple(form.get("recipe") or ()), reason=str(form.get("reason", "scheduled"))
+            form, loop = params or {}, Loop()
+            return loop.train(
+                workload,
+                recipe=tuple(form.get("recipe") or ()),
+                reason=str(form.get("reason", "scheduled")),
+                budget=loop.budget(trials=form.get("trials"), seconds=form.get("seconds")),
             )
 
         @task

@@ -100,6 +100,8 @@ def _add_loop(commands: Commands) -> None:
     train = _add(commands, "train", "train on the newest gold and register the release", _train, ("workload",))
     train.add_argument("--recipe", default="", help="families, separated by commas (default: the workload's own)")
     train.add_argument("--reason", default="by hand")
+    train.add_argument("--trials", type=int, help="other settings of families to try at most (TRAIN_TRIALS)")
+    train.add_argument("--seconds", type=float, help="seconds after which no more begin (TRAIN_SECONDS)")
     _add(commands, "refresh", "issue the live releases again from the newest gold", _refresh, ("workload",))
     evaluate = _add(
         commands, "evaluate", "look at the open experiment now: observe, decide, act", _evaluate, ("workload",)
@@ -227,7 +229,8 @@ def _train(options: argparse.Namespace) -> dict[str, str]:
     loop = Loop()
     workload = _workload(options, loop.settings)
     recipe = tuple(name for name in options.recipe.split(",") if name)
-    return loop.register(workload, loop.train(workload, recipe=recipe, reason=options.reason))
+    budget = loop.budget(trials=options.trials, seconds=options.seconds)
+    return loop.register(workload, loop.train(workload, recipe=recipe, reason=options.reason, budget=budget))
 
 
 def _refresh(options: argparse.Namespace) -> str:

@@ -12,11 +12,9 @@ from typing import TYPE_CHECKING, Any
 from ratchet import workloads
 from ratchet.contracts.errors import RatchetError, ReleaseError
 from ratchet.contracts.look import Order, OrderKind
-from ratchet.contracts.policy import EvidencePolicy
 from ratchet.contracts.ports import ANSWERED, Track
 from ratchet.contracts.release import CARD, Card
 from ratchet.contracts.source import Span, utc_now
-from ratchet.decide.overrides import override, with_mode
 from ratchet.trials.looking import Asked
 from ratchet.trials.replaying import Replayed
 from ratchet.wiring import Wired
@@ -26,6 +24,7 @@ if TYPE_CHECKING:
 
     from ratchet.ingest import LandReport, Progress
     from ratchet.keeping import Tidied
+    from ratchet.train import Budget
 
 log = logging.getLogger("ratchet.loop")
 
@@ -122,13 +121,13 @@ class Loop(Wired):
 
     # ------------------------------------------------------------------- train
 
-    def train(self, workload: str, *, recipe: tuple[str, ...] = (), reason: str) -> str:
+    def train(self, workload: str, *, recipe: tuple[str, ...] = (), reason: str, budget: "Budget | None" = None) -> str:
         """Train on the newest gold; the release's id. The same gold, code and recipe give the same release, without work.
 
         Without a recipe the first release uses the workload's simplest one, so that there is something to beat.
         """
         from ratchet.ingest import read_series, read_vintages
-        from ratchet.train import code_version, hire, train
+        from ratchet.train import code_version, train
 
         found = workloads.find(workload)
         gold = self.required_gold(workload)
@@ -146,7 +145,8 @@ class Loop(Wired):
             gold=gold.digest,
             out=self._bundles(workload),
             progress=log.info,
-            crew=hire(self.settings.dask_scheduler_address),
+            crew=self._crew(workload),
+            budget=budget or self.budget(),
         )
         return card.release_id
 
@@ -219,12 +219,6 @@ class Loop(Wired):
         from ratchet.trials.replaying import replay_all
 
         return list(replay_all(self.journal, workload, only=experiment))
-
-    def policy(self, workload: str, *, mode: str = "") -> EvidencePolicy:
-        """The workload's policy with what the setting POLICY says; `mode` asks for another rule at this one look."""
-        names = frozenset(workloads.names())
-        own = override(workloads.find(workload).policy, self.settings.policy, workload=workload, workloads=names)
-        return with_mode(own, mode)
 
     # ------------------------------------------------------------------- drift
 

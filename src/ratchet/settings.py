@@ -87,6 +87,10 @@ class Settings(BaseSettings):
         ge=1,
         description="releases whose files are kept, the newest of each workload, besides those that are live, compared or may come back",
     )
+    train_trials: int = Field(
+        default=0, ge=0, description="other settings of its families that a training tries at most; 0: none"
+    )
+    train_seconds: float = Field(default=0.0, ge=0, description="seconds after which it begins no more; 0: no limit")
     dask_scheduler_address: str = Field(
         default="", description="the Dask cluster that validates families while training; empty: training's own process"
     )

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 from ratchet import workloads
 from ratchet.contracts.errors import DataError
+from ratchet.contracts.policy import EvidencePolicy
 from ratchet.contracts.ports import Journal, LookRow, Release
 from ratchet.contracts.release import CARD, Card
+from ratchet.decide.overrides import override, with_mode
 from ratchet.notify import News, announce
 from ratchet.settings import Settings
 from ratchet.trials import Looker, Trials, Turns
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from ratchet.issuing import Issuing
     from ratchet.keeping import Keeping
     from ratchet.serve.cache import ReleaseCache
+    from ratchet.train import Budget
+    from ratchet.train.crew import Crew
 
 
 class Wired:
@@ -149,6 +153,29 @@ class Wired:
         if gold is None:
             raise DataError(f"there is no gold for {workload} yet: `ratchet ingest {workload}` or its DAG makes some")
         return gold
+
+    def policy(self, workload: str, *, mode: str = "") -> EvidencePolicy:
+        """The workload's policy with what the setting POLICY says; `mode` asks for another rule at this one look."""
+        names = frozenset(workloads.names())
+        own = override(workloads.find(workload).policy, self.settings.policy, workload=workload, workloads=names)
+        return with_mode(own, mode)
+
+    def budget(self, *, trials: int | None = None, seconds: float | None = None) -> "Budget":
+        """How much a training may try: what is asked for, else what the settings say."""
+        from ratchet.train import Budget
+
+        settings = self.settings
+        return Budget(
+            trials=settings.train_trials if trials is None else trials,
+            seconds=settings.train_seconds if seconds is None else seconds,
+        )
+
+    def _crew(self, workload: str) -> "Crew":
+        """Who validates, with what was done before remembered on this machine."""
+        from ratchet.train import code_version, hire, remembering
+
+        crew = hire(self.settings.dask_scheduler_address)
+        return remembering(crew, self.settings.home / "remembered" / workload, code=code_version())
 
     def _tell(self, workload: str, rows: Sequence[LookRow]) -> None:
         news = [News(key=row.look_id, experiment_id=row.experiment_id, decision=row.decision) for row in rows]

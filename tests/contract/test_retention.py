@@ -16,7 +16,7 @@ from fakes import FakeRegistry, write_release
 from ratchet.bucket import Bucket
 from ratchet.contracts.errors import RegistryError, ReleaseError
 from ratchet.contracts.ports import Track
-from ratchet.contracts.release import CARD, EVALUATION, Card, file_digest, issue_folder
+from ratchet.contracts.release import CARD, EVALUATION, TRAINING, Card, file_digest, issue_folder
 from ratchet.register.client import load_mlflow
 from ratchet.register.discard import discard_release, read_file, stored_issues
 from ratchet.register.mlflow_registry import MlflowRegistry
@@ -399,3 +399,47 @@ def test_what_cannot_be_drawn_is_said_and_keeps_no_release_from_being_registered
     assert run.data.tags["plots"].startswith("failed: ")
     assert run.info.status == "FINISHED"
     assert "one: not everything could be drawn" in caplog.text
+
+
+TRIED = {"family": "theta", "options": {"weeks": 8}, "difference": -0.04, "error": 0.01, "kept": True}
+TRAINED = {
+    "seconds": {"validate": 12.5, "write": 0.25},
+    "peak_mib": 256.5,
+    "environment": {"cores": 2, "crew": "on_cores", "python": "3.11.9", "numpy": "2.4.0"},
+}
+
+
+def searched(make, release_id, *, training=""):
+    folder, card = evaluated(make, release_id, json.dumps(EVALUATION_SHOWN | {"search": [TRIED]}))
+    (folder / TRAINING).write_text(training or json.dumps(TRAINED))
+    card = replace(card, trials=24, options={"theta": {"weeks": 8}})
+    (folder / CARD).write_text(card.to_json())
+    return folder, card
+
+
+@pytest.mark.parametrize("registry", ["mlflow", "mlflow and s3"], indirect=True)
+def test_the_run_shows_what_was_tried_and_how_the_training_went(registry, client, make, workload, tmp_path):
+    release = registry.add(*searched(make, "one"))
+    run = client.get_run(client.get_model_version(workload, "1").run_id)
+    assert run.data.params["options"] == '{"theta": {"weeks": 8}}'
+    assert run.data.params["trials"] == "24"
+    assert run.data.params["environment/python"] == "3.11.9"
+    assert run.data.metrics["seconds/validate"] == 12.5
+    assert run.data.metrics["peak_mib"] == 256.5
+    table = Path(client.download_artifacts(run.info.run_id, "search.csv", str(tmp_path))).read_text()
+    assert table.splitlines() == [
+        "family,options,difference,error,kept",
+        'theta,"{""weeks"": 8}",-0.04,0.01,True',
+    ]
+    folder = ReleaseCache(tmp_path / "cache").fetch(release)
+    assert (folder / TRAINING).is_file(), "it goes along, and nothing asks for it"
+    assert Card.from_json((folder / CARD).read_bytes()).options == {"theta": {"weeks": 8}}
+    assert registry.discard(registry.retire(release)).files == "gone"
+    assert not is_there(release.location, TRAINING)
+
+
+@pytest.mark.parametrize("training", ["{", '{"seconds": {}}'])
+def test_how_a_training_went_keeps_no_release_from_being_registered(on_mlflow, make, caplog, training):
+    release = on_mlflow.add(*searched(make, "one", training=training))
+    assert is_there(release.location)
+    assert "how the training went is not shown" in caplog.text

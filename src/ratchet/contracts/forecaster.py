@@ -1,8 +1,8 @@
 """What every family of forecasters offers: long frames for people, arrays for training, the same numbers in both."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import Any, Protocol, Self, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -26,6 +26,33 @@ class Known:
     def only(self, rows: NDArray[np.intp]) -> Self:
         """Keep some of the series."""
         return type(self)(names=tuple(self.names[row] for row in rows), weeks=self.weeks, counts=self.counts[rows])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """What series are like, one figure each: it tells which settings of a family are worth trying on them."""
+
+    zeros: Floats
+    """Share of the newest three years' weeks in which nothing happened."""
+    seasonal: Floats
+    """How much of what is left beside the trend a yearly season explains, 0 to 1."""
+    trend: Floats
+    """How much of what is left beside the season a slow trend explains, 0 to 1."""
+    length: Floats
+    """Weeks since the first one."""
+    memory: Floats
+    """Order d of long memory: 0 forgets, 0.5 and more hardly does."""
+
+
+Where: TypeAlias = Callable[[Shape, Any], NDArray[np.bool_]]
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """Values of one option of a family, and the series for which a value, other than the default, can matter: all without `where`."""
+
+    values: tuple[Any, ...]
+    where: Where | None = None
 
 
 class Learned(Protocol):
@@ -55,6 +82,10 @@ class Forecaster(Protocol):
     @property
     def expects(self) -> bool:
         """Whether it forecasts the expected week (the mean) rather than a typical one (the median)."""
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """What it was made with: two of one name and equal options answer alike."""
 
     def learn(self, known: Known) -> Learned:
         """Learn from everything in `known`, and from nothing else."""

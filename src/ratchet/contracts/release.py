@@ -12,6 +12,7 @@ reference.json                  what it remembers of its data, to tell drift by 
 families/<family>.npy           float32 [series, week]: what each family would have said, for people to compare
 posted.json                     how wrong a bare level is, for histories that are posted (`ratchet.posted`)
 model.json, models/             what is needed to forecast again from newer weeks (`train.model`)
+training.json                   how long its training took, and where it was trained; in no checksum, and it may be missing
 forecasts/0001/issue.json       data hour and first week of this issue
 forecasts/0001/<statistic>.npy  float32 [series, week], memory-mapped by every worker
 
@@ -41,6 +42,7 @@ LEVELS = "series/levels.npy"
 POSTED = "posted.json"
 REFERENCE = "reference.json"
 EVALUATION = "evaluation.json"
+TRAINING = "training.json"
 ISSUE = "issue.json"
 STATISTICS = ("mean", "median", "lo_80", "hi_80", "lo_95", "hi_95")
 
@@ -48,6 +50,7 @@ LAYOUT = 1
 """Raised when what a release holds, or what its answers mean, changes: the major of a release's version changes with it."""
 
 _SEPARATOR = "\x1f"
+_OF_A_SEARCH = frozenset({"trials", "seconds", "options"})
 
 
 def issue_folder(number: int) -> str:
@@ -160,6 +163,12 @@ class Card:
     """Which form it has and what its answers mean: `LAYOUT` at its training."""
     gold: str = ""
     """The digest of the data that it was trained on."""
+    trials: int = 0
+    """How many other settings of its families could be tried,"""
+    seconds: float = 0.0
+    """and for how long; 0: without a limit."""
+    options: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """What differs from a family's defaults, by family: settings that turned out better."""
 
     @property
     def make(self) -> str:
@@ -168,8 +177,10 @@ class Card:
         return hashlib.blake2b(made.encode(), digest_size=4).hexdigest()
 
     def to_json(self) -> str:
-        """The card as it is written: sorted keys, so that equal cards are equal bytes."""
-        return json.dumps({**asdict(self), "data_hour": self.data_hour.isoformat()}, indent=1, sort_keys=True) + "\n"
+        """The card as it is written: sorted keys, so that equal cards are equal bytes. Of a search only if there was one."""
+        known = {**asdict(self), "data_hour": self.data_hour.isoformat()}
+        shown = {name: value for name, value in known.items() if value or name not in _OF_A_SEARCH}
+        return json.dumps(shown, indent=1, sort_keys=True) + "\n"
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:

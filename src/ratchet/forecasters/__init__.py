@@ -1,12 +1,20 @@
-"""Families of forecasters, one per file. A new family is a new file with a `make`; there is no register to edit."""
+"""Families of forecasters, one per file. A new family is a new file with a `make`; there is no register to edit.
+
+What may be tried of its options it says in `SPACE`: option to `Setting`.
+"""
 
 import importlib
+import inspect
 import pkgutil
 from collections.abc import Mapping
-from typing import Any
+from itertools import product
+from typing import Any, Final
 
 from ratchet.contracts.errors import DataError
-from ratchet.contracts.forecaster import Forecaster, Learned
+from ratchet.contracts.forecaster import Forecaster, Learned, Setting, Shape
+
+WORTH: Final = 0.1
+"""A value is tried if it can matter to this share of the series, and to one at least."""
 
 
 def names() -> tuple[str, ...]:
@@ -17,9 +25,10 @@ def names() -> tuple[str, ...]:
 def find(name: str, *, season_length: int = 52, **options: Any) -> Forecaster:  # noqa: ANN401 - each family types its own
     """Make an unfitted forecaster of the family; `DataError` names the known ones if there is no such family."""
     try:
-        forecaster: Forecaster = _module(name).make(season_length=season_length, **options)
+        made = _module(name).make(season_length=season_length, **options)
     except TypeError as error:
         raise DataError(f"family {name!r}: {error}") from error
+    forecaster: Forecaster = made.made_with({"season_length": season_length, **options})
     return forecaster
 
 
@@ -29,9 +38,23 @@ def read(name: str, files: Mapping[str, bytes]) -> Learned:
     return learned
 
 
-def space(name: str) -> Mapping[str, tuple[Any, ...]]:
-    """Return what may be tried of a family's options: option to values; empty where there is nothing to choose."""
-    return dict(getattr(_module(name), "SPACE", {}))
+def variants(name: str, shape: Shape) -> list[dict[str, Any]]:
+    """Options to try beside a family's defaults, on series like these, fewest changes first; always in the same order."""
+    module = _module(name)
+    space: Mapping[str, Setting] = getattr(module, "SPACE", {})
+    usual = {option: inspect.signature(module.make).parameters[option].default for option in space}
+    tried = [
+        [(option, value) for value in setting.values if value != usual[option] and _is_worth(setting, value, shape)]
+        for option, setting in space.items()
+    ]
+    combined = [dict(filter(None, chosen)) for chosen in product(*([None, *values] for values in tried))]
+    return sorted((options for options in combined if options), key=len)
+
+
+def _is_worth(setting: Setting, value: Any, shape: Shape) -> bool:  # noqa: ANN401 - each family types its own
+    count = len(shape.length)
+    matters = count if setting.where is None else int(setting.where(shape, value).sum())
+    return matters >= max(1.0, WORTH * count)
 
 
 def _module(name: str) -> Any:  # noqa: ANN401 - a module

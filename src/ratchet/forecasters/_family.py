@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -50,6 +50,7 @@ class Family:
         self, *, name: str, learn: Callable[[Known], Learned], pooled: bool = False, expects: bool = False
     ) -> None:
         self._name, self._learn, self._pooled, self._expects = name, learn, pooled, expects
+        self._options: Mapping[str, Any] = {}
         self._groups: list[tuple[Known, Learned, Bounds]] = []
 
     @property
@@ -66,6 +67,16 @@ class Family:
     def expects(self) -> bool:
         """Whether it forecasts the expected week rather than a typical one."""
         return self._expects
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """What it was made with."""
+        return self._options
+
+    def made_with(self, options: Mapping[str, Any]) -> Self:
+        """Note what it was made with."""
+        self._options = dict(options)
+        return self
 
     def learn(self, known: Known) -> Learned:
         """Learn from everything in `known`."""

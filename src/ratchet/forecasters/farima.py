@@ -13,13 +13,22 @@ from typing import Final
 
 import numpy as np
 
-from ratchet.contracts.forecaster import Floats, Forecaster
+from ratchet.contracts.forecaster import Floats, Forecaster, Setting
 from ratchet.forecasters._family import Family, Local
 from ratchet.forecasters._guard import MIN_WEEKS, WINDOW, tame
 
-SPACE = {"weeks": (104, 156, 260), "prior_error": (0.05, 0.1, 0.3)}
-
 USUAL_D: Final = 0.3
+UNUSUAL: Final = 0.1
+"""How far a series' own d must be from the usual one for it to matter which of the two is believed."""
+SEASONAL: Final = 0.1
+SPACE: Final = {
+    "weeks": Setting((104, 156, 260), lambda shape, weeks: shape.length > min(weeks, WINDOW)),
+    "prior_error": Setting(
+        (0.05, 0.1, 0.3), lambda shape, _: (shape.length >= 104) & (np.abs(shape.memory - USUAL_D) > UNUSUAL)
+    ),
+    "season_pairs": Setting((0, 2), lambda shape, _: (shape.seasonal >= SEASONAL) & (shape.length >= 104)),
+}
+
 BANDWIDTH: Final = 0.65
 _GRID: Final = np.round(np.arange(-0.45, 1.0001, 0.01), 2)
 _AR: Final = (-0.6, -0.4, -0.2, 0.2, 0.4, 0.6, 0.8)

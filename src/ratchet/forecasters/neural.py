@@ -11,13 +11,21 @@ from typing import Final
 
 import numpy as np
 
-from ratchet.contracts.forecaster import Floats, Forecaster, Known, Learned
+from ratchet.contracts.forecaster import Floats, Forecaster, Known, Learned, Setting
 from ratchet.contracts.release import split_name
 from ratchet.forecasters import _lags, _network
 from ratchet.forecasters._family import Family
 from ratchet.forecasters._guard import tame
 
-SPACE = {"epochs": (6, 12, 20), "rate": (0.001, 0.003)}
+ENOUGH_WEEKS: Final = 10_000
+"""All series together: with less, a longer look learns them by heart."""
+SPACE: Final = {
+    "epochs": Setting(
+        (6, 12, 20),
+        lambda shape, epochs: np.full(len(shape.length), epochs <= 12 or shape.length.sum() >= ENOUGH_WEEKS),
+    ),
+    "rate": Setting((0.001, 0.003)),
+}
 
 STEPS: Final = 26
 HIDDEN: Final = (64, 32, 16)

@@ -7,17 +7,22 @@ A second or so per ten series: not in a workload's default recipe.
 
 import logging
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 import pandas as pd
 
-from ratchet.contracts.forecaster import Floats, Forecaster, Known
+from ratchet.contracts.forecaster import Floats, Forecaster, Known, Setting
 from ratchet.forecasters._family import Family
 from ratchet.forecasters._guard import MIN_WEEKS, quiet, tame
 
-SPACE = {"mode": ("additive", "multiplicative"), "changes": (0.01, 0.05, 0.2)}
 Mode = Literal["additive", "multiplicative"]
+FEW_ZEROS: Final = 0.05
+SOME_TREND: Final = 0.3
+SPACE: Final = {
+    "mode": Setting(("additive", "multiplicative"), lambda shape, _: shape.zeros < FEW_ZEROS),
+    "changes": Setting((0.01, 0.05, 0.2), lambda shape, _: shape.trend >= SOME_TREND),
+}
 _TWO_YEARS = 104
 """With less, a yearly season is a free curve through noise."""
 

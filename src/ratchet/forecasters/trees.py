@@ -10,13 +10,19 @@ from typing import Final
 
 import lightgbm as lgb
 import numpy as np
+from numpy.typing import NDArray
 
-from ratchet.contracts.forecaster import Floats, Forecaster, Known, Learned
+from ratchet.contracts.forecaster import Floats, Forecaster, Known, Learned, Setting, Shape
 from ratchet.forecasters import _lags
 from ratchet.forecasters._family import Family
 from ratchet.forecasters._guard import tame
 
-SPACE = {"leaves": (7, 15, 31), "rounds": (100, 200, 300)}
+ENOUGH_WEEKS: Final = 10_000
+"""All series together: with less, a bigger model learns them by heart."""
+SPACE: Final = {
+    "leaves": Setting((7, 15, 31), lambda shape, leaves: _is_enough(shape, bigger=leaves > 15)),
+    "rounds": Setting((100, 200, 300), lambda shape, rounds: _is_enough(shape, bigger=rounds > 200)),
+}
 
 STEPS: Final = 26
 MOST_ORIGINS: Final = 60_000
@@ -55,6 +61,10 @@ class Trees:
     def files(self) -> Mapping[str, bytes]:
         """Return the model as LightGBM's own text."""
         return {} if self.booster is None else {FILE: self.booster.model_to_string().encode()}
+
+
+def _is_enough(shape: Shape, *, bigger: bool) -> NDArray[np.bool_]:
+    return np.full(len(shape.length), not bigger or shape.length.sum() >= ENOUGH_WEEKS)
 
 
 def read(files: Mapping[str, bytes]) -> Learned:
@@ -106,7 +116,7 @@ def _table(values: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
     return np.concatenate(figures), np.concatenate(change)
 
 
-def _subset(rows: _lags.Rows, chosen: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> _lags.Rows:
+def _subset(rows: _lags.Rows, chosen: NDArray[np.bool_]) -> _lags.Rows:
     return _lags.Rows(
         figures=rows.figures[chosen], base=rows.base[chosen], spread=rows.spread[chosen], logs=rows.logs[chosen]
     )

@@ -3,12 +3,16 @@
 For series that are mostly zero. Forecasts the expected week, not the typical one, all series in one pass.
 """
 
+from typing import Final
+
 import numpy as np
 
-from ratchet.contracts.forecaster import Floats, Forecaster
+from ratchet.contracts.forecaster import Floats, Forecaster, Setting
 from ratchet.forecasters._family import Family, Local
 
-SPACE = {"size_rate": (0.05, 0.1, 0.2), "chance_rate": (0.05, 0.1, 0.2)}
+MANY_ZEROS: Final = 0.2
+_RATES: Final = Setting((0.05, 0.1, 0.2), lambda shape, _: shape.zeros >= MANY_ZEROS)
+SPACE: Final = {"size_rate": _RATES, "chance_rate": _RATES}
 
 
 def make(*, season_length: int, size_rate: float = 0.1, chance_rate: float = 0.1) -> Forecaster:  # noqa: ARG001 - shared signature

@@ -1,11 +1,13 @@
 """Window average: the mean of the last weeks. Not a typical week but the expected one: it follows bursts."""
 
+from typing import Final
+
 import numpy as np
 
-from ratchet.contracts.forecaster import Floats, Forecaster
+from ratchet.contracts.forecaster import Floats, Forecaster, Setting
 from ratchet.forecasters._family import Family, Local
 
-SPACE = {"weeks": (8, 13, 26)}
+SPACE: Final = {"weeks": Setting((8, 13, 26), lambda shape, weeks: shape.length >= weeks)}
 
 
 def make(*, season_length: int, weeks: int = 13) -> Forecaster:  # noqa: ARG001 - families share one signature

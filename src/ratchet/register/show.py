@@ -3,13 +3,15 @@
 It is for people: what cannot be shown is said, in the log and on the run, and keeps no release from being registered.
 """
 
+import csv
+import io
 import json
 import logging
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from ratchet.contracts.release import CARD, EVALUATION, Card
+from ratchet.contracts.release import CARD, EVALUATION, TRAINING, Card
 from ratchet.register.client import load_mlflow
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("ratchet.register")
 
 PLOTS: Final = "plots"
+SEARCH: Final = "search.csv"
 DIGEST_LENGTH: Final = 36
 """The tracking server takes no longer one (3.17)."""
 
@@ -27,8 +30,16 @@ def show_run(client: "MlflowClient", folder: Path, card: Card, run_id: str, *, g
     client.log_text(run_id, card.to_json(), CARD)
     if card.gold:
         client.log_inputs(run_id, [_dataset(card, gold)])
+    if card.trials:
+        client.log_param(run_id, "options", json.dumps(card.options, sort_keys=True))
+    try:
+        _log_training(client, run_id, card, folder / TRAINING)
+    except Exception as error:  # noqa: BLE001  # a param that another machine logged before, or no JSON: it is no release's fault
+        log.warning("%s: how the training went is not shown: %r", card.release_id, error)
     try:
         evaluation = json.loads((folder / EVALUATION).read_bytes()) if (folder / EVALUATION).is_file() else {}
+        if tried := evaluation.get("search"):
+            client.log_text(run_id, _table(tried), SEARCH)
         _log_steps(client, run_id, card, evaluation)
         _log_plots(client, run_id, card, evaluation)
     except Exception as error:  # noqa: BLE001  # whatever a drawing library raises: a picture is never worth a release
@@ -53,6 +64,28 @@ def _dataset(card: Card, gold: str) -> Any:  # noqa: ANN401  # MLflow has no typ
 
 
 _COLUMNS: Final = {"unique_id": "string", "target": "string", "ds": "datetime", "y": "double"}
+
+
+def _log_training(client: "MlflowClient", run_id: str, card: Card, path: Path) -> None:
+    """Seconds by stage and peak memory as metrics, the environment as params; a release without them is fine."""
+    if not path.is_file():
+        return
+    entities, at = load_mlflow().entities, int(card.data_hour.timestamp() * 1000)
+    known = json.loads(path.read_bytes())
+    figures = {f"seconds/{stage}": value for stage, value in known["seconds"].items()}
+    figures |= {name: value for name, value in known.items() if name.endswith("peak_mib")}
+    metrics = [entities.Metric(key, value, at, step=0) for key, value in figures.items()]
+    params = [entities.Param(f"environment/{key}", str(value)) for key, value in known["environment"].items()]
+    client.log_batch(run_id, metrics=metrics, params=params)
+
+
+def _table(tried: list[dict[str, Any]]) -> str:
+    """What was tried, a row each, as the tracking server shows a table."""
+    table = io.StringIO()
+    rows = csv.DictWriter(table, ["family", "options", "difference", "error", "kept"], lineterminator="\n")
+    rows.writeheader()
+    rows.writerows({**trial, "options": json.dumps(trial["options"], sort_keys=True)} for trial in tried)
+    return table.getvalue()
 
 
 def _log_steps(client: "MlflowClient", run_id: str, card: Card, evaluation: dict[str, Any]) -> None:

@@ -20,9 +20,12 @@ from ratchet.train.code import code_version
 from ratchet.train.crew import Crew, hire, in_process
 from ratchet.train.model import finish
 from ratchet.train.panel import WEEK, Panel, accept
+from ratchet.train.remember import remembering
+from ratchet.train.running import Running
+from ratchet.train.search import Budget, Search, improve
 from ratchet.train.validation import Validation, validate
 
-__all__ = ["code_version", "hire", "hold_out", "train"]
+__all__ = ["Budget", "code_version", "hire", "hold_out", "remembering", "train"]
 
 Say = Callable[[str], None]
 
@@ -40,6 +43,7 @@ def train(  # noqa: PLR0913 - all of it is the release's identity, but for where
     progress: Say | None = None,
     crew: Crew = in_process,
     vintages: pd.DataFrame | None = None,
+    budget: Budget = Budget(),  # noqa: B008 - it is frozen
 ) -> Card:
     """Make the release `out/<release_id>`: same inputs, same id and bytes; one that is there and whole stays as it is.
 
@@ -65,6 +69,8 @@ def train(  # noqa: PLR0913 - all of it is the release's identity, but for where
         synthetic=synthetic,
         rejected=rejected,
         layout=LAYOUT,
+        trials=budget.trials,
+        seconds=budget.seconds if budget.trials else 0.0,
     )
     card = replace(card, release_id=_identify(card, panel, season_length=workload.season_length), gold=gold)
     folder = out / card.release_id
@@ -72,7 +78,12 @@ def train(  # noqa: PLR0913 - all of it is the release's identity, but for where
         say(f"{card.release_id}: already trained")
         return there
     say(f"{card.release_id}: {len(panel.names)} series, {len(rejected)} rejected, {len(panel.weeks)} weeks")
-    return bundle.write(_learn(panel, families, card, season_length=workload.season_length, say=say, crew=crew), folder)
+    running = Running(crew=crew, say=say)
+    content = _learn(panel, families, card, season_length=workload.season_length, running=running)
+    with running.stage("write"):
+        card = bundle.write(content, folder)
+    running.write(folder)
+    return card
 
 
 def _families(recipe: tuple[str, ...], *, season_length: int) -> list[Forecaster]:
@@ -87,17 +98,25 @@ def _identify(card: Card, panel: Panel, *, season_length: int) -> str:
 
 
 def _learn(
-    panel: Panel, families: Sequence[Forecaster], card: Card, *, season_length: int, say: Say, crew: Crew
+    panel: Panel, families: Sequence[Forecaster], card: Card, *, season_length: int, running: Running
 ) -> bundle.Content:
-    validation = validate(panel, families, _folds(panel, horizon=card.horizon), say=say, crew=crew)
-    choice = choose.choose(validation.older(), families)
-    newer = validation.newer()
-    held = hold_out(panel, newer, choice)
+    say, crew = running.say, running.crew
+    with running.stage("validate"):
+        validation = validate(panel, families, _folds(panel, horizon=card.horizon), say=say, crew=crew)
+    with running.stage("search"):
+        budget = Budget(trials=card.trials, seconds=card.seconds)
+        families, validation, trials = improve(panel, families, validation, budget, Search(crew=crew, say=say))
+    with running.stage("choose"):
+        choice = choose.choose(validation.older(), families)
+        newer = validation.newer()
+        held = hold_out(panel, newer, choice)
     say("calibrating the bounds")
-    calibration = calibrate.learn(held)
+    with running.stage("calibrate"):
+        calibration = calibrate.learn(held)
     say(f"learning from everything: {', '.join(families[index].name for index in sorted(choice.needed()))}")
-    model = finish(panel, families, choice, calibration)
-    said = model.ask(panel, horizon=card.horizon)
+    with running.stage("learn"):
+        model = finish(panel, families, choice, calibration)
+        said = model.ask(panel, horizon=card.horizon)
     used = sorted(choice.families)
     family = np.array([used.index(choice.families[index]) for index in choice.family])
     return bundle.Content(
@@ -108,6 +127,7 @@ def _learn(
             expects=families[choice.expects].name if choice.expects is not None else "",
             scores=report.summarise(newer, choice, held, panel.names),
             coverage=calibrate.achieved(held),
+            options=model.options(),
         ),
         names=panel.names,
         family=family,
@@ -120,7 +140,7 @@ def _learn(
         kept=model.files(panel, season_length=season_length),
         reference=reference.learn(panel, newer, choice),
         yardsticks=reference.yardsticks(panel),
-        evaluation=evaluation.evaluate(panel, newer, choice, held),
+        evaluation=evaluation.evaluate(panel, newer, choice, held) | evaluation.tell_search(trials),
     )
 
 

@@ -132,8 +132,9 @@ def on_dask(address: str) -> Crew:
 
 def hire(dask_scheduler_address: str) -> Crew:
     """The cluster where one is named, else this machine's cores."""
-    return on_dask(dask_scheduler_address) if dask_scheduler_address else on_cores(_cores())
+    return on_dask(dask_scheduler_address) if dask_scheduler_address else on_cores(cores())
 
 
-def _cores() -> int:
+def cores() -> int:
+    """How many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,5 +1,6 @@
 """What a person would look at of the newest folds, as figures: drawn by whoever registers the release. The unmeasured is null, never 0."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -12,6 +13,7 @@ from ratchet.train import calibrate
 from ratchet.train.choose import Choice
 from ratchet.train.combine import NAME, median
 from ratchet.train.panel import Panel
+from ratchet.train.search import Trial
 from ratchet.train.validation import Validation
 
 Floats = NDArray[np.float64]
@@ -38,6 +40,11 @@ def evaluate(panel: Panel, validation: Validation, choice: Choice, held: calibra
         ],
         "series": _series(panel, validation, held, scores.mean(scores.mean(own).T)),
     }
+
+
+def tell_search(trials: Sequence[Trial]) -> dict[str, Any]:
+    """What was tried and what came of it; nothing where nothing was tried."""
+    return {"search": [trial.to_json() for trial in trials]} if trials else {}
 
 
 def _scaled(validation: Validation, forecasts: Floats) -> Floats:

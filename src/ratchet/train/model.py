@@ -32,6 +32,11 @@ class Model:
     choice: Choice
     calibration: calibrate.Calibration
 
+    def options(self) -> dict[str, dict[str, Any]]:
+        """Return what differs from a family's defaults, by family."""
+        own = {family.name: {**family.options} for family in self.families}
+        return {name: some for name, options in own.items() if (some := _without_season(options))}
+
     def ask(self, panel: Panel, *, horizon: int) -> Floats:
         """Return what each family says, [family, series, step]; NaN for those that answer for no series."""
         said = np.full((len(self.families), len(panel.names), horizon), np.nan)
@@ -63,6 +68,8 @@ class Model:
             "families": list(self.choice.families),
             "calibration": calibrate.to_json(self.calibration),
         }
+        if options := self.options():
+            known["options"] = options
         kept = {FILE: (json.dumps(known, indent=1, sort_keys=True) + "\n").encode()}
         for index, learned in self.learned.items():
             for name, content in (learned.files() if learned is not None else {}).items():
@@ -80,7 +87,11 @@ def read(folder: Path, family: NDArray[np.intp], panel: Panel) -> Model:
     """Read what a release folder keeps; `family` is each series' index into the sorted names of the card's families."""
     try:
         known: dict[str, Any] = json.loads((folder / FILE).read_bytes())
-        recipe = [forecasters.find(name, season_length=known["season_length"]) for name in known["recipe"]]
+        options = known.get("options", {})
+        recipe = [
+            forecasters.find(name, season_length=known["season_length"], **options.get(name, {}))
+            for name in known["recipe"]
+        ]
         names = tuple(known["families"])
         place = np.array([names.index(name) for name in sorted(names)])
         choice = Choice(
@@ -95,6 +106,10 @@ def read(folder: Path, family: NDArray[np.intp], panel: Panel) -> Model:
     except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
         raise ReleaseError(f"{folder}: it keeps no model that can forecast again: {error!r}") from error
     return Model(families=tuple(recipe), learned=learned, choice=choice, calibration=calibration)
+
+
+def _without_season(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if name != "season_length"}
 
 
 def _read(folder: Path, family: Forecaster, panel: Panel) -> Learned | None:

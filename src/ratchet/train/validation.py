@@ -76,7 +76,7 @@ def validate(
     horizon = folds[0].horizon if folds else 0
     shape = (len(families), len(folds), len(panel.names), horizon)
     forecasts = np.full(shape, np.nan)
-    plan = [(index, part) for index, family in enumerate(families) for part in _parts(family, folds)]
+    plan = [(index, part) for index, family in enumerate(families) for part in parts(family, folds)]
     jobs = [Job(family=families[index], folds=folds[part]) for index, part in plan]
     for number, found in crew(panel, jobs, say):
         index, part = plan[number]
@@ -90,9 +90,9 @@ def validate(
     )
 
 
-def _parts(family: Forecaster, folds: tuple[Fold, ...]) -> list[slice]:
+def parts(family: Forecaster, folds: tuple[Fold, ...]) -> list[slice]:
     """The runs of folds that a family learns for once."""
     if not family.pooled:
         return [slice(number, number + 1) for number in range(len(folds))]
     first = split(folds)
-    return [part for part in (slice(first), slice(first, len(folds))) if folds[part]]
+    return [part for part in (slice(0, first), slice(first, len(folds))) if folds[part]]

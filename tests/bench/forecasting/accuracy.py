@@ -17,6 +17,7 @@ from ratchet.contracts.release import series_name, split_name
 from ratchet.train import calibrate, choose, folds, hold_out
 from ratchet.train.fit import predict
 from ratchet.train.panel import Panel
+from ratchet.train.search import Budget, Search, improve
 from ratchet.train.validation import validate
 
 HERE = Path(__file__).resolve().parents[3]
@@ -62,10 +63,20 @@ def original_prophet(panel):
     return np.array(answer)
 
 
-def at(panel, recipe, *, target, alone):
+def at(panel, recipe, *, target, alone, budget):
     """Forecast the weeks after a panel: who → statistic → [series of the target, step]."""
     families = [forecasters.find(name) for name in recipe]
     validation = validate(panel, families, folds.plan(len(panel.weeks), horizon=HORIZON), say=lambda _: None)
+    families, validation, trials = improve(panel, families, validation, budget, Search())
+    for trial in trials:
+        if trial.kept or trial.difference < 0:
+            print(
+                "   ",
+                "kept" if trial.kept else "    ",
+                trial.family,
+                dict(trial.options),
+                f"{trial.difference:+.3f} ± {trial.error:.3f}",
+            )
     older, newer = validation.older(), validation.newer()
     choice = choose.choose(older, families)
     rows = np.array([row for row, name in enumerate(panel.names) if split_name(name)[1] == target])
@@ -150,14 +161,15 @@ def overall(values):
     return float(np.nanmean(per_series))
 
 
-def run(panel, *, target, alone, cutoffs, keep):
+def run(panel, *, target, alone, cutoffs, keep, budget):
     rows = np.array([row for row, name in enumerate(panel.names) if split_name(name)[1] == target])
     collected, actual, scale, size = {}, [], [], []
     for back in range(cutoffs, 0, -1):
         cut = len(panel.weeks) - back * APART
         known = panel.until(cut)
         print(f"cutoff {known.weeks[-1]:%Y-%m-%d}", flush=True)
-        kept = keep / f"{panel.digest()[:12]}-{target}-{cut}.npz" if keep else None
+        tried = f"-{budget.trials}" if budget.trials else ""
+        kept = keep / f"{panel.digest()[:12]}-{target}-{cut}{tried}.npz" if keep else None
         if kept and kept.exists():
             loaded = np.load(kept)
             said = {}
@@ -167,7 +179,7 @@ def run(panel, *, target, alone, cutoffs, keep):
             for name in [name for name in alone if name not in said]:
                 said |= _alone(known, rows, name)
         else:
-            said = at(known, RECIPE, target=target, alone=alone)
+            said = at(known, RECIPE, target=target, alone=alone, budget=budget)
         if kept:
             keep.mkdir(parents=True, exist_ok=True)
             np.savez(kept, **{f"{who}|{name}": values for who, some in said.items() for name, values in some.items()})
@@ -231,12 +243,18 @@ def main():
     )
     parser.add_argument("--cutoffs", type=int, default=CUTOFFS)
     parser.add_argument("--keep", type=Path, help="keep each cutoff's forecasts here and go on where a run was stopped")
+    parser.add_argument("--trials", type=int, default=0, help="other settings of the families to try at each cutoff")
     options = parser.parse_args()
+    budget = Budget(trials=options.trials)
     panel = read(options.csv)
     print(
         f"{len(panel.names)} series, {len(panel.weeks)} weeks to {panel.weeks[-1]:%Y-%m-%d}; scored: {options.target}"
     )
-    show(run(panel, target=options.target, alone=options.alone, cutoffs=options.cutoffs, keep=options.keep))
+    show(
+        run(
+            panel, target=options.target, alone=options.alone, cutoffs=options.cutoffs, keep=options.keep, budget=budget
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What training costs: CPU seconds per series for a full retrain and for a re-issue, from few series to many, peak memory.
+"""What training costs: CPU seconds a series for a full retrain, with a week more and for a re-issue, from few series to many; peak memory.
 
 Simulated weekly counts (levels of 0.5 to 30 a week, drifting), four targets a thing, three years. One process, BLAS on one thread.
 """
@@ -17,8 +17,9 @@ import numpy as np
 import pandas as pd
 
 from ratchet import forecasters, workloads
-from ratchet.train import train
+from ratchet.train import folds, remembering, train
 from ratchet.train.backtest import blind
+from ratchet.train.crew import in_process
 from ratchet.train.issue import issue_again
 from ratchet.train.panel import Panel
 
@@ -44,6 +45,19 @@ def gold(series, targets):
     )
 
 
+def a_week_more(history, out, known):
+    """Seconds on the clock of training with a week more, without and with what a training a week ago has left."""
+    last = history["ds"].max()
+    stride = (last - pd.Timestamp(0)).days // 7 % folds.STRIDE
+    hours = [last + pd.Timedelta(1 - 7 * stride + 7 * week, "D") for week in (0, 1)]
+    first, later = (hour.to_pydatetime().replace(tzinfo=UTC) for hour in hours)
+    crew = remembering(in_process, out / "kept", code="bench")
+    train(history, data_hour=first, out=out / "first", crew=crew, **known)
+    _, _, without = clock(lambda: train(history, data_hour=later, out=out / "without", **known))
+    _, _, with_it = clock(lambda: train(history, data_hour=later, out=out / "with", crew=crew, **known))
+    return without, with_it
+
+
 def clock(work):
     cpu, wall = time.process_time(), time.perf_counter()
     result = work()
@@ -65,6 +79,7 @@ def main():
             known = {"workload": workload, "recipe": workload.families, "code_version": "bench", "synthetic": True}
             early, late = datetime(2026, 5, 25, tzinfo=UTC), datetime(2026, 6, 1, tzinfo=UTC)
             card, cpu, wall = clock(lambda: train(history, data_hour=early, out=Path(out), **known))  # noqa: B023
+            less, more = a_week_more(history, Path(out), known)
             folder = Path(out) / card.release_id
             _, again, _ = clock(lambda: issue_again(folder, history, last=1, data_hour=late, out=folder / "new"))  # noqa: B023
         measured.append((series, cpu))
@@ -74,6 +89,7 @@ def main():
             f"issue again {again / series:.4f} CPU s a series; peak {peak:.2f} GiB",
             flush=True,
         )
+        print(f"{'':6s}         a week more: {more:.1f} s of {less:.1f} s", flush=True)
     if len(measured) > 2:
         x, y = np.log(np.array(measured, dtype=float).T)
         print(f"cost grows with series to the power of {np.polyfit(x, y, 1)[0]:.2f} (1 is linear)")

@@ -16,6 +16,7 @@ from ratchet.contracts.release import series_name
 from ratchet.train import calibrate, choose, folds, hold_out
 from ratchet.train.fit import predict
 from ratchet.train.panel import Panel
+from ratchet.train.search import Budget, Search, improve
 from ratchet.train.validation import validate
 
 DATA = Path(__file__).resolve().parents[4] / "shared" / "data" / "m4_weekly"
@@ -48,10 +49,19 @@ def read(folder):
     return Panel(names=names, weeks=weeks, values=values), after.to_numpy(dtype=float)
 
 
-def forecasts(panel):
+def forecasts(panel, budget):
     """The median of the release, then of every family: who → [series, step]."""
     families = [forecasters.find(name) for name in RECIPE]
     validation = validate(panel, families, folds.plan(len(panel.weeks), horizon=HORIZON), say=lambda _: None)
+    families, validation, trials = improve(panel, families, validation, budget, Search())
+    for trial in trials:
+        if trial.kept or trial.difference < 0:
+            print(
+                "kept" if trial.kept else "    ",
+                trial.family,
+                dict(trial.options),
+                f"{trial.difference:+.3f} ± {trial.error:.3f}",
+            )
     choice = choose.choose(validation.older(), families)
     made = np.array([predict(family, panel, horizon=HORIZON) for family in families])
     calibration = calibrate.learn(hold_out(panel, validation.newer(), choice))
@@ -72,9 +82,11 @@ def score(panel, actual, forecast):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, default=DATA)
-    panel, actual = read(parser.parse_args().folder)
+    parser.add_argument("--trials", type=int, default=0, help="other settings of the families to try")
+    options = parser.parse_args()
+    panel, actual = read(options.folder)
     print(f"{len(panel.names)} series, {HORIZON} weeks ahead")
-    said, by_family = forecasts(panel)
+    said, by_family = forecasts(panel, Budget(trials=options.trials))
     scored = {name: score(panel, actual, made) for name, made in ({"release": said["median"]} | by_family).items()}
     smape, mase = scored["naive"]
     lines = {f"{name} *": (*two, (two[0] / smape + two[1] / mase) / 2) for name, two in scored.items()} | PUBLISHED

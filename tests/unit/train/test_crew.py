@@ -13,6 +13,7 @@ from distributed.protocol.pickle import dumps, loads
 
 from ratchet import forecasters
 from ratchet.contracts.errors import RatchetError
+from ratchet.contracts.release import TRAINING
 from ratchet.stack.ports import free_port
 from ratchet.train.crew import Job, hire, on_cores, on_dask
 from ratchet.train.folds import plan
@@ -54,7 +55,8 @@ def cluster():
 
 
 def files(folder):
-    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    found = [path for path in folder.rglob("*") if path.is_file() and path.name != TRAINING]
+    return {path.relative_to(folder): path.read_bytes() for path in found}
 
 
 @pytest.mark.filterwarnings("ignore")  # Dask's own, while workers start and stop
