@@ -20,6 +20,7 @@ SHORT_WEEKS: Final = 52
 """Less than a year: nothing can be known of its seasons."""
 FEW_WEEKS: Final = 26
 """Bounds of posted histories that are shorter hold clearly less often than they say (`tests/bench/serving/short_histories.py`)."""
+MOSTLY_SEEN: Final = 0.9
 PROMISED: Final = {"80": 0.75, "95": 0.92}
 """Below these shares of held-out weeks, bounds hold clearly less often than they say."""
 
@@ -67,6 +68,8 @@ class Standing:
 def _of_release(opened: OpenRelease) -> Iterator[str]:
     if opened.card.synthetic:
         yield SYNTHETIC
+    if opened.card.seen < MOSTLY_SEEN:
+        yield f"of the newest weeks' data {opened.card.seen:.0%} had been seen"
     for level, least in PROMISED.items():
         if (held := opened.card.coverage.get(level, 1.0)) < least:
             yield f"bounds of {level} % held in {held:.0%} of held-out weeks"

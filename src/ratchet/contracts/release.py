@@ -163,6 +163,8 @@ class Card:
     """Which form it has and what its answers mean: `LAYOUT` at its training."""
     gold: str = ""
     """The digest of the data that it was trained on."""
+    seen: float = 1.0
+    """How much of the newest weeks of that data had been seen, of all that there was to see."""
     trials: int = 0
     """How many other settings of its families could be tried,"""
     seconds: float = 0.0

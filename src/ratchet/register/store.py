@@ -108,6 +108,7 @@ def _params(card: Card) -> dict[str, str]:
         "series": str(card.series),
         "layout": str(card.layout),
         "gold": card.gold,
+        "seen": str(card.seen),
         "trials": str(card.trials or ""),
     }
     return {name: value for name, value in known.items() if value}

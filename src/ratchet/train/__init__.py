@@ -19,7 +19,7 @@ from ratchet.train import bundle, calibrate, choose, evaluation, folds, referenc
 from ratchet.train.code import code_version
 from ratchet.train.crew import Crew, hire, in_process
 from ratchet.train.model import finish
-from ratchet.train.panel import WEEK, Panel, accept
+from ratchet.train.panel import WEEK, Panel, accept, newest_seen
 from ratchet.train.remember import remembering
 from ratchet.train.running import Running
 from ratchet.train.search import Budget, Search, improve
@@ -72,7 +72,12 @@ def train(  # noqa: PLR0913 - all of it is the release's identity, but for where
         trials=budget.trials,
         seconds=budget.seconds if budget.trials else 0.0,
     )
-    card = replace(card, release_id=_identify(card, panel, season_length=workload.season_length), gold=gold)
+    card = replace(
+        card,
+        release_id=_identify(card, panel, season_length=workload.season_length),
+        gold=gold,
+        seen=newest_seen(history, data_hour),
+    )
     folder = out / card.release_id
     if there := bundle.find(folder):
         say(f"{card.release_id}: already trained")

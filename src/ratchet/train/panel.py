@@ -100,6 +100,14 @@ def accept(
     return replace(panel, revisions=told), rejected
 
 
+def newest_seen(history: pd.DataFrame, data_hour: datetime) -> float:
+    """How much was seen of the last weeks that end by the data hour's day, mean over series and weeks."""
+    day = pd.Timestamp(data_hour.astimezone(UTC).date())
+    ds = history["ds"].dt.tz_localize(None)
+    newest = ((ds <= day) & (ds > day - TYPICAL_WEEKS * WEEK)).to_numpy()
+    return round(float(seen(history)[newest].mean()), 4) if newest.any() else 1.0
+
+
 def _as_of(history: pd.DataFrame, data_hour: datetime) -> pd.DataFrame:
     missing = [column for column in SERIES_COLUMNS if column not in history.columns]
     if missing:

@@ -7,7 +7,7 @@ import pytest
 from ratchet.contracts.errors import DataError
 from ratchet.contracts.release import series_name
 from ratchet.train.folds import Fold
-from ratchet.train.panel import accept
+from ratchet.train.panel import accept, newest_seen
 
 LAST = pd.Timestamp("2026-05-31")
 TARGETS = ("visits", "sales")
@@ -259,3 +259,9 @@ def test_a_young_series_stays_young_beside_weeks_that_were_not_seen():
     young = old.iloc[2:].assign(unique_id="b")
     panel, _ = accept(pd.concat([old, young]), targets=("sent",), data_hour=datetime(2026, 2, 9, tzinfo=UTC))
     assert panel.ages().tolist() == [6, 4]
+
+
+def test_how_much_was_seen_of_the_newest_weeks():
+    frame = partly([5] * 20, [0.1] * 7 + [1] * 12 + [0.35])
+    assert newest_seen(frame, datetime(2026, 5, 18, tzinfo=UTC)) == 0.95
+    assert newest_seen(frame.drop(columns="coverage"), datetime(2026, 5, 18, tzinfo=UTC)) == 1.0
