@@ -1,5 +1,8 @@
 """What may be tried of a family: only what can matter on such series, and all of it can be made."""
 
+import importlib
+import inspect
+
 import numpy as np
 import pytest
 from distributed.protocol.pickle import dumps, loads
@@ -41,6 +44,8 @@ def test_fewest_changes_come_first_and_never_the_default(name):
     found = forecasters.variants(name, ALL)
     assert found == forecasters.variants(name, ALL)
     assert [len(options) for options in found] == sorted(len(options) for options in found)
+    usual = inspect.signature(importlib.import_module(f"ratchet.forecasters.{name}").make).parameters
+    assert not any(value == usual[option].default for options in found for option, value in options.items())
     assert all(found)
     assert len({str(options) for options in found}) == len(found)
 

@@ -88,6 +88,7 @@ def test_another_horizon_or_name_is_another_job(panel_of, counts, jobs, tmp_path
     fold = jobs[0].folds[0]
     longer = [Job(family=jobs[0].family, folds=(Fold(cutoff=fold.cutoff, horizon=9),))]
     assert ask(panel, longer, tmp_path)[0] == 1
+    assert ask(panel, jobs[:1], tmp_path)[0] == 0, "neither takes the other's place"
     assert ask(panel.only(np.array([0, 1, 2, 4])), jobs[:1], tmp_path)[0] == 1
 
 

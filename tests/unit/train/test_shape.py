@@ -24,8 +24,8 @@ def remembering(d, count, weeks):
 
 def test_noise_has_neither_trend_nor_season_nor_memory(panel_of, noise):
     shape = describe(panel_of(np.expm1(4 + noise)))
-    assert shape.trend.mean() < 0.03
-    assert shape.seasonal.mean() < 0.03
+    assert shape.trend.mean() < 0.012
+    assert shape.seasonal.mean() < 0.015
     assert abs(shape.memory.mean()) < 0.05
     assert (shape.zeros == 0).all()
     assert (shape.length == 156).all()
