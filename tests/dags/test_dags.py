@@ -76,7 +76,7 @@ def test_the_dags_turn_the_loop_on_a_real_metadata_database(run_dag, mlflow_addr
     assert first["run"]["state"] == "success"
     assert "'state': 'production'" in first["log"]
 
-    second = run_dag("train_candidate", json.dumps({"recipe": ["ets", "theta"]}), **with_mlflow)
+    second = run_dag("train_candidate", json.dumps({"recipe": ["ets", "theta"], "trials": 2}), **with_mlflow)
     assert second["run"]["state"] == "success"
     assert "'name': 'CO1', 'state': 'trial'" in second["log"]
 

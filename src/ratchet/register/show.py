@@ -30,9 +30,9 @@ def show_run(client: "MlflowClient", folder: Path, card: Card, run_id: str, *, g
     client.log_text(run_id, card.to_json(), CARD)
     if card.gold:
         client.log_inputs(run_id, [_dataset(card, gold)])
-    if card.trials:
-        client.log_param(run_id, "options", json.dumps(card.options, sort_keys=True))
     try:
+        if card.trials:
+            client.log_param(run_id, "options", json.dumps(card.options, sort_keys=True))
         _log_training(client, run_id, card, folder / TRAINING)
     except Exception as error:  # noqa: BLE001  # a param that another machine logged before, or no JSON: it is no release's fault
         log.warning("%s: how the training went is not shown: %r", card.release_id, error)

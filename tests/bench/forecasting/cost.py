@@ -46,15 +46,15 @@ def gold(series, targets):
 
 
 def a_week_more(history, out, known):
-    """Seconds on the clock of training with a week more, without and with what a training a week ago has left."""
+    """CPU seconds of training with a week more, without and with what the training a week before has left."""
     last = history["ds"].max()
     stride = (last - pd.Timestamp(0)).days // 7 % folds.STRIDE
     hours = [last + pd.Timedelta(1 - 7 * stride + 7 * week, "D") for week in (0, 1)]
     first, later = (hour.to_pydatetime().replace(tzinfo=UTC) for hour in hours)
     crew = remembering(in_process, out / "kept", code="bench")
     train(history, data_hour=first, out=out / "first", crew=crew, **known)
-    _, _, without = clock(lambda: train(history, data_hour=later, out=out / "without", **known))
-    _, _, with_it = clock(lambda: train(history, data_hour=later, out=out / "with", crew=crew, **known))
+    _, without, _ = clock(lambda: train(history, data_hour=later, out=out / "without", **known))
+    _, with_it, _ = clock(lambda: train(history, data_hour=later, out=out / "with", crew=crew, **known))
     return without, with_it
 
 
@@ -89,7 +89,7 @@ def main():
             f"issue again {again / series:.4f} CPU s a series; peak {peak:.2f} GiB",
             flush=True,
         )
-        print(f"{'':6s}         a week more: {more:.1f} s of {less:.1f} s", flush=True)
+        print(f"{'':6s}         a week more: {more:.1f} CPU s of {less:.1f} CPU s", flush=True)
     if len(measured) > 2:
         x, y = np.log(np.array(measured, dtype=float).T)
         print(f"cost grows with series to the power of {np.polyfit(x, y, 1)[0]:.2f} (1 is linear)")
