@@ -38,7 +38,7 @@ traffic:  ## Realistic users for two and a half minutes, then a verdict
 test:  ## Install what is needed and run everything: checks, unit, contract, DAG and end-to-end tests
 	@tools/install test
 	@$(MAKE) --no-print-directory -j 2 check test-alone
-	@$(PY) -m pytest -q --durations=30 -n 4 --dist loadfile --no-loadscope-reorder $(addprefix --ignore=,$(ALONE))
+	@$(PY) -m pytest -q --durations=30 -n 3 --dist loadfile --no-loadscope-reorder $(addprefix --ignore=,$(ALONE))
 
 test-alone:  ## The tests that watch the clock: faults and the router, one after the other
 	@$(PY) -m pytest -q $(ALONE)

@@ -18,6 +18,8 @@ _LOOP: Final = {
     "LAND_AT_ONCE": "4",
     "GOLD_KEEP": "30",
     "RELEASES_KEEP": "12",
+    "TRAIN_TRIALS": "0",
+    "TRAIN_SECONDS": "0",
     "POLICY": "",
     "PUBLIC_URL": "",
     "WORKLOADS": "github_activity",
