@@ -33,8 +33,9 @@ CONNECT: Final[dict[str, Any]] = {
 STAGE: Final = """
 CREATE TEMP TABLE IF NOT EXISTS stage (
     body jsonb NOT NULL CHECK (body ->> 'record' IN ('forecast', 'feedback'))
-) ON COMMIT DELETE ROWS
+) WITH (toast_tuple_target = 8160) ON COMMIT DELETE ROWS
 """
+"""Its rows live for a moment and are read three times: squeezing them would cost more than all the rest."""
 # Lines of JSON go in as they are: no control character can occur in one, so none of these is ever met.
 COPY: Final = r"COPY pg_temp.stage (body) FROM STDIN WITH (FORMAT csv, DELIMITER E'\x02', QUOTE E'\x01')"
 DAYS: Final = """

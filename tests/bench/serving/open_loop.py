@@ -5,7 +5,9 @@ waiting for a free connection counts.
 """
 
 import asyncio
+import contextlib
 import json
+import os
 import random
 import sys
 import time
@@ -125,5 +127,9 @@ async def run(address, what, key, rate, seconds, seed):
 
 
 if __name__ == "__main__":
+    with contextlib.suppress(
+        PermissionError
+    ):  # it shares its core with PostgreSQL, and its own waiting is not the server's
+        os.setpriority(os.PRIO_PROCESS, 0, -10)
     address, what, key, rate, seconds, seed = sys.argv[1:]
     print(json.dumps(uvloop.run(run(address, what, key, float(rate), float(seconds), int(seed)))))
