@@ -231,13 +231,13 @@ def test_a_client_that_does_not_read_gets_all_of_it_later_and_holds_nobody_up(tr
 
 
 def test_a_silent_connection_is_closed_and_one_that_speaks_is_kept(tmp_path):
-    server = Gunicorn(leave_home(tmp_path), WEB_WORKERS="1", GUNICORN_CMD_ARGS="--keep-alive 2")
+    server = Gunicorn(leave_home(tmp_path), WEB_WORKERS="1", GUNICORN_CMD_ARGS="--keep-alive 3")
     try:
         server.first_answer()
         with connect(server) as silent, connect(server) as busy, connect(server) as mute:
             silent.sendall(PLAIN)
             read_answer(silent)
-            for _ in range(8):
+            for _ in range(9):
                 busy.sendall(PLAIN)
                 assert read_answer(busy)[0] == 200
                 time.sleep(0.6)
