@@ -7,6 +7,8 @@ import re
 from typing import Final
 
 MOST_FIELDS: Final = 64
+MOST_DIGITS: Final = 6
+"""Of a length: Python refuses to read a number of thousands of them, and nobody here would catch that."""
 # No folded lines, no control characters, no space before a colon, no underscore in a name: who sends these meets gunicorn.
 _HEAD: Final = re.compile(rb"POST (/[\w/-]+) HTTP/1\.1\r\n((?:[A-Za-z0-9-]+:[^\x00-\x1f\x7f]*\r\n)+)")
 _FRAMING: Final = ("TRANSFER_ENCODING", "CONNECTION", "EXPECT", "UPGRADE", "TRAILER", "TE", "CONTENT_ENCODING")
@@ -30,7 +32,7 @@ def read_plain(said: bytes) -> Question | None:
     if len(environ) != len(lines) or len(lines) > MOST_FIELDS or not _NOT_PLAIN.isdisjoint(environ):
         return None
     length = environ.pop("HTTP_CONTENT_LENGTH", "")
-    if "HTTP_HOST" not in environ or not length.isdecimal() or int(length) != len(body):
+    if "HTTP_HOST" not in environ or not length.isdecimal() or len(length) > MOST_DIGITS or int(length) != len(body):
         return None
     environ |= {"REQUEST_METHOD": "POST", "PATH_INFO": found[1].decode("ascii"), "CONTENT_LENGTH": length}
     return environ, body

@@ -33,6 +33,7 @@ NOT_PLAIN = {
     "no length": HEAD + b"\r\n" + BODY,
     "two lengths": with_lines(b"Content-Length: 38"),
     "a length with a sign": HEAD + b"Content-Length: +%d\r\n\r\n" % len(BODY) + BODY,
+    "a length of thousands of digits": HEAD + b"Content-Length: " + b"0" * 5000 + b"38\r\n\r\n" + BODY,
     "chunked": with_lines(b"Transfer-Encoding: chunked"),
     "to be closed": with_lines(b"Connection: close"),
     "to be continued": with_lines(b"Expect: 100-continue"),
