@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import math
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -9,8 +10,10 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 from prometheus_client.core import GaugeMetricFamily, Metric
 
+from ratchet.contracts.coverage import whole_counts
 from ratchet.contracts.errors import MetricsError
 from ratchet.observe.database import transaction
 
@@ -27,9 +30,12 @@ WHERE workload = %(workload)s AND at >= now() - interval '60 days' AND weeks IS 
 ORDER BY release, unique_id, target, at::date, at DESC
 LIMIT %(most)s
 """
-ACTUALS: Final = (
-    "SELECT unique_id, target, ds, y FROM read_parquet($path) WHERE ds <= $until ORDER BY unique_id, target, ds"
-)
+# Gold of a workload that cannot tell how much it saw has no such column.
+ACTUALS: Final = """
+SELECT unique_id, target, ds, y::DOUBLE, coalesce(coverage, 1.0)
+FROM (FROM read_parquet($path) UNION ALL BY NAME SELECT NULL::DOUBLE AS coverage WHERE false)
+WHERE ds <= $until ORDER BY unique_id, target, ds
+"""
 
 Series = tuple[str, str]
 Key = tuple[str, str, str]
@@ -107,13 +113,16 @@ def measure(
 
 
 def _actuals(path: Path, until: date) -> tuple[dict[Series, dict[str, float]], dict[Series, float]]:
-    """Return each series' weeks up to a day, and its mean change from one week to the next: the scale of MASE."""
+    """Return each series' weeks up to a day, as evidence counts them, and its mean change from one to the next: the scale of MASE."""
     import duckdb  # noqa: PLC0415, most installations wait weeks for the first join
 
-    weeks: dict[Series, dict[str, float]] = defaultdict(dict)
     with duckdb.connect(config={"threads": 1, "memory_limit": "256MB"}) as opened:
-        for unique_id, target, day, value in opened.execute(ACTUALS, {"path": str(path), "until": until}).fetchall():
-            weeks[unique_id, target][day.isoformat()[:10]] = float(value)
+        rows = opened.execute(ACTUALS, {"path": str(path), "until": until}).fetchall()
+    counted = whole_counts(np.array([row[3] for row in rows]), np.array([row[4] for row in rows]))
+    weeks: dict[Series, dict[str, float]] = defaultdict(dict)
+    for (unique_id, target, day, _, _), value in zip(rows, counted.tolist(), strict=True):
+        if not math.isnan(value):  # too little was seen of that week
+            weeks[unique_id, target][day.isoformat()[:10]] = value
     scales = {}
     for series, values in weeks.items():
         known = list(values.values())

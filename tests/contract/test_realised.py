@@ -73,3 +73,13 @@ def test_of_a_forecast_only_the_weeks_that_matured_count(postgres, home):
     before = json.dumps({"last_week": "2026-11-15", "truth_until": "2026-11-14"})
     (home / "gold/looked-back/p1/manifest.json").write_text(before)
     assert measured(postgres, home)["ratchet_realised_mase", "looked-back", "BO1", "sent"] == 0.5
+
+
+@pytest.mark.parametrize(("coverage", "error"), [(1.0, 1.0), (0.5, 8 / 7), (0.2, None)])
+def test_a_week_seen_in_part_counts_as_evidence_counts_it(postgres, home, coverage, error):
+    """Seen whole it was 10 after 8; half of it seen makes it 20; of a fifth nobody can tell, so no error is told."""
+    rows = f"""SELECT * FROM (VALUES ('a', 'sent', DATE '2026-10-25', 6.0, 1.0), ('a', 'sent', DATE '2026-11-01', 8.0, 1.0),
+        ('a', 'sent', DATE '2026-11-08', 10.0, {coverage})) AS t (unique_id, target, ds, y, coverage)"""
+    duckdb.sql(rows).write_parquet(str(home / "gold/looked-back/p1/series.parquet"))
+    found = measured(postgres, home)
+    assert found.get(("ratchet_realised_mase", "looked-back", "BO1", "sent")) == error

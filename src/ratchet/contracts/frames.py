@@ -5,19 +5,13 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from ratchet.contracts.coverage import seen, whole_counts
 from ratchet.contracts.errors import DataError
 
 SERIES_COLUMNS: Final = ("unique_id", "target", "ds", "y")
-COVERAGE: Final = "coverage"
-"""How much of a week was seen, where a workload can tell: a count of half a week is not a quiet week."""
-LEAST_SEEN: Final = 0.25
 FORECAST_COLUMNS: Final = ("unique_id", "target", "ds", "mean", "median", "lo_80", "hi_80", "lo_95", "hi_95")
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,19 +32,6 @@ class Gold:
         """What really happened: whole weeks that do not grow any more; no week of which too little was seen."""
         frame = self.matured()
         return frame.assign(y=whole_counts(frame["y"].to_numpy(dtype=float), seen(frame))).dropna(subset="y")
-
-
-def seen(frame: pd.DataFrame) -> Floats:
-    """How much of each row's week was seen, from 0 to 1; all of it where nothing is said of that."""
-    if COVERAGE not in frame.columns:
-        return np.ones(len(frame))
-    return frame[COVERAGE].fillna(1.0).to_numpy(dtype=float)
-
-
-def whole_counts(y: Floats, coverage: Floats) -> Floats:
-    """Estimate what was counted in weeks that were seen in part, had they been seen whole; NaN where too little was seen."""
-    estimate = np.rint(y / np.maximum(coverage, LEAST_SEEN))
-    return np.asarray(np.where(coverage >= 1, y, np.where(coverage >= LEAST_SEEN, estimate, np.nan)))
 
 
 def check_series(frame: pd.DataFrame) -> pd.DataFrame:

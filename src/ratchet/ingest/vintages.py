@@ -12,7 +12,7 @@ from typing import Final
 import duckdb
 import pandas as pd
 
-from ratchet.contracts.frames import COVERAGE
+from ratchet.contracts.coverage import COVERAGE
 from ratchet.ingest.durable import sync
 from ratchet.ingest.partition import SERIES, VINTAGES, GoldPartition, checked_file, read_manifest
 

@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ratchet.contracts.coverage import seen, whole_counts
 from ratchet.contracts.errors import DataError
 from ratchet.contracts.forecaster import Known
-from ratchet.contracts.frames import SERIES_COLUMNS, seen, whole_counts
+from ratchet.contracts.frames import SERIES_COLUMNS
 from ratchet.contracts.release import series_name, split_name
 from ratchet.train.revisions import Revisions, find_revisions
 

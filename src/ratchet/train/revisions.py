@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ratchet.contracts.frames import seen, whole_counts
+from ratchet.contracts.coverage import seen, whole_counts
 from ratchet.contracts.release import series_name
 
 Floats = NDArray[np.float64]
