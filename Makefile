@@ -97,7 +97,7 @@ load: peers  ## Realistic users against a running `make up`, bounded: make load 
 
 faults:  ## Everything around serving fails for a minute, under load: no forecast fails, none is missing from the log (15 minutes)
 	@FAULT_SECONDS=60 FAULT_KILLS=20 FAULT_SWAPS=50 FAULT_SWAP_EVERY=6 $(PY) -m pytest -q --timeout 1200 --durations=0 \
-		tests/faults tests/e2e/test_stack_faults.py
+		tests/faults tests/e2e/test_faults_of_the_stack.py
 
 fuzz:  ## Thousands of generated requests against what /openapi.json promises: make fuzz N=500 (examples per operation)
 	FUZZ_EXAMPLES=$(or $(N),500) $(PY) -m pytest -q --timeout 3600 tests/unit/inference/test_schema_holds.py

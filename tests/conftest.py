@@ -26,21 +26,17 @@ from ratchet.stack.services import Stack
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
-TOGETHER = {
-    "test_one_turn.py": "stack",
-    "test_stack_faults.py": "looking",
-    "test_boards_live.py": "looking",
-    "test_dashboard.py": "looking",
-}
-"""Files that share one running stack, which takes a minute to start; faults need one whose candidate is still on trial."""
+ONE_STACK = "tests/e2e"
+"""These files share one running stack, in the order of their names: first those that look at a candidate on trial, then those that
+break things around it, last the one that promotes it, stops all and starts it again. A stack takes a minute of two cores to start."""
 
 
 class Together(LoadFileScheduling):
-    """The tests of one file stay in one process, and so do files that share a stack."""
+    """The tests of one file stay in one process, and so do files that share the stack."""
 
     def _split_scope(self, nodeid: str) -> str:
         path = str(super()._split_scope(nodeid))
-        return TOGETHER.get(Path(path).name, path)
+        return ONE_STACK if path.startswith(ONE_STACK) else path
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Together:

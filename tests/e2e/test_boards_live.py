@@ -28,7 +28,7 @@ NOT_YET |= {"Errors: confidence sequence"}
 
 @pytest.fixture(scope="module")
 def busy(house):
-    """A minute of users who rate, and a look at the experiment; Prometheus' address while they are there."""
+    """A minute of users who rate all alike, and a look at the experiment; Prometheus' address while they are there."""
     settings = house.stack.settings
     port, key = settings.router_port, house.keys["predict"]
     client = first_turn.airflow(house.stack)
@@ -37,9 +37,7 @@ def busy(house):
         for number in range(60):
             person = Person(port, key, f"looker-{number}")
             _, _, forecast = person.ask()
-            person.post(
-                "feedback", {"prediction_id": forecast["prediction_id"], "kind": "rating", "value": 2 + number % 3}
-            )
+            person.post("feedback", {"prediction_id": forecast["prediction_id"], "kind": "rating", "value": 3})
             person.leave()
         client.wait("evaluate_ab", run, timeout=120)
         address = f"http://127.0.0.1:{settings.prometheus_port}"

@@ -1,6 +1,6 @@
 """Faults that the running stack cannot be asked for, under constant load: a track that hangs, a clock that jumps, a spool that is full.
 
-Real PostgreSQL, gunicorn and nginx; `tests/e2e/test_stack_faults.py` has all that fails in a whole stack.
+Real PostgreSQL, gunicorn and nginx; `tests/e2e/test_faults_of_the_stack.py` has all that fails in a whole stack.
 """
 
 import http.client

@@ -78,8 +78,9 @@ def _wait_for_clients(stack: Stack, progress: Progress, workload: str) -> None:
 
 def _turn(client: Airflow, progress: Progress, dag_id: str, what: str, **conf: Any) -> None:  # noqa: ANN401  # a DAG's own parameters
     with progress.step(f"Airflow runs {dag_id}: {what}"):
+        run = client.trigger(dag_id, conf)  # before its schedule may run: one at a time, and this one is waited for
         client.unpause(dag_id)
-        client.wait(dag_id, client.trigger(dag_id, conf), timeout=_DAG_SECONDS)
+        client.wait(dag_id, run, timeout=_DAG_SECONDS)
 
 
 def wait_for_forecast(stack: Stack, progress: Progress) -> None:

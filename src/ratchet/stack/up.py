@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 from ratchet.contracts.errors import RatchetError
 from ratchet.settings import Settings
-from ratchet.stack import api_keys, environment, first_turn, preflight, secrets, table
+from ratchet.stack import airflow_database, api_keys, environment, first_turn, preflight, secrets, table
 from ratchet.stack.health import wait_for_service
 from ratchet.stack.paths import ROOT, Home
 from ratchet.stack.postgres import DATABASES
@@ -102,17 +102,24 @@ def start(stack: Stack, supervisor: Supervisor, progress: Progress) -> None:
     early = [service for service in rest if not service.name.startswith("airflow")]
     with progress.step("migrate the databases"), ThreadPoolExecutor() as pool:
         supervisor.start("mlflow")
-        list(
-            pool.map(
-                lambda command: _run(command, stack),
-                ([sys.executable, "-m", "ratchet", "migrate"], [tool("airflow"), "db", "migrate"]),
-            )
+        at_work = (
+            pool.submit(_run, [sys.executable, "-m", "ratchet", "migrate"], stack),
+            pool.submit(_migrate_airflow, stack),
         )
+        for one in at_work:
+            one.result()
     parts = ", ".join(dict.fromkeys(service.name.partition("-")[0] for service in rest))
     with progress.step(f"start {parts}"), ThreadPoolExecutor(len(rest)) as pool:
         for service in (*early, *(service for service in rest if service not in early)):
             supervisor.start(service.name)
         list(pool.map(lambda service: wait_for_service(service, timeout=_READY_SECONDS), rest))
+
+
+def _migrate_airflow(stack: Stack) -> None:
+    database, mark = stack.postgres.uri("airflow"), stack.home.airflow / "migrated.json"
+    if not airflow_database.is_migrated(database, mark):
+        _run([tool("airflow"), "db", "migrate"], stack)
+        airflow_database.remember_migrated(database, mark)
 
 
 def _run(command: list[str], stack: Stack) -> None:

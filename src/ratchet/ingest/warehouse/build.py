@@ -23,7 +23,6 @@ from ratchet.ingest.warehouse.state import ARRIVING, State, fingerprints
 
 _BATCH_BYTES: Final = 400 << 20
 _BATCH_FILES: Final = 5000
-_MEMORY: Final = "1GB"
 _TAKE_IN: Final = ("--select", "config.materialized:incremental", "touched_weeks", "every_record_is_accounted_for")
 
 
@@ -110,17 +109,7 @@ def _take_in(
 
 def project_of(workload: Workload, state: State, *, unit_tests: bool = False) -> Project:
     """The workload's dbt project on its own DuckDB file, freshly put together."""
-    project = Project(
-        workload=workload,
-        place=state.place,
-        environment={
-            "RATCHET_WAREHOUSE": str(state.database),
-            "RATCHET_SPILL": str(state.place / "spill"),
-            "RATCHET_MEMORY": _MEMORY,
-            "OMP_NUM_THREADS": "1",  # small matrices: threads that wait for each other cost more than they bring
-            "OPENBLAS_NUM_THREADS": "1",
-        },
-    )
+    project = Project(workload=workload, place=state.place)
     project.assemble(unit_tests=unit_tests)
     return project
 

@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -19,6 +19,8 @@ _DBT: Final = (
     *(sys.executable, "-m", "dbt.cli.main"),
     *("--quiet", "--no-use-colors", "--no-send-anonymous-usage-stats", "--partial-parse"),
 )
+# Of small matrices: threads that wait for each other cost more than they bring.
+_SMALL_MATRICES: Final = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 _SHOWN_FAILURES: Final = 5
 UNIT_TESTS: Final = "unit_tests.yml"
 _MODEL_FILES: Final = frozenset({".sql", ".yml", ".py"})
@@ -31,7 +33,6 @@ class Project:
 
     workload: Workload
     place: Path
-    environment: Mapping[str, str]
 
     def assemble(self, *, unit_tests: bool = False) -> None:
         """Copy the shell and the workload's models into one project; unit tests only when asked for, since parsing takes time."""
@@ -61,7 +62,7 @@ class Project:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            env={**os.environ, **self.environment},
+            env=os.environ | _SMALL_MATRICES,
             cwd=self.place,
             pass_fds=hold,
         )

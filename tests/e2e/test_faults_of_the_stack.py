@@ -97,11 +97,14 @@ def _answers(address):
 @pytest.fixture(scope="module")
 def field(house):
     field = Field(house)
+    split = FlagFileSplit(house.stack.home.weights)
+    share = split.share()
     field.serve(*field.versions)
-    FlagFileSplit(house.stack.home.weights).set_share(50)
+    split.set_share(50)
     for track in TRACKS:
         field.wait_track(track)
-    return field
+    yield field
+    split.set_share(share)
 
 
 def assert_nothing_is_missing(field, load, **how):
