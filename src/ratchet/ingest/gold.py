@@ -164,6 +164,10 @@ def _export(database: Path, folder: Path, workload: Workload) -> dict[str, Any]:
         tables = [str(name) for (name,) in connection.execute(_TABLES).fetchall()]
         if "series" not in tables:
             raise DataError(f"{workload.name}: its gold has no model `series`")
+        if Path(VINTAGES).stem in tables:
+            raise DataError(
+                f"{workload.name}: a gold model may not be called `{Path(VINTAGES).stem}`: that file is made here"
+            )
         series, rows, last_week, targets = connection.execute(_SUMMARY).fetchall()[0]
         if not rows:
             raise DataError(f"{workload.name}: no complete week has landed yet")

@@ -28,8 +28,8 @@ class Fold:
         return panel.until(self.cutoff)
 
     def actual(self, panel: Panel) -> NDArray[np.float64]:
-        """Show what happened then: [series, step]."""
-        return panel.values[:, self.cutoff : self.cutoff + self.horizon]
+        """Show what happened then, where that is known: [series, step]."""
+        return panel.happened(self.cutoff, self.cutoff + self.horizon)
 
 
 def plan(weeks: int, *, horizon: int, count: int = COUNT, spare: int = 0) -> tuple[Fold, ...]:

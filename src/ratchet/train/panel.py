@@ -30,25 +30,34 @@ _SUNDAY = 6
 class Panel:
     """Series that end in the same week. `values` is [series, week], NaN before a series' first week, never after it.
 
-    `values` are the newest; `revisions` say which of them were told otherwise before.
+    `values` are the newest; `revisions` say which of them were told otherwise before. Of weeks that are `unseen` too little was counted:
+    their values are guesses to learn from, and nothing is scored by them.
     """
 
     names: tuple[str, ...]
     weeks: pd.DatetimeIndex
     values: Floats
     revisions: Revisions = field(default_factory=Revisions)
+    unseen: NDArray[np.bool_] | None = None
 
     def until(self, weeks: int) -> Self:
         """Go back to the panel as it was after its first `weeks` weeks: nothing that came or was told later is in it."""
         told = self.revisions.until(weeks)
         values = told.newest(self.values[:, :weeks])
-        return type(self)(names=self.names, weeks=self.weeks[:weeks], values=values, revisions=told)
+        unseen = None if self.unseen is None else self.unseen[:, :weeks]
+        return type(self)(names=self.names, weeks=self.weeks[:weeks], values=values, revisions=told, unseen=unseen)
 
     def and_then(self, values: Floats) -> Self:
         """Take the weeks that follow, [series, week], as if they had come true."""
         more = self.weeks[-1] + WEEK * np.arange(1, values.shape[1] + 1)
         weeks = pd.DatetimeIndex([*self.weeks, *more])
-        return replace(self, weeks=weeks, values=np.concatenate([self.values, values], axis=1))
+        unseen = None if self.unseen is None else np.pad(self.unseen, ((0, 0), (0, values.shape[1])))
+        return replace(self, weeks=weeks, values=np.concatenate([self.values, values], axis=1), unseen=unseen)
+
+    def happened(self, begin: int, end: int) -> Floats:
+        """Return what is known to have happened from one week up to another, [series, week]; NaN where nobody can tell."""
+        values = self.values[:, begin:end]
+        return values if self.unseen is None else np.where(self.unseen[:, begin:end], np.nan, values)
 
     def newest(self, weeks: int) -> Floats:
         """Return the last weeks, [series, week]."""
@@ -57,7 +66,8 @@ class Panel:
     def only(self, rows: NDArray[np.intp]) -> Self:
         """Keep some of its series."""
         names = tuple(self.names[row] for row in rows)
-        return replace(self, names=names, values=self.values[rows], revisions=self.revisions.only(rows))
+        unseen = None if self.unseen is None else self.unseen[rows]
+        return replace(self, names=names, values=self.values[rows], revisions=self.revisions.only(rows), unseen=unseen)
 
     def ages(self) -> NDArray[np.intp]:
         """Count the weeks of each series."""
@@ -73,6 +83,8 @@ class Panel:
         digest.update(self.weeks.to_numpy(dtype="datetime64[s]").astype("<i8").tobytes())
         digest.update(np.ascontiguousarray(self.values, dtype="<f8").tobytes())
         digest.update(self.revisions.to_bytes())
+        if self.unseen is not None:
+            digest.update(np.packbits(self.unseen).tobytes())
         return digest.hexdigest()
 
 
@@ -171,13 +183,17 @@ def _panel(series: dict[str, pd.DataFrame]) -> Panel:
     for row, group in enumerate(series.values()):
         values[row, len(longest) - len(group) :] = whole_counts(group["y"].to_numpy(), group["seen"].to_numpy())
     ages = np.array([len(group) for group in series.values()])
-    return Panel(names=tuple(series), weeks=pd.DatetimeIndex(longest["ds"]), values=_fill(values, ages))
+    unseen = np.isnan(values) & (np.arange(len(longest)) >= len(longest) - ages[:, None])
+    return Panel(
+        names=tuple(series),
+        weeks=pd.DatetimeIndex(longest["ds"]),
+        values=_fill(values, unseen),
+        unseen=unseen if unseen.any() else None,
+    )
 
 
-def _fill(values: Floats, ages: NDArray[np.intp]) -> Floats:
+def _fill(values: Floats, unseen: NDArray[np.bool_]) -> Floats:
     """Put a typical week where too little was seen: the median of those before or, at a series' beginning, of those after."""
-    weeks = values.shape[1]
-    unseen = np.isnan(values) & (np.arange(weeks) >= weeks - ages[:, None])
     for row, week in np.argwhere(unseen):
         before, after = values[row, max(0, week - TYPICAL_WEEKS) : week], values[row, week:]
         near = before[np.isfinite(before)] if np.isfinite(before).any() else after[np.isfinite(after)][:TYPICAL_WEEKS]

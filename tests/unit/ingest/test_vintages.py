@@ -175,7 +175,7 @@ def workload(tmp_path):
 def publish(tmp_path, workload):
     """Publish a warehouse that holds these series: `publish(*rows, at=…)`."""
 
-    def call(*now, at=HOUR, home=tmp_path / "home", there=None):
+    def call(*now, at=HOUR, home=tmp_path / "home", there=None, beside=()):
         database = tmp_path / "warehouse.duckdb"
         database.unlink(missing_ok=True)
         with duckdb.connect(str(database)) as connection:
@@ -184,6 +184,8 @@ def publish(tmp_path, workload):
             connection.execute(
                 "CREATE TABLE gold.series AS SELECT unique_id, target, CAST(ds AS DATE) AS ds, y FROM arriving"
             )
+            for table in beside:
+                connection.execute(f"CREATE TABLE gold.{table} AS SELECT 1 AS one")
         intake = Intake(records=0, events=0, duplicates=0, rejected=0, new_records=0, new_rejected=0, reasons={})
         warehouse = Warehouse(database=database, data_hour=at, intake=intake)
         return publishing.publish(workload, warehouse, home=home, synthetic=True, now=HOUR, there=there)
@@ -209,6 +211,12 @@ def test_each_gold_carries_what_all_before_it_told(publish):
     assert told["known_at"].dt.tz is UTC
     assert rows(ingest.read_vintages(second)) == rows(told)[2:]
     assert read_manifest(third.path)["tables"]["vintages"]["place"] == 1
+
+
+def test_a_gold_model_may_not_take_the_name_of_the_file_that_is_made_here(publish):
+    with pytest.raises(DataError, match="may not be called `vintages`"):
+        publish(("a", NEWEST, 3.0), beside=("vintages",))
+    assert publish(("a", NEWEST, 3.0), beside=("vintage_cars",)).series == 1
 
 
 def test_a_week_counts_as_what_happened_when_it_has_matured(publish):

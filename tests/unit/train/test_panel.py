@@ -1,3 +1,4 @@
+import dataclasses
 from datetime import UTC, datetime
 
 import numpy as np
@@ -265,3 +266,21 @@ def test_how_much_was_seen_of_the_newest_weeks():
     frame = partly([5] * 20, [0.1] * 7 + [1] * 12 + [0.35])
     assert newest_seen(frame, datetime(2026, 5, 18, tzinfo=UTC)) == 0.95
     assert newest_seen(frame.drop(columns="coverage"), datetime(2026, 5, 18, tzinfo=UTC)) == 1.0
+
+
+def test_a_week_that_was_guessed_is_learnt_from_and_never_scored_by():
+    old = partly([3, 3, 9, 3, 3, 3], [1, 0, 1, 1, 0.1, 1])
+    panel, _ = accept(
+        pd.concat([old, old.assign(unique_id="b", coverage=1.0)]),
+        targets=("sent",),
+        data_hour=datetime(2026, 2, 9, tzinfo=UTC),
+    )
+    nan = np.nan
+    np.testing.assert_array_equal(panel.happened(0, 6), [[3, nan, 9, 3, nan, 3], [3, 3, 9, 3, 3, 3]])
+    np.testing.assert_array_equal(Fold(cutoff=3, horizon=2).actual(panel), [[3, nan], [3, 3]])
+    np.testing.assert_array_equal(panel.until(2).happened(0, 2), [[3, nan], [3, 3]])
+    np.testing.assert_array_equal(panel.only(np.array([1])).happened(1, 2), [[3]])
+    further = panel.and_then(np.array([[8.0], [8.0]]))
+    np.testing.assert_array_equal(further.happened(4, 7), [[nan, 3, 8], [3, 3, 8]])
+    assert np.isfinite(further.values).all()
+    assert panel.digest() != dataclasses.replace(panel, unseen=None).digest()

@@ -243,3 +243,16 @@ def test_a_release_can_answer_posted_histories_and_knows_how_long_each_series_is
     assert opened.yardstick is not None
     assert opened.history is not None
     assert opened.history.min() >= 4
+
+
+@pytest.mark.parametrize(
+    "outage", [slice(-6, None), slice(-40, -30), slice(-52, None)], ids=["newest", "earlier", "a year"]
+)
+def test_weeks_that_nobody_saw_do_not_stop_a_training_whatever_was_counted_in_them(run, history, tmp_path, outage):
+    weeks = np.sort(history["ds"].unique())[outage]
+    away = history["ds"].isin(weeks)
+    broken = history.assign(coverage=np.where(away, 0.0, 1.0), y=np.where(away, 0.0, history["y"]))
+    card = run(broken, tmp_path)
+    assert all(np.isfinite(list(card.scores["release"].values())))
+    worse = run(broken.assign(y=np.where(away, 5_000.0, broken["y"])), tmp_path / "again")
+    assert worse.scores == card.scores
