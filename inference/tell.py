@@ -69,10 +69,10 @@ def _of_release(opened: OpenRelease) -> Iterator[str]:
     if opened.card.synthetic:
         yield SYNTHETIC
     if opened.card.seen < MOSTLY_SEEN:
-        yield f"of the newest weeks' data {opened.card.seen:.0%} had been seen"
+        yield f"of the newest weeks' data {100 * opened.card.seen:.0f} % had been seen"
     for level, least in PROMISED.items():
         if (held := opened.card.coverage.get(level, 1.0)) < least:
-            yield f"bounds of {level} % held in {held:.0%} of held-out weeks"
+            yield f"bounds of {level} % held in {100 * held:.0f} % of held-out weeks"
 
 
 def _tell_from_history(opened: OpenRelease, question: "Question", now: datetime) -> Told:

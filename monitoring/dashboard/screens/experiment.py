@@ -83,7 +83,7 @@ def _now(newest: Body | None, live: dict[str, Body | None], now: datetime) -> No
         return
     stage = STAGES.get(newest.get("stage") or "ab") or words.title(newest["stage"])
     share = newest.get("share")
-    clients = f" with {share:.0%} of the clients" if isinstance(share, float) and 0 < share <= 1 else ""
+    clients = f" with {100 * share:.0f} % of the clients" if isinstance(share, float) and 0 < share <= 1 else ""
     pair = f"{candidate or 'a candidate'} against {production or 'production'}{clients}"
     if newest.get("stage") == "watch":  # the winner is on the production track now
         pair = f"{production or 'the winner'}, beside {candidate or 'the release'} which it beat"
