@@ -98,7 +98,10 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no annotations
         question = read_plain(said)
         if question is not None:
             environ, body = question
-            answered = self._shortcut.answer({**environ, "REMOTE_ADDR": conn.client[0]}, body, started)
+            address = (
+                conn.client[0] if conn.client else ""
+            )  # who comes by the socket has none; the router says whom it speaks for
+            answered = self._shortcut.answer({**environ, "REMOTE_ADDR": address}, body, started)
             if answered is not None:
                 content, headers = answered
                 lines = "".join([f"{name}: {value}\r\n" for name, value in headers])

@@ -126,6 +126,7 @@ class Rig:
                 str(port)
             )
             own["PROMETHEUS_MULTIPROC_DIR"] = str(self.stack.home.run / f"counts-{name}")
+            del own["TRACK_SOCKET"]
         core = self.cores.get(name, self.cores.get(service.name))
         pinned = ["taskset", "-c", str(core)] if core is not None else []
         log = (self.stack.home.logs / f"{name}.log").open("ab")

@@ -3,9 +3,12 @@
 import http.client
 import http.server
 import json
+import socket
+import socketserver
 import threading
 import time
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -33,11 +36,25 @@ def murmur2(data):
     return value ^ value >> 15
 
 
+class SocketServer(http.server.ThreadingHTTPServer):
+    """An HTTP server where the router of an embedded stack looks for a track."""
+
+    address_family = socket.AF_UNIX
+
+    def server_bind(self):
+        socketserver.TCPServer.server_bind(self)  # http.server's own asks for a host's name
+        Path(self.server_address).chmod(0o777)
+
+    def server_close(self):
+        super().server_close()
+        Path(self.server_address).unlink()
+
+
 class Tiny:
     """A track that says who it is and what the router told it; it can hang."""
 
-    def __init__(self, name, port):
-        self.name, self.port, self.hangs = name, port, threading.Event()
+    def __init__(self, name, place):
+        self.name, self.place, self.hangs = name, place, threading.Event()
         self.drops, self.status = 0, 200
         self.server = None
 
@@ -69,7 +86,7 @@ class Tiny:
             def log_message(self, *_):
                 pass
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
+        self.server = SocketServer(str(self.place), Handler)
         self.server.daemon_threads = True
         threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
 
@@ -84,12 +101,8 @@ class House:
     """The router and its two tracks."""
 
     def __init__(self, rig):
-        self.rig, settings = rig, rig.stack.settings
-        self.port, self.clients = settings.router_port, []
-        self.tracks = {
-            "production": Tiny("production", settings.production_port),
-            "candidate": Tiny("candidate", settings.candidate_port),
-        }
+        self.rig, self.port, self.clients = rig, rig.stack.settings.router_port, []
+        self.tracks = {name: Tiny(name, rig.stack.home.track_socket(name)) for name in ("production", "candidate")}
 
     def client(self):
         self.clients.append(http.client.HTTPConnection("127.0.0.1", self.port, timeout=15))

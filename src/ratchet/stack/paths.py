@@ -27,6 +27,10 @@ class Home:
         """Sockets, process ids and rendered configuration."""
         return self.folder / "run"
 
+    def track_socket(self, track: str) -> Path:
+        """Where the router meets a track that runs on the same machine."""
+        return self.run / f"{track}.sock"
+
     @property
     def logs(self) -> Path:
         """One log per service."""

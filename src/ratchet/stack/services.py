@@ -113,7 +113,11 @@ class Stack:
         command = [tool("gunicorn"), "-c", str(ROOT / "inference" / "gunicorn_conf.py"), "inference.wsgi:application()"]
         services = []
         for track, port in (("production", self.settings.production_port), ("candidate", self.settings.candidate_port)):
-            metrics = self.home.run / f"metrics-{track}"
+            own = {
+                "TRACK": track,
+                "TRACK_SOCKET": str(self.home.track_socket(track)),
+                "PROMETHEUS_MULTIPROC_DIR": str(self.home.run / f"metrics-{track}"),
+            }
             services.append(
                 Service(
                     name=f"inference-{track}",
@@ -121,7 +125,7 @@ class Stack:
                     port=port,
                     health=f"http://127.0.0.1:{port}/api/health",
                     shows=f"the {track} track, /metrics",
-                    environment={**self.shared_environment, "TRACK": track, "PROMETHEUS_MULTIPROC_DIR": str(metrics)},
+                    environment={**self.shared_environment, **own},
                 )
             )
         return services
@@ -259,7 +263,8 @@ class Stack:
             "PAGES": str(ROOT / "router" / "pages"),
             "RUN": str(router),
         }
-        templates.render(ROOT / "router" / "nginx.conf.template", values, router / "nginx.conf")
+        by_socket = {track.upper(): f"unix:{self.home.track_socket(track)}" for track in ("production", "candidate")}
+        templates.render(ROOT / "router" / "nginx.conf.template", values | by_socket, router / "nginx.conf")
         templates.render(
             ROOT / "monitoring/prometheus/prometheus.yml.template", values, self.home.run / "prometheus.yml"
         )

@@ -131,6 +131,8 @@ def test_odd_levels_are_refused(house, levels):
 
 def test_a_weak_forecast_says_why(house):
     house.load(2, weeks=20, coverage={"80": 0.7, "95": 0.95})
-    assert house.predict().get_json()["note"] == "bounds of 80 % held in 70 % of held-out weeks; short history: 20 weeks"
+    assert (
+        house.predict().get_json()["note"] == "bounds of 80 % held in 70 % of held-out weeks; short history: 20 weeks"
+    )
     house.load(3, seen=0.614)
     assert house.predict().get_json()["note"] == "of the newest weeks' data 61 % had been seen"

@@ -257,3 +257,39 @@ def test_all_is_answered_while_many_ask_at_once(track):
 
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(ask, range(32)))
+
+
+def through(path, *requests):
+    """What is answered to requests that come by a socket, one after the other on one connection."""
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(5)
+        client.connect(str(path))
+        client_file = client.makefile("rb")
+        answers = []
+        for request in requests:
+            client.sendall(request)
+            head = [client_file.readline()]
+            while head[-1] not in {b"\r\n", b""}:
+                head.append(client_file.readline())
+            length = next(int(line.split(b":")[1]) for line in head if line.lower().startswith(b"content-length"))
+            answers.append((head[0], json.loads(client_file.read(length))))
+        return answers
+
+
+def test_a_router_beside_it_comes_by_a_socket_also_after_a_death(tmp_path):
+    """Plain questions and all others; who was killed leaves its socket behind, and the next one takes its place."""
+    place = tmp_path / "track.sock"
+    home = leave_home(tmp_path)
+    health = b"GET /api/health HTTP/1.1\r\nHost: here\r\n\r\n"
+    for kill in (True, False):
+        server = Gunicorn(home, WEB_WORKERS="1", TRACK_SOCKET=str(place))
+        server.first_answer()
+        (first, forecast), (second, _), (third, _) = through(place, PLAIN, health, PLAIN)
+        assert {first, second, third} == {b"HTTP/1.1 200 OK\r\n"}
+        assert forecast["depot"] == "north/a"
+        if kill:
+            server.process.kill()
+            server.process.wait()
+            assert place.exists()
+        server.stop()
+    assert not place.exists()
