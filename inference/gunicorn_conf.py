@@ -2,6 +2,7 @@
 
 import gc
 import os
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,6 +10,8 @@ from ratchet.settings import Settings
 
 # A batch of 1,000 makes some thousands of objects and drops them all: no need to look for garbage in between.
 YOUNG = (20_000, 20, 20)
+# A thread that loads a release or ships the log may hold up a forecast for so long, each time the forecast asks the system for something.
+SWITCH_SECONDS = 0.0005
 _settings = Settings.load()
 if not _settings.prediction_secret.get_secret_value():
     raise SystemExit(
@@ -53,6 +56,7 @@ def post_worker_init(_worker: object) -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*YOUNG)
+    sys.setswitchinterval(SWITCH_SECONDS)
 
 
 def child_exit(_server: object, worker: SimpleNamespace) -> None:
