@@ -98,9 +98,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no annotations
         question = read_plain(said)
         if question is not None:
             environ, body = question
-            address = (
-                conn.client[0] if conn.client else ""
-            )  # who comes by the socket has none; the router says whom it speaks for
+            # Who comes by the socket has no address; the router says whom it speaks for.
+            address = conn.client[0] if conn.client else ""
             answered = self._shortcut.answer({**environ, "REMOTE_ADDR": address}, body, started)
             if answered is not None:
                 content, headers = answered
