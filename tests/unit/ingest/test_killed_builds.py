@@ -14,9 +14,9 @@ from ratchet import ingest, workloads
 STEPS = {
     "read": "ratchet.ingest.warehouse.build:read",
     "announced": "ratchet.ingest.warehouse.state:State.announce",
-    "half of silver": "--select events items repository_names actor_weeks",
-    "all of silver": "--select config.materialized:incremental touched_weeks",
-    "built": "ratchet.ingest.warehouse.dbt:Project.run",
+    "half of silver": "build --select events items repository_names actor_weeks",
+    "all of silver": "build --select config.materialized:incremental touched_weeks",
+    "built": "build",
     "taken in": "ratchet.ingest.warehouse.state:State.finish",
     "hours written": "ratchet.ingest.warehouse.state:State.write_hours",
     "marked as made": "ratchet.ingest.warehouse.state:State.set_made_by",
@@ -29,6 +29,7 @@ TRIED = STEPS if os.environ.get("KILLS") == "all" else ["half of silver", "taken
 
 KILLED = """
 import importlib, os, signal, sys
+from contextlib import contextmanager
 from pathlib import Path
 from ratchet import ingest, workloads
 from ratchet.ingest.warehouse.dbt import Project
@@ -40,9 +41,15 @@ def then_die(function):
     return run
 
 home, step = Path(sys.argv[1]), sys.argv[2]
-if step.startswith("--select"):
-    whole = Project.run
-    Project.run = then_die(lambda self, *command, hold=(): whole(self, "build", *step.split(), hold=hold))
+if step.startswith("build"):
+    whole = Project.prepared
+
+    @contextmanager
+    def prepared(self, *command, hold=()):
+        with whole(self, *step.split(), hold=hold) as go:
+            yield then_die(go)
+
+    Project.prepared = prepared
 else:
     module, _, name = step.partition(":")
     owner = importlib.import_module(module)

@@ -95,10 +95,11 @@ def _take_in(
         shutil.rmtree(arriving, ignore_errors=True)
         first = state.next_id()
         tasks = [_task(first + at, entry, bronze) for at, entry in enumerate(batch)]
-        counts = read(workload.name, tasks, out=arriving, hold=hold)
-        state.announce(workload, list(zip(batch, tasks, counts, strict=True)))
         only = () if batch is batches[-1] else _TAKE_IN
-        project.run("build", *only, hold=hold)
+        with project.prepared("build", *only, hold=hold) as run_models:
+            counts = read(workload.name, tasks, out=arriving, hold=hold)
+            state.announce(workload, list(zip(batch, tasks, counts, strict=True)))
+            run_models()
         state.finish()
         for entry in batch:
             bronze.forget_copy(entry)

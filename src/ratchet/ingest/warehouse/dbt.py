@@ -5,7 +5,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -15,10 +16,7 @@ from ratchet.contracts.workload import Workload
 
 SHELL: Final = Path(__file__).parent
 _RESULTS: Final = "run_results.json"
-_DBT: Final = (
-    *(sys.executable, "-m", "dbt.cli.main"),
-    *("--quiet", "--no-use-colors", "--no-send-anonymous-usage-stats", "--partial-parse"),
-)
+_DBT: Final = (sys.executable, "-P", str(SHELL / "dbt_process.py"))  # -P: this module beside it is not dbt
 # Of small matrices: threads that wait for each other cost more than they bring.
 _SMALL_MATRICES: Final = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 _SHOWN_FAILURES: Final = 5
@@ -47,6 +45,15 @@ class Project:
 
     def run(self, *command: str, hold: Sequence[int] = ()) -> None:
         """Run dbt; a `DataError` names the models and tests that failed. It holds the descriptors `hold` while it lives."""
+        with self.prepared(*command, hold=hold) as go:
+            go()
+
+    @contextmanager
+    def prepared(self, *command: str, hold: Sequence[int] = ()) -> Iterator[Callable[[], None]]:
+        """Start dbt: it reads the project at once, and the database only when what this gives is called, as `run` would.
+
+        That it takes seconds to start costs nothing while its input is still being made. Left without a call, it goes away.
+        """
         target = self.place / "dbt"
         (target / _RESULTS).unlink(missing_ok=True)
         paths = {
@@ -55,10 +62,9 @@ class Project:
             "--target-path": target,
             "--log-path": target,
         }
-        done = subprocess.run(
+        process = subprocess.Popen(
             [*_DBT, *command, *(word for name, path in paths.items() for word in (name, str(path)))],
-            check=False,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -66,8 +72,17 @@ class Project:
             cwd=self.place,
             pass_fds=hold,
         )
-        if done.returncode:
-            raise DataError(f"{self.workload.name}: {_failures(target / _RESULTS) or done.stdout.strip()[-2000:]}")
+
+        def go() -> None:
+            said, _ = process.communicate("go\n")
+            if process.returncode:
+                raise DataError(f"{self.workload.name}: {_failures(target / _RESULTS) or said.strip()[-2000:]}")
+
+        with process:
+            try:
+                yield go
+            finally:
+                process.kill()
 
     @property
     def _folder(self) -> Path:

@@ -97,7 +97,7 @@ def _read_file(found: Records, task: Task, rows: "_Table", rejected: "_Table") -
     line = bad = 0
     newest = datetime.min  # noqa: DTZ901  # naive, as rows are
     for line, record in enumerate(records(Path(task.path), partial(found.quick, file)), start=1):
-        row = parse(file, record) if isinstance(record, Mapping) else record
+        row = record if isinstance(record, tuple) else parse(file, record) if isinstance(record, Mapping) else record
         if isinstance(row, tuple):
             rows.add((task.file_id, line, *row))
             newest = max(newest, row[moment])

@@ -9,7 +9,7 @@ from typing import Any, Final
 import orjson
 
 from ratchet.contracts.workload import LandedFile, Records, Row
-from ratchet.workloads.github_activity.shape import read_event
+from ratchet.workloads.github_activity.shape import plain_event
 from ratchet.workloads.github_activity.values import (
     LARGEST_ID,
     as_identifier,
@@ -69,10 +69,24 @@ def parse(file: LandedFile, record: Mapping[str, Any]) -> Row | str:
 
 
 def quick_event(file: LandedFile, line: bytes) -> Row | None:
-    """The row of an archive event that is as it should be; all others are left to `parse`, which says what is wrong."""
-    event = None if file.part or file.source == _HISTORY_SOURCE else read_event(line)
-    row = _event(file, event) if event else None
-    return row if isinstance(row, tuple) else None
+    """The row that `parse` makes of an archive event, if it is plain; all others are left to it, which says what is wrong."""
+    event = None if file.part or file.source == _HISTORY_SOURCE else plain_event(line)
+    moment = _plain_moment(event.created_at, file.hour) if event else None
+    if event is None or moment is None:
+        return None
+    type_, repo, payload, pull = event.type, event.repo, event.payload, event.payload.pull_request
+    is_push, action = type_ == "PushEvent", payload.action or None
+    commits = 0 if not is_push else 1 if payload.distinct_size is None else payload.distinct_size
+    merged = action == "merged" or (action == "closed" and pull is not None and pull.merged is True)
+    language = pull.base.repo.language or None if pull and pull.base and pull.base.repo else None
+    created, text = moment
+    event_id = str(event.id)
+    key = _digest(f"{type_} {event_id} {text} {repo.id or repo.name}")
+    return (
+        *("event", type_, event_id, key, created, repo.name, repo.id, event.actor.login or None, None, action, commits),
+        *(is_push and payload.distinct_size is None, created if merged and type_ == "PullRequestEvent" else None),
+        *(language, None, None, None, None),
+    )
 
 
 def _event(file: LandedFile, event: Mapping[str, Any]) -> Row | str:
@@ -103,12 +117,14 @@ def _event(file: LandedFile, event: Mapping[str, Any]) -> Row | str:
 
 def _key(event: Mapping[str, Any], type_: str, event_id: str | None, created: datetime, repository: str) -> str:
     """The era's key: ids repeat over eras and series, and 2012 to 2014 has none, where only the whole event tells it apart."""
-    if event_id is None:
-        kept = {name: event[name] for name in ("type", "actor", "created_at", "url", "payload") if name in event}
-        text = orjson.dumps([kept, repository], option=orjson.OPT_SORT_KEYS)
-    else:
-        text = f"{type_} {event_id} {created} {repository}".encode("utf-8", "replace")
-    return hashlib.blake2b(text, digest_size=16).hexdigest()
+    if event_id is not None:
+        return _digest(f"{type_} {event_id} {created} {repository}")
+    kept = {name: event[name] for name in ("type", "actor", "created_at", "url", "payload") if name in event}
+    return _digest(orjson.dumps([kept, repository], option=orjson.OPT_SORT_KEYS).decode())
+
+
+def _digest(text: str) -> str:
+    return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=16).hexdigest()
 
 
 def _repository(
@@ -237,7 +253,7 @@ def _item(  # noqa: PLR0913  # a row of the table, by name
     action: str | None = None,
     merged_at: datetime | None = None,
 ) -> Row:
-    key = hashlib.blake2b(f"{kind_} {repository} {item_id}".encode("utf-8", "replace"), digest_size=16).hexdigest()
+    key = _digest(f"{kind_} {repository} {item_id}")
     return (
         *(kind_, kind_, item_id, key, created, repository, repo_id, actor, email, action),
         *(int(kind_ == "commits"), False, merged_at, None, seen_at),
@@ -273,6 +289,12 @@ def _moment(
     if (first and found < first) or found >= _end(file.hour):
         return f"{name} outside the archive"
     return found
+
+
+@lru_cache(maxsize=1 << 14)  # an hour's events share its 3,600 seconds
+def _plain_moment(text: str, hour: datetime) -> tuple[datetime, str] | None:
+    found = as_moment(text)
+    return (found, str(found)) if found and _FIRST <= found < _end(hour) else None
 
 
 @lru_cache(maxsize=64)

@@ -1,57 +1,64 @@
-"""The few fields of an archive event that are looked at: a line is checked whole, but only these become objects."""
+"""A plain archive event since 2015, in the few fields that are looked at: a line is checked whole, but only these become objects."""
 
-from collections.abc import Mapping
-from typing import Any, Final, TypedDict
+from typing import Annotated, Any, Final
 
-import msgspec
+from msgspec import UNSET, Meta, MsgspecError, Struct, json
 
+from ratchet.workloads.github_activity.values import LARGEST_COUNT, LARGEST_ID, NAME
 
-class _Repository(TypedDict, total=False):
-    id: Any
-    name: Any
-    language: Any
+_Text = Annotated[str, Meta(min_length=1)]
 
 
-class _Base(TypedDict, total=False):
-    repo: _Repository | None
+class _Language(Struct, gc=False):
+    language: str | None = None
 
 
-class _PullRequest(TypedDict, total=False):
-    merged: Any
-    base: _Base | None
+class _Base(Struct, gc=False):
+    repo: _Language | None = None
 
 
-class _Payload(TypedDict, total=False):
-    action: Any
-    distinct_size: Any
-    shas: Any
-    pull_request: _PullRequest | None
+class _PullRequest(Struct, gc=False):
+    merged: bool | None = None
+    base: _Base | None = None
 
 
-class _Actor(TypedDict, total=False):
-    login: Any
+class _Payload(Struct, gc=False):
+    action: str | None = None
+    distinct_size: Annotated[int, Meta(ge=0, le=LARGEST_COUNT)] | None = None
+    shas: Any = UNSET
+    pull_request: _PullRequest | None = None
 
 
-class _Event(TypedDict, total=False):
-    id: Any
-    type: Any
-    created_at: Any
-    actor: _Actor | str | None
-    actor_attributes: Any
-    repo: _Repository | None
-    repository: Any
-    payload: _Payload | None
+class _Actor(Struct, gc=False):
+    login: str | None = None
 
 
-_DECODER: Final = msgspec.json.Decoder(_Event)
+class _Repository(Struct, gc=False):
+    id: Annotated[int, Meta(ge=0, le=LARGEST_ID)]
+    name: Annotated[str, Meta(pattern=rf"\A{NAME}\Z")]
 
 
-def read_event(line: bytes) -> Mapping[str, Any] | None:
-    """What is looked at in an event that has an id, whose key needs no more; None for anything else, to be read whole."""
+class PlainEvent(Struct, gc=False):
+    """Each field has the one type that GitHub gives it."""
+
+    id: _Text | int
+    type: _Text
+    created_at: str
+    actor: _Actor
+    repo: _Repository
+    payload: _Payload
+    actor_attributes: Any = UNSET
+
+
+_DECODER: Final = json.Decoder(PlainEvent)
+
+
+def plain_event(line: bytes) -> PlainEvent | None:
+    """What is looked at in an event that is plain; None for anything else, to be read with care."""
     try:
         event = _DECODER.decode(line)
         if not line.isascii():
             line.decode()  # the decoder does not look into texts that it passes over
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except (MsgspecError, UnicodeDecodeError, RecursionError):
         return None
-    return event if "id" in event else None
+    return event if event.actor_attributes is UNSET and event.payload.shas is UNSET else None

@@ -8,8 +8,9 @@ from functools import lru_cache
 from typing import Any, Final
 
 LARGEST_ID: Final = 2**63 - 1
-_LARGEST: Final = 2**31 - 1
-_NAME: Final = re.compile(r"[^/\s\x00]+/[^/\s\x00]+")
+LARGEST_COUNT: Final = 2**31 - 1
+NAME: Final = r"[^/\s\x00]+/[^/\s\x00]+"
+_NAME: Final = re.compile(NAME)
 _HASHED: Final = re.compile(r"[0-9a-f]{40}")
 _ADDRESS: Final = re.compile(r"([^\s@\"'<>\\]+)@([^\s@\"'<>\\]+)")
 _MISSING: Final[Mapping[str, Any]] = {}
@@ -55,7 +56,7 @@ def as_identifier(value: object) -> str | None:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else as_text(value)
 
 
-def as_number(value: object, largest: int = _LARGEST) -> int | None:
+def as_number(value: object, largest: int = LARGEST_COUNT) -> int | None:
     """A whole number from 0 to `largest`."""
     if isinstance(value, str) and value.isdecimal() and len(value) < 20:
         value = int(value)

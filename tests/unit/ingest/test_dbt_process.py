@@ -1,0 +1,33 @@
+"""dbt is started ahead of its input: it waits, goes away unasked, and what is wrong with the models is said as it was."""
+
+import dataclasses
+import shutil
+
+import psutil
+import pytest
+
+from ratchet import workloads
+from ratchet.contracts.errors import DataError
+from ratchet.ingest.warehouse.dbt import Project
+
+WORKLOAD = workloads.find("github_activity")
+
+
+def test_a_start_that_is_not_followed_up_leaves_neither_process_nor_database(tmp_path):
+    project = Project(workload=WORKLOAD, place=tmp_path)
+    project.assemble()
+    with project.prepared("build"):
+        (started,) = psutil.Process().children()
+    assert not started.is_running()
+    assert not (tmp_path / "warehouse.duckdb").exists()
+
+
+def test_models_that_cannot_be_read_are_named(tmp_path):
+    sql = tmp_path / "sql"
+    shutil.copytree(WORKLOAD.sql, sql)
+    (sql / "silver" / "odd_model.sql").write_text("select {{ ref('nothing_like_it') }}")
+    project = Project(workload=dataclasses.replace(WORKLOAD, sql=sql), place=tmp_path / "place")
+    project.place.mkdir()
+    project.assemble()
+    with pytest.raises(DataError, match=r"(?s)github_activity: .*odd_model.*nothing_like_it"):
+        project.run("build")
