@@ -193,7 +193,7 @@ def main() -> int:
     """Run the parts that are asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("parts", nargs="*", default=["throughput", "linear", "one_more"])
-    parser.add_argument("--gigabytes", type=float, default=2.0)
+    parser.add_argument("--gigabytes", type=float, default=6.0)
     parser.add_argument("--many", type=int, default=1000)
     options = parser.parse_args()
     if not HOUR.is_file():

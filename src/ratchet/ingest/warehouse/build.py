@@ -21,7 +21,7 @@ from ratchet.ingest.warehouse.dbt import Project
 from ratchet.ingest.warehouse.read import Task, read
 from ratchet.ingest.warehouse.state import ARRIVING, State, fingerprints
 
-_BATCH_BYTES: Final = 400 << 20
+_BATCH_BYTES: Final = 1 << 30
 _BATCH_FILES: Final = 5000
 _TAKE_IN: Final = ("--select", "config.materialized:incremental", "touched_weeks", "every_record_is_accounted_for")
 
