@@ -15,6 +15,7 @@ from pydantic import TypeAdapter
 from ratchet.contracts.errors import ReleaseError
 from ratchet.contracts.ports import KEPT, Release, Track
 from ratchet.contracts.release import CARD, ISSUE, is_trained, issue_folder, issues_in
+from ratchet.serve.release import is_whole
 
 NOTE: Final = TypeAdapter(Release)
 UNUSED_SECONDS: Final = 3600.0
@@ -45,9 +46,6 @@ class ReleaseCache:
             issue = issue_folder(number)
             if number > 1 and not (folder / issue).is_dir():
                 self._copy(f"{release.location}/{issue}", folder / issue, last=ISSUE, wanted=lambda _: True)
-        for number in issues_in(folder):
-            if number < release.issue and number not in release.issues:
-                _remove(folder / issue_folder(number))
         return folder
 
     def _copy(self, location: str, folder: Path, *, last: str, wanted: Callable[[str], bool]) -> None:
@@ -56,8 +54,12 @@ class ReleaseCache:
             _publish(Path(draft) / "whole", folder)
 
     def drop(self, release: Release) -> None:
-        """Forget a copy, so that the next `fetch` copies afresh. Who has it open keeps it."""
-        _remove(self.folder_of(release))
+        """Forget what is broken of a copy, so that the next `fetch` copies it afresh. Who has it open keeps it.
+
+        Of a release that is whole only the issue is broken: with the store away, the issues before it are all that there is to go on with.
+        """
+        folder = self.folder_of(release)
+        _remove(folder / issue_folder(release.issue) if release.issue > 1 and is_whole(folder) else folder)
 
     def prune(self, *, now: float) -> None:
         """Remove what no track has noted and nobody fetched within the last hour: old releases, left-over drafts."""
@@ -75,12 +77,16 @@ class ReleaseCache:
             return None
 
     def note_good(self, workload: str, track: Track, release: Release | None) -> None:
-        """Note what to start with next time; None takes the note away."""
+        """Note what to start with next time, and let go of issues that it replaces; None takes the note away."""
         path = self._note(workload, track)
         if release is None:
             path.unlink(missing_ok=True)
         elif release != self.last_good(workload, track):
             write_whole(path, NOTE.dump_json(release, indent=1) + b"\n")
+            folder = self.folder_of(release)
+            for number in issues_in(folder):
+                if number < release.issue and number not in release.issues:
+                    _remove(folder / issue_folder(number))
 
     def _note(self, workload: str, track: Track) -> Path:
         return self._folder / track.value / f"{workload}.json"

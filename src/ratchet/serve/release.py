@@ -3,6 +3,7 @@
 import json
 import mmap
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
@@ -196,6 +197,19 @@ def _verify(folder: Path, card: Card, issued: Issue) -> None:
     needed = {KEYS, NAME_OFFSETS, NAMES, *(f"{place}/{name}.npy" for name in STATISTICS)}
     if unlisted := needed - checksums.keys():
         raise ReleaseError(f"{folder / CARD}: no checksum of {', '.join(sorted(unlisted))}")
+    _compare(folder, checksums)
+
+
+def is_whole(folder: Path) -> bool:
+    """Tell whether a copy has all that training wrote, as it wrote it; what was issued since is not looked at."""
+    try:
+        _compare(folder, _read_card(folder / CARD).checksums)
+    except ReleaseError:
+        return False
+    return True
+
+
+def _compare(folder: Path, checksums: Mapping[str, str]) -> None:
     for name, digest in checksums.items():
         try:
             found = file_digest(folder / name)

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from ratchet.contracts.errors import RatchetError, RegistryError, ReleaseError
@@ -119,8 +120,6 @@ class Refresher:
             self._refused.pop(slot.workload, None)
             self._cache.note_good(slot.workload, slot.track, release)
             self._cache.prune(now=time.time())
-        else:
-            self._cache.drop(release)  # the copy may be what is broken; next time it is fetched afresh
 
     def _try_load(self, slot: ReleaseSlot, release: Release) -> bool:
         try:
@@ -140,11 +139,12 @@ class Refresher:
         current = slot.current
         if current is not None and _identity(current.release) == _identity(release):
             return current.opened  # only its name or its state changed
-        opened = open_release(self._cache.fetch(release), verify=True, issue=release.issue)
-        if (opened.card.workload, opened.card.release_id) != (release.workload, release.release_id):
-            raise ReleaseError(f"{opened.folder}: the card is of {opened.card.workload} {opened.card.release_id}")
-        opened.smoke()
-        return opened
+        folder = self._cache.fetch(release)
+        try:
+            return _checked(folder, release)
+        except ReleaseError:
+            self._cache.drop(release)  # the copy may be what is broken; next time it is fetched afresh
+            raise
 
     def _refuse(self, slot: ReleaseSlot, release: Release, error: Exception) -> None:
         last = self._refused.get(slot.workload)
@@ -153,6 +153,14 @@ class Refresher:
         self._refused[slot.workload] = Refusal(release=release, tries=tries, retry_at=retry_at)
         logger.error("%s@%s refuses %s: %s", slot.workload, slot.track, release.release_id, error)
         self._on_refuse(release, slot.track)
+
+
+def _checked(folder: Path, release: Release) -> OpenRelease:
+    opened = open_release(folder, verify=True, issue=release.issue)
+    if (opened.card.workload, opened.card.release_id) != (release.workload, release.release_id):
+        raise ReleaseError(f"{opened.folder}: the card is of {opened.card.workload} {opened.card.release_id}")
+    opened.smoke()
+    return opened
 
 
 def _identity(release: Release) -> tuple[str, int]:

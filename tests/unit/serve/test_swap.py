@@ -94,6 +94,32 @@ def test_a_broken_issue_is_refused_and_the_one_before_stays(house, tmp_path):
     assert house.slot.current.opened.issue == 2
 
 
+def test_an_issue_that_cannot_be_fetched_costs_no_copy_of_what_is_served(house, tmp_path):
+    house.live.answer = first = release(tmp_path, 1)
+    house.refresh()
+    issue(house, first, 2, add=5.0)
+    (tmp_path / "artifact1").rename(tmp_path / "away")
+    house.refresh()
+    assert house.slot.current.opened.issue == 1
+    house.start()
+    house.refresher.restore()
+    assert house.slot.current.opened.issue == 1, "a restart while the store is away goes on with it"
+
+
+def test_a_broken_issue_in_the_cache_takes_none_before_it_away(house, tmp_path):
+    house.live.answer = first = release(tmp_path, 1)
+    house.refresh()
+    issue_again(tmp_path / "artifact1", 2, add=5.0)
+    path = tmp_path / "artifact1" / "forecasts" / "0002" / "mean.npy"
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+    house.live.answer = replace(first, issue=2, kept_issues=(2,))
+    house.refresh()
+    (tmp_path / "artifact1").rename(tmp_path / "away")
+    house.start()
+    house.refresher.restore()
+    assert house.slot.current.opened.issue == 1
+
+
 def test_a_moved_alias_is_followed(house, tmp_path):
     house.live.answer = release(tmp_path, 1)
     assert house.refresh() == "BO1"
