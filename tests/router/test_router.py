@@ -18,6 +18,7 @@ from rig import Rig
 pytestmark = pytest.mark.stack
 
 PREDICT = "/api/parcels/predict"
+TOLD = ("X-Client-Key", "X-Assigned-Track", "X-Replay", "X-Forwarded-For")
 MASK = 0xFFFFFFFF
 FORGIVEN_AFTER = {"production": 2.2, "candidate": 5.2}  # seconds until the router tries a track again
 
@@ -55,7 +56,7 @@ class Tiny:
 
     def __init__(self, name, place):
         self.name, self.place, self.hangs = name, place, threading.Event()
-        self.drops, self.status = 0, 200
+        self.drops, self.status, self.status_of_others = 0, 200, 200
         self.server = None
 
     def start(self):
@@ -73,9 +74,11 @@ class Tiny:
                     tiny.drops -= 1
                     self.close_connection = True
                     return
-                told = {name: self.headers.get(name) for name in ("X-Client-Key", "X-Assigned-Track", "X-Replay")}
+                told = {name: self.headers.get(name) for name in TOLD}
                 body = json.dumps({"track": tiny.name, **told}).encode()
-                self.send_response(tiny.status)
+                self.send_response(tiny.status if self.path == PREDICT else tiny.status_of_others)
+                if "X-Track" in self.headers:
+                    self.send_header("X-Accel-Redirect", f"@{self.headers['X-Track']}")
                 self.send_header("X-Track", tiny.name)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
@@ -270,6 +273,29 @@ def test_a_connection_that_production_drops_is_tried_again_where_no_candidate_se
         assert production.drops == 0
     finally:
         candidate.status = 200
+
+
+@pytest.mark.parametrize("ill", ["candidate", "production"])
+def test_refusals_of_other_questions_move_nobody_to_the_other_track(house, ill):
+    time.sleep(5.5)  # until a track that was ill in a test before is forgiven
+    track, client = house.tracks[ill], house.client()
+    users = [f"user-{number}" for number in range(50)]
+    before = [house.track_of(client, X_User_Id=user) for user in users]
+    whose = users[before.index(ill)]
+    try:
+        for track.status_of_others in (500, 503, 503, 503, 503):
+            house.ask(client, method="GET", path="/api/parcels/series/detail", X_User_Id=whose)
+            house.ask(client, path=PREDICT + "/batch", X_User_Id=whose)
+    finally:
+        track.status_of_others = 200
+    assert [house.track_of(client, X_User_Id=user) for user in users] == before
+    assert set(before) == {"candidate", "production"}
+
+
+@pytest.mark.parametrize("asked_for", ["candidate", "production"])
+def test_an_operator_who_asks_for_a_track_is_still_known_by_the_address_it_comes_from(house, asked_for):
+    status, _, body = house.ask(house.client(), X_Track=asked_for, X_Forwarded_For="6.6.6.6")
+    assert (status, json.loads(body)["track"], json.loads(body)["X-Forwarded-For"]) == (200, asked_for, "127.0.0.1")
 
 
 def test_a_hung_candidate_fails_no_post_and_costs_about_two_seconds(house):
