@@ -69,8 +69,8 @@ def build(settings: Settings) -> Flask:
     _say_farewell(stop, _start("forecast log", lambda: forwarder.run(stop, spool)))
     state = CollectorRegistry()
     state.register(StateCollector(answerer=answerer, spool=spool, track=track, clock=now))
-    state.register(Notified(home=settings.home))
-    state.register(DriftScores(home=settings.home, workloads=tuple(slot.workload for slot in slots)))
+    state.register(Notified(home=settings.loop))
+    state.register(DriftScores(home=settings.loop, workloads=tuple(slot.workload for slot in slots)))
     return create_app(
         Service(
             answerer=answerer,
@@ -83,7 +83,7 @@ def build(settings: Settings) -> Flask:
             clock=now,
             reports=PostgresReports(settings.database),
             limits=_open_limits(settings),
-            gold=GoldTables(settings.home),
+            gold=GoldTables(settings.loop),
             orders=Orders(settings.database),
         )
     )

@@ -85,9 +85,10 @@ def _loop(*command: str, port: int | None = None, secrets: tuple[str, ...] = ())
 def _inference(track: str, port: int) -> Part:
     return Part(
         image="inference",
-        settings={**_SERVING, "TRACK": track},
+        settings={**_SERVING, "TRACK": track, "LOOP_HOME": "/loop"},
         secrets=("DATABASE_URL", "PREDICTION_SECRET"),
         own={"PGSSLMODE": "require"},
+        mounts={"home": "/loop"},
         port=port,
         store=_READ,
         scratch=("/tmp", "/data"),  # noqa: S108

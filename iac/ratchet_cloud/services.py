@@ -18,7 +18,12 @@ from ratchet_cloud.options import Options
 from ratchet_cloud.sizes import Task
 from ratchet_cloud.volumes import Disks
 
-READ_ONLY = frozenset({("router", "weights"), ("exporter", "home"), ("exporter", "weights"), ("reports", "home")})
+READ_ONLY = frozenset(
+    {
+        *(("router", "weights"), ("exporter", "home"), ("exporter", "weights"), ("reports", "home")),
+        *(("inference-production", "home"), ("inference-candidate", "home")),
+    }
+)
 PROMETHEUS = "public.ecr.aws/prom/prometheus:v3.5.0"
 _PROMETHEUS_OPTIONS = (
     "config.file=/configuration/prometheus.yml",

@@ -19,6 +19,10 @@ class Settings(BaseSettings):
 
     # Where things are
     data_home: Path = Field(default=Path(".ratchet"), description="all local state")
+    loop_home: str = Field(
+        default="",
+        description="where serving reads what the loop writes (gold, drift reports, notifications); empty: DATA_HOME",
+    )
     artifacts: str = Field(
         default="", description="where releases are kept: a folder or s3://…; empty: DATA_HOME/artifacts"
     )
@@ -172,6 +176,11 @@ class Settings(BaseSettings):
     def home(self) -> Path:
         """`data_home`, absolute."""
         return self.data_home.expanduser().resolve()
+
+    @property
+    def loop(self) -> Path:
+        """`loop_home`, absolute."""
+        return Path(self.loop_home).expanduser().resolve() if self.loop_home else self.home
 
     @property
     def artifact_root(self) -> str:

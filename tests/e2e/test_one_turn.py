@@ -6,6 +6,7 @@ import signal
 import time
 from collections import Counter
 from itertools import pairwise
+from urllib.request import Request, urlopen
 
 import psutil
 import pytest
@@ -99,6 +100,21 @@ def test_a_client_cannot_choose_its_track_or_pretend_to_be_another(port, key):
     answer.read()
     assert answer.headers["X-Track"] == wanted
     person.leave()
+
+
+@pytest.mark.parametrize("track", ["production", "candidate"])
+def test_each_track_shows_the_data_behind_its_forecasts(house, port, track):
+    headers = {"X-API-Key": house.keys["operate"], "X-Track": track}
+
+    def told(what):
+        with urlopen(
+            Request(f"http://127.0.0.1:{port}/api/github_activity/{what}", headers=headers), timeout=20
+        ) as answer:
+            return answer.headers["X-Track"], json.load(answer)
+
+    served, detail = told("series/detail?unique_id=sample/busy-framework&target=commits&weeks=5")
+    assert (served, len(detail["history"])) == (track, 5)
+    assert "weekly_activity" in [table["name"] for table in told("tables")[1]["tables"]]
 
 
 def test_the_routers_metrics_are_not_for_the_public(house):
