@@ -1,6 +1,6 @@
-"""Flask without two things that serving has no use for and that every request would pay for."""
+"""Flask without what serving has no use for: two things that every request would pay for, and redirects."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Request
 from flask.sessions import NullSession, SessionInterface
@@ -27,6 +27,11 @@ class LeanFlask(Flask):
     """No cookie is read, and routes are found by path and method alone, whatever host the client says it wants."""
 
     session_interface = NoSessions()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401, whatever Flask takes
+        """A path with two slashes is another path: Flask would send its caller to an address that nobody can reach."""
+        super().__init__(*args, **kwargs)
+        self.url_map.merge_slashes = False
 
     def create_url_adapter(self, request: Request | None) -> "MapAdapter | None":
         """Return what finds the route of a request; no address is ever built from one."""

@@ -76,6 +76,7 @@ def test_an_odd_request_id_is_replaced(house, given):
         ("GET", "/api", 404, "not-found"),
         ("GET", "/static/x", 404, "not-found"),
         ("GET", "/api/parcels/predict/", 404, "not-found"),
+        ("POST", "/api/parcels//predict", 404, "not-found"),
         ("GET", "/api/parcels/predict", 405, "method-not-allowed"),
         ("DELETE", "/api/parcels/feedback", 405, "method-not-allowed"),
         ("BREW", "/api/health", 405, "method-not-allowed"),
