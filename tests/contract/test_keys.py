@@ -95,6 +95,20 @@ def test_a_restart_without_the_database_still_knows_the_keys(postgres, store, ca
     assert sum("is away" in line for line in caplog.messages) == 1
 
 
+def test_a_revocation_that_could_not_be_written_down_is_written_later(postgres, store, cache_file):
+    key = add_key(postgres, "to be revoked", ["predict"])
+    store.refresh()
+    revoke_key(postgres, store.holder(key).key_id)
+    away = cache_file.parent.rename(cache_file.parent.with_name("away"))
+    cache_file.parent.write_text("nothing can be written here")
+    with pytest.raises(OSError, match="cache"):
+        store.refresh()
+    cache_file.parent.unlink()
+    away.rename(cache_file.parent)
+    store.refresh()
+    assert KeyStore(NOWHERE, cache_file=cache_file).holder(key) is None
+
+
 def test_before_any_list_was_seen_nobody_can_say(cache_file):
     store = KeyStore(NOWHERE, cache_file=cache_file)
     store.refresh()

@@ -81,6 +81,7 @@ class KeyStore:
         self._database_url = database_url
         self._cache_file = cache_file
         self._holders: Mapping[str, Holder] | None = self._read_cache()
+        self._written = True
         self._database_away = False
 
     def holder(self, key: str) -> Holder | None:
@@ -114,8 +115,10 @@ class KeyStore:
         self._note_database(None)
         holders = {row[0]: _holder(row[0], row[1], row[2], bytes(row[3])) for row in rows}
         if holders != self._holders:
-            self._holders = holders
+            self._holders, self._written = holders, False
+        if not self._written:  # also if only the last attempt failed: a start must not know a key that has ended
             self._write_cache(holders)
+            self._written = True
 
     def _note_database(self, error: psycopg2.Error | None) -> None:
         if (error is not None) != self._database_away:
