@@ -84,7 +84,10 @@ def _reports(service: Service, workload: str, turn: threading.Semaphore) -> Iter
 
 def _bounds(window: Window, now: datetime) -> tuple[datetime, datetime]:
     until = window.until or now
-    since = window.since or until - DAY
+    try:
+        since = window.since or until - DAY
+    except OverflowError as error:
+        raise ProblemError(INVALID, "until must have a day before it, or since must be given.") from error
     if since >= until:
         raise ProblemError(INVALID, "since must be before until.")
     return since, until

@@ -259,6 +259,8 @@ def test_an_odd_question_is_named_by_field(office, path, field):
     "path",
     [
         "metrics?since=2026-11-02T06:00:00Z&until=2026-11-02T05:00:00Z",
+        "metrics?until=0001-01-01T00:00:00Z",
+        "logs?until=0001-01-01T23:00:00Z",
         "logs?cursor=x",
         "logs?cursor=WzFd",
         "logs?cursor=%FF",
