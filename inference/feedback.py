@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final, Literal
 from flask import Blueprint, Response, request
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from inference.fields import Day, Text
+from inference.fields import Count, Day, Text
 from inference.identity import caller, require
 from inference.problems import LOG_FULL, UNKNOWN_PREDICTION, ProblemError
 from inference.respond import as_json
@@ -43,7 +43,7 @@ class Actual(Said):
 
     kind: Literal["actual"]
     week: Day
-    value: Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)]
+    value: Count
 
 
 class Comment(Said):

@@ -4,8 +4,9 @@ import re
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 
+LARGEST: Final = 1e9
 ISO_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
@@ -36,6 +37,8 @@ def _in_utc(moment: datetime) -> datetime:
         raise ValueError("must be a time that has a date in UTC") from error
 
 
+Count = Annotated[float, Field(ge=0, le=LARGEST, allow_inf_nan=False, strict=True)]
+"""What happened in a week, as somebody posts it."""
 Day = Annotated[date, BeforeValidator(_is_day)]
 Moment = Annotated[AwareDatetime, BeforeValidator(_is_moment), AfterValidator(_in_utc)]
 Text = Annotated[str, AfterValidator(_without_nul)]

@@ -10,15 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from inference.fields import Day
+from inference.fields import Count, Day
 from inference.problems import BAD_HISTORY, ProblemError
 from ratchet.posted import YEAR
 
 MAX_POINTS: Final = 5000
-LARGEST: Final = 1e9
 WEEK: Final = timedelta(weeks=1)
-
-Count = Annotated[float, Field(ge=0, le=LARGEST, allow_inf_nan=False, strict=True)]
 
 
 class Point(BaseModel):

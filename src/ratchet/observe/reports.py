@@ -4,6 +4,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
+import orjson
 from psycopg2.extensions import cursor
 
 from ratchet.contracts.drift import DriftReport
@@ -59,7 +60,7 @@ LIMIT %(limit)s
 """
 
 FEEDBACK_LOG: Final = """
-SELECT prediction_id, at, kind, client, value,
+SELECT prediction_id, at, kind, client, value::text AS value,
        split_part(prediction_id, '.', 2) AS track, split_part(prediction_id, '.', 3) AS release
 FROM feedback
 WHERE workload = %(workload)s AND at >= %(since)s AND at <= %(until)s
@@ -145,7 +146,7 @@ class PostgresReports:
         """Return forecasts or feedback, newest first; `wanted` filters, bounds and continues them."""
         with self._transaction() as opened:
             rows = _rows(opened, LOGS[kind], {"workload": workload, **wanted})
-        return [row | {"track": TRACK_OF.get(row["track"], row["track"])} for row in rows]
+        return [row | _read_value(row) | {"track": TRACK_OF.get(row["track"], row["track"])} for row in rows]
 
     def experiments(self, workload: str, *, before: int | None, limit: int) -> list[Row]:
         """Return experiments, newest first, each with its newest evidence and its newest 100 verdicts."""
@@ -162,6 +163,14 @@ class PostgresReports:
         with self._transaction() as opened:
             rows = _rows(opened, DRIFT, {"workload": workload})
         return read_report(rows[0]["body"]) if rows else None
+
+
+def _read_value(row: Row) -> Row:
+    """Return what feedback says.
+
+    jsonb writes 1e20 out as an integer: orjson reads a float again, where psycopg2 would make one that no answer can hold.
+    """
+    return {"value": orjson.loads(row["value"])} if "value" in row else {}
 
 
 def _rows(opened: cursor, statement: str, values: Row) -> list[Row]:

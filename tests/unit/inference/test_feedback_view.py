@@ -64,6 +64,7 @@ def test_feedback_needs_no_loaded_release(house, prediction_id):
         ({"kind": "accurate", "value": 1}, "value"),
         ({"kind": "actual", "value": 5}, "week"),
         ({"kind": "actual", "week": "2026-11-08", "value": -1}, "value"),
+        ({"kind": "actual", "week": "2026-11-08", "value": 1e20}, "value"),
         ({"kind": "comment", "value": ""}, "value"),
         ({"kind": "comment", "value": "x" * 2001}, "value"),
         ({"kind": "comment", "value": "a\x00b"}, "value"),

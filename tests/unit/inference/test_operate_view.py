@@ -111,6 +111,16 @@ def test_logs_are_filtered(office, kind, query, count):
     assert len(office.ask(f"logs?kind={kind}&{query}").get_json()["rows"]) == count
 
 
+def test_a_number_of_more_than_64_bits_in_the_feedback_is_shown(office, postgres):
+    [prediction_id] = fill(office, count=1)
+    connection = psycopg2.connect(postgres)
+    with connection, connection.cursor() as cursor:
+        cursor.execute("""UPDATE feedback SET kind = 'actual', value = '{"week": "2026-11-08", "value": 1e20}'""")
+    connection.close()
+    [row] = office.ask("logs?kind=feedback").get_json()["rows"]
+    assert (row["prediction_id"], row["value"]) == (prediction_id, {"week": "2026-11-08", "value": 1e20})
+
+
 def test_a_client_is_found_by_its_hash(office):
     fill(office)
     client = office.ask("logs?limit=1").get_json()["rows"][0]["client"]
