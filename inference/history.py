@@ -27,8 +27,9 @@ class Point(BaseModel):
     value: Count
 
 
-Counts = Annotated[list[Count], Field(min_length=1, max_length=MAX_POINTS)]
-Points = Annotated[list[Point], Field(min_length=1, max_length=MAX_POINTS)]
+# The first wrong point is enough: a history may be of numbers or of weeks, and each that is wrong would be told as both.
+Counts = Annotated[list[Count], Field(min_length=1, max_length=MAX_POINTS, fail_fast=True)]
+Points = Annotated[list[Point], Field(min_length=1, max_length=MAX_POINTS, fail_fast=True)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

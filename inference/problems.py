@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from inference.respond import as_json
+from inference.shapes import MOST_ERRORS
 from ratchet.contracts.errors import NotReadyError, UnknownSeriesError
 from ratchet.serve.answer import UnknownWorkloadError
 
@@ -24,6 +25,10 @@ logger = logging.getLogger(__name__)
 MIMETYPE: Final = "application/problem+json"
 RETRY_SECONDS: Final = "2"
 BODY: Final = "body"
+MOST_SAID: Final = 3
+MOST_READ: Final = 1000
+LONGEST_WORD: Final = 200
+"""Of what is said of one field: names and values that somebody made up may be in it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,10 +90,20 @@ def describe(kind: Kind, detail: str, *, errors: Sequence[dict[str, str]] = ()) 
 
 
 def name_errors(error: ValidationError) -> tuple[str, list[dict[str, str]]]:
-    """Return what is wrong as a sentence, and field by field."""
-    found = error.errors(include_url=False, include_context=False, include_input=False)
-    errors = [{"field": ".".join(map(str, each["loc"])) or BODY, "message": each["msg"]} for each in found]
-    return "; ".join(f"{each['field']}: {each['message']}" for each in errors), errors
+    """Return what is wrong as a sentence, and field by field: the first of it, for an answer may not outgrow its question.
+
+    pydantic tells all errors or none, each at many times the cost of finding it: whoever made a thousand is told their number.
+    """
+    count = error.error_count()
+    if count > MOST_READ:
+        return f"{count} things are wrong with it: too many to name.", []
+    found = error.errors(include_url=False, include_context=False, include_input=False)[:MOST_ERRORS]
+    errors = [
+        {"field": ".".join(map(str, each["loc"]))[:LONGEST_WORD] or BODY, "message": each["msg"][:LONGEST_WORD]}
+        for each in found
+    ]
+    said = [f"{each['field']}: {each['message']}" for each in errors[:MOST_SAID]]
+    return "; ".join([*said, *([f"and {count - len(said)} more"] if count > len(said) else [])]), errors
 
 
 def register(app: Flask) -> None:
@@ -107,9 +122,10 @@ def register(app: Flask) -> None:
 
 
 def _invalid(error: ValidationError) -> Response:
-    [first, *_] = error.errors(include_url=False, include_context=False, include_input=False)
-    if first["type"] == "json_invalid":
-        return problem(MALFORMED_JSON, first["msg"])
+    if error.error_count() == 1:
+        [only] = error.errors(include_url=False, include_context=False, include_input=False)
+        if only["type"] == "json_invalid":
+            return problem(MALFORMED_JSON, only["msg"])
     detail, errors = name_errors(error)
     return problem(INVALID, detail, errors=errors)
 

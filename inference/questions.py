@@ -1,7 +1,7 @@
 """What may be asked of a release: its own targets, its horizon and its word for `unique_id`."""
 
 from functools import lru_cache
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, create_model
 
@@ -50,5 +50,6 @@ def questions(id_name: str, targets: tuple[str, ...], horizon: int) -> type[Ques
 
 @lru_cache(maxsize=64)
 def list_of(model: type[Question]) -> TypeAdapter[list[Question]]:
-    """Return what looks at a whole batch of questions at once."""
-    return TypeAdapter(list[model])  # type: ignore[valid-type]  # made while running
+    """Return what looks at a whole batch of questions at once, until one of them is wrong."""
+    many: Any = Annotated[list[model], Field(fail_fast=True)]  # type: ignore[valid-type]  # made while running
+    return TypeAdapter(many)

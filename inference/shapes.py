@@ -2,12 +2,13 @@
 
 from datetime import date
 from functools import lru_cache
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, create_model
 
 TrackName = Literal["production", "candidate"]
 Figure = Annotated[float, Field(ge=0)]
+MOST_ERRORS: Final = 10
 
 
 class Shape(BaseModel):
@@ -31,7 +32,8 @@ class Problem(Shape):
     status: int
     detail: str = ""
     request_id: str | None = None
-    errors: list[FieldError] = []
+    errors: Annotated[list[FieldError], Field(max_length=MOST_ERRORS)] = []
+    """The first ones; `detail` says how many more there are."""
 
 
 class Week(Shape):

@@ -64,6 +64,14 @@ def test_a_wrong_item_gets_its_own_problem(house):
     assert len(house.log.records) == 1
 
 
+def test_a_batch_of_wrong_histories_is_answered_in_less_than_its_own_size(house):
+    items = [{"depot": "new", "target": "sent", "history": [{}] * 5000}] * 20
+    answer = ask(house, items)
+    assert answer.get_json()["failed"] == 20
+    assert {error["field"] for error in answer.get_json()["results"][7]["errors"]} >= {"history.list[Point].0.week"}
+    assert len(answer.data) < 20_000
+
+
 def test_every_forecast_of_a_batch_is_in_the_log_and_counted(house):
     body = ask(house, [{"depot": depot, "target": target} for depot, target in SERIES]).get_json()
     one = house.predict().get_json()

@@ -80,6 +80,12 @@ def test_what_is_wrong_with_feedback_is_named_by_field(house, prediction_id, sai
     assert house.log.records == []
 
 
+def test_a_long_word_is_not_repeated_in_full(house, prediction_id):
+    answer = house.feedback({"prediction_id": prediction_id, "kind": "x" * 10_000, "value": 1})
+    assert answer.status_code == 422
+    assert len(answer.data) < 1000
+
+
 def test_a_forged_id_is_unknown(house, prediction_id):
     forged = ("B" if prediction_id[0] == "A" else "A") + prediction_id[1:]
     other = mint(b"another secret", DATA_HOUR, workload="parcels", track=Track.PRODUCTION, release="BO1")

@@ -84,6 +84,26 @@ def test_what_is_wrong_with_a_question_is_named_by_field(house, body, field):
     assert house.requests("422") == 1
 
 
+def test_the_first_of_many_errors_are_named_and_the_others_counted(house):
+    problem = house.predict(dict.fromkeys("abcdefghijkl", "red")).get_json()
+    named = [error["field"] for error in problem["errors"]]
+    assert named == ["depot", "target", *"abcdefgh"]
+    assert problem["detail"].startswith("depot: Field required; target: Field required; a: ")
+    assert problem["detail"].endswith("; and 11 more")
+
+
+def test_an_error_answer_does_not_outgrow_its_question(house):
+    for body in (
+        {str(n): 1 for n in range(5000)},
+        {"x" * 10_000: 1},
+        {"depot": "x", "target": "sent", "history": [{}] * 5000},
+    ):
+        answer = house.predict(body)
+        assert (answer.status_code, answer.get_json()["type"]) == (422, "/problems/invalid-request")
+        assert len(answer.data) < 1000
+    assert house.predict({str(n): 1 for n in range(5000)}).get_json()["detail"].startswith("5002 things")
+
+
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b'{"depot": "north/a", "target": "sent"', b"[" * 5000])
 def test_what_is_not_json_is_said_to_be_none(house, body):
     answer = house.predict(body)
