@@ -6,8 +6,7 @@ from typing import Final
 
 from flask import Blueprint, Response
 
-from inference import openapi
-from inference.respond import as_json
+from inference.openapi import Document
 from inference.service import Service
 
 PAGE: Final = Path(__file__).with_name("docs.html")
@@ -18,11 +17,11 @@ POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsa
 def make(service: Service) -> Blueprint:
     """Make the blueprint."""
     bp = Blueprint("docs", __name__)
-    page, ours = PAGE.read_bytes(), version("ratchet")
+    page, described = PAGE.read_bytes(), Document(service, version("ratchet"))
 
     @bp.get("/openapi.json")
     def document() -> Response:
-        return as_json(openapi.describe(service, ours))
+        return Response(described.content(), mimetype="application/json")
 
     @bp.get("/docs")
     def docs() -> Response:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
+import orjson
 from pydantic import TypeAdapter
 from pydantic.json_schema import JsonSchemaMode
 
@@ -10,6 +11,7 @@ from inference import shapes
 from inference.items import CSV
 from inference.operations import OF_THE_SERVICE, Operation, of_workload
 from inference.service import Service
+from ratchet.contracts.release import Card
 
 JSON: Final = "application/json"
 PROBLEM: Final = "application/problem+json"
@@ -31,11 +33,32 @@ ABOUT: Final = (
 )
 
 
-def describe(service: Service, version: str) -> dict[str, Any]:
-    """Return the OpenAPI 3.1 document of this service as it is now."""
+Cards = dict[str, Card | None]
+
+
+class Document:
+    """The document as bytes, made when a release with another card is loaded: who asks for it needs no key, so it may not cost much."""
+
+    def __init__(self, service: Service, version: str) -> None:
+        self._answerer = service.answerer
+        self._version = version
+        self._made: tuple[Cards, bytes] | None = None
+
+    def content(self) -> bytes:
+        """Return the document of the service as it is now."""
+        loaded = {workload: self._answerer.current(workload) for workload in self._answerer.workloads()}
+        cards = {workload: serving.opened.card if serving else None for workload, serving in loaded.items()}
+        made = self._made
+        if made is None or made[0] != cards:
+            made = self._made = cards, orjson.dumps(describe(cards, self._version))
+        return made[1]
+
+
+def describe(cards: Cards, version: str) -> dict[str, Any]:
+    """Return the OpenAPI 3.1 document of a service with these workloads, in the words of the releases that are loaded."""
     components: dict[str, Any] = {}
     paths: dict[str, Any] = {}
-    for tag, prefix, operation in _everything(service):
+    for tag, prefix, operation in _everything(cards):
         entry = _entry(operation, prefix=prefix, components=components)
         paths.setdefault(operation.path, {})[operation.method] = entry | {"tags": [tag]}
     scheme = {"type": "apiKey", "in": "header", "name": "X-API-Key"}
@@ -48,12 +71,11 @@ def describe(service: Service, version: str) -> dict[str, Any]:
     }
 
 
-def _everything(service: Service) -> Iterator[tuple[str, str, Operation]]:
+def _everything(cards: Cards) -> Iterator[tuple[str, str, Operation]]:
     for operation in OF_THE_SERVICE:
         yield "service", "", operation
-    for workload in service.answerer.workloads():
-        current = service.answerer.current(workload)
-        for operation in of_workload(f"/api/{workload}", current.opened.card if current else None):
+    for workload, card in cards.items():
+        for operation in of_workload(f"/api/{workload}", card):
             yield workload, f"{workload}.", operation
 
 

@@ -5,6 +5,9 @@ import re
 import pytest
 from jsonschema_rs import validator_for
 
+from inference import openapi
+from inference.operations import of_workload
+
 
 def resolved(document, schema):
     return validator_for({**schema, "components": document["components"]})
@@ -26,6 +29,19 @@ def test_the_document_follows_the_releases_declared_columns(document):
 def test_a_workload_without_a_release_is_described_in_general(document):
     assert "/api/letters/predict" in document["paths"]
     assert set(document["components"]["schemas"]["letters.Question"]["required"]) >= {"unique_id", "target"}
+
+
+def test_the_document_is_made_again_only_for_a_release_with_other_words(house, monkeypatch):
+    made = []
+    monkeypatch.setattr(openapi, "of_workload", lambda *which: made.append(which) or of_workload(*which))
+    first = house.get("/openapi.json", key=None)
+    assert first.mimetype == "application/json"
+    times = len(made)
+    assert house.get("/openapi.json", key=None).data == first.data
+    assert len(made) == times
+    house.load(2, id_name="store")
+    schemas = house.get("/openapi.json", key=None).get_json()["components"]["schemas"]
+    assert set(schemas["parcels.Question"]["required"]) == {"store", "target"}
 
 
 def test_every_route_is_in_the_document_and_nothing_else(house, document):
