@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ _NAME: Final = re.compile(NAME)
 _HASHED: Final = re.compile(r"[0-9a-f]{40}")
 _ADDRESS: Final = re.compile(r"([^\s@\"'<>\\]+)@([^\s@\"'<>\\]+)")
 _MISSING: Final[Mapping[str, Any]] = {}
+_TOLERANCE: Final = timedelta(days=1, hours=1)  # until 2014 files are named by Pacific time: up to eight hours behind
 
 
 def mask(text: str) -> str:
@@ -39,6 +40,29 @@ def _moment(text: str) -> datetime | None:
 def as_naive(moment: datetime) -> datetime:
     """UTC without an offset, as the warehouse keeps it."""
     return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
+
+
+def within(value: object, hour: datetime, *, first: datetime | None = None, name: str = "created_at") -> datetime | str:
+    """A moment that can be in a file of this hour, or what is wrong with it."""
+    if value is None:
+        return f"{name} missing"
+    found = as_moment(value)
+    if found is None:
+        return f"{name} unreadable"
+    if (first and found < first) or found >= end_of(hour):
+        return f"{name} outside the archive"
+    return found
+
+
+@lru_cache(maxsize=64)
+def end_of(hour: datetime) -> datetime:
+    """The moment from which on nothing can be in a file of that hour."""
+    return as_naive(hour) + _TOLERANCE
+
+
+def digest(text: str) -> str:
+    """A key of a text, short and the same everywhere."""
+    return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=16).hexdigest()
 
 
 def as_object(value: object) -> Mapping[str, Any]:

@@ -1,0 +1,131 @@
+"""What histories of repositories hold, as one typed row per record: items of the API, rows of CSV files, totals of the sample."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from ratchet.contracts.workload import LandedFile, Row
+from ratchet.workloads.github_activity.values import (
+    LARGEST_ID,
+    as_identifier,
+    as_moment,
+    as_naive,
+    as_name,
+    as_number,
+    as_object,
+    as_text,
+    digest,
+    mask,
+    masked,
+    within,
+)
+
+ITEM_KINDS: Final = ("commits", "issues", "pull_requests", "stargazers")
+TOTALS: Final = "totals"
+
+
+def api_item(file: LandedFile, record: Mapping[str, Any]) -> Row | str:
+    """One item of the API as a row, or why it is none."""
+    item, kind_ = as_object(record.get("item")), as_text(record.get("kind"))
+    if kind_ not in ITEM_KINDS:
+        return "kind unknown"
+    repository = as_name(record.get("repository"))
+    if repository is None:
+        return "repository missing"
+    commit, author = as_object(item.get("commit")), as_object(as_object(item.get("commit")).get("author"))
+    when = {"commits": author.get("date"), "stargazers": item.get("starred_at")}.get(kind_, item.get("created_at"))
+    created = within(when, file.hour)
+    if isinstance(created, str):
+        return created
+    user = as_object(item.get({"commits": "author"}.get(kind_, "user")))
+    item_id = as_text(item.get("sha")) or as_identifier(item.get("id")) or as_text(user.get("login"))
+    if item_id is None:
+        return "id missing"
+    # The API lists pull requests among the issues; they are counted where they are listed as what they are.
+    action = "pull_request" if kind_ == "issues" and "pull_request" in item else None
+    merged = as_moment(item.get("merged_at")) if kind_ == "pull_requests" else None
+    email = masked(as_text(author.get("email"))) if commit else None
+    return _item(
+        kind_,
+        item_id,
+        created,
+        repository,
+        repo_id=as_number(record.get("repo_id"), LARGEST_ID),
+        actor=as_text(user.get("login")),
+        email=email,
+        action=action,
+        merged_at=merged,
+        seen_at=as_moment(record.get("fetched_at")) or as_naive(file.hour),
+    )
+
+
+_CSV_MOMENT: Final = {
+    "commits": "author_date",
+    "issues": "created_at",
+    "pull_requests": "created_at",
+    "stargazers": "starred_at",
+}
+
+
+def csv_item(file: LandedFile, record: Mapping[str, Any]) -> Row | str:
+    """One row of a CSV history as a row of ours, or why it is none."""
+    repository, _, kind_ = file.part.rpartition("/")
+    column = _CSV_MOMENT.get(kind_)
+    if column is None:
+        return "kind unknown"
+    if column not in record:
+        return f"column {column} missing"
+    created = within(record.get(column) or None, file.hour, name=column)
+    if isinstance(created, str):
+        return created
+    item_id = next((str(record[name]) for name in ("sha", "id", "number", "user") if record.get(name)), None)
+    merged = as_moment(record.get("merged_at")) if kind_ == "pull_requests" else None
+    actor = as_text(record.get("author")) or as_text(record.get("user"))
+    return _item(
+        kind_,
+        item_id,
+        created,
+        repository,
+        actor=mask(actor) if actor else None,
+        merged_at=merged,
+        seen_at=as_naive(file.hour),
+    )
+
+
+def _item(  # noqa: PLR0913  # a row of the table, by name
+    kind_: str,
+    item_id: str | None,
+    created: datetime,
+    repository: str,
+    *,
+    seen_at: datetime,
+    repo_id: int | None = None,
+    actor: str | None = None,
+    email: str | None = None,
+    action: str | None = None,
+    merged_at: datetime | None = None,
+) -> Row:
+    key = digest(f"{kind_} {repository} {item_id}")
+    return (
+        *(kind_, kind_, item_id, key, created, repository, repo_id, actor, email, action),
+        *(int(kind_ == "commits"), False, merged_at, None, seen_at),
+        *(int(kind_ == "stargazers"), int(kind_ == "issues" and action is None), int(kind_ == "pull_requests")),
+    )
+
+
+def totals(record: Mapping[str, Any]) -> Row | str:
+    """A repository's totals of one week as a row, or why they are none."""
+    repository, week = as_name(record.get("repository")), as_moment(record.get("week"))
+    counts = [as_number(record.get(name)) for name in ("commits", "new_stars", "issues_opened", "prs_opened")]
+    if repository is None:
+        return "repository missing"
+    if week is None:
+        return "week unreadable"
+    if None in counts:
+        return "count unreadable"
+    commits, *others = counts
+    key = f"{repository} {week:%Y-%m-%d}"
+    return (
+        *(TOTALS, TOTALS, None, key, week, repository, None, None, None, None),
+        *(commits, False, None, None, week, *others),
+    )
