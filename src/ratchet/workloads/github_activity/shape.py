@@ -7,6 +7,7 @@ from msgspec import UNSET, Meta, MsgspecError, Struct, json
 from ratchet.workloads.github_activity.values import LARGEST_COUNT, LARGEST_ID, NAME
 
 _Text = Annotated[str, Meta(min_length=1)]
+_Id = Annotated[int, Meta(ge=0, le=LARGEST_ID)]
 
 
 class _Language(Struct, gc=False):
@@ -34,14 +35,14 @@ class _Actor(Struct, gc=False):
 
 
 class _Repository(Struct, gc=False):
-    id: Annotated[int, Meta(ge=0, le=LARGEST_ID)]
+    id: _Id
     name: Annotated[str, Meta(pattern=rf"\A{NAME}\Z")]
 
 
 class PlainEvent(Struct, gc=False):
     """Each field has the one type that GitHub gives it."""
 
-    id: _Text | int
+    id: _Text | _Id
     type: _Text
     created_at: str
     actor: _Actor

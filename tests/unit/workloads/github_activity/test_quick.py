@@ -45,6 +45,7 @@ def named(event: dict) -> str:
     [
         EVENT,
         changed(id=12345678901),
+        changed(id=2**63 - 1),
         changed(actor={"login": ""}),
         changed(actor={}),
         changed(repo={"id": 0, "name": "acme/api"}),
@@ -78,6 +79,9 @@ def test_a_plain_event_is_read_quickly_into_the_row_of_careful_reading(event):
         changed(actor_attributes="none"),
         changed(id=True),
         changed(id=""),
+        changed(id=2**63),
+        changed(id=2**64),
+        changed(id=10**30),
         changed(payload=None),
         changed(payload={"action": 3, "pull_request": None}),
         changed(payload={"pull_request": {"merged": "yes", "base": {"repo": None}}}),
