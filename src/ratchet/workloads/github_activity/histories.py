@@ -22,6 +22,8 @@ from ratchet.workloads.github_activity.values import (
 
 ITEM_KINDS: Final = ("commits", "issues", "pull_requests", "stargazers")
 TOTALS: Final = "totals"
+# Imported commits may be older than git, but hardly any than CVS; what is, was dated by a clock that was never set.
+_FIRST: Final = datetime(1990, 1, 1)  # noqa: DTZ001  # rows are naive UTC
 
 
 def api_item(file: LandedFile, record: Mapping[str, Any]) -> Row | str:
@@ -34,7 +36,7 @@ def api_item(file: LandedFile, record: Mapping[str, Any]) -> Row | str:
         return "repository missing"
     commit, author = as_object(item.get("commit")), as_object(as_object(item.get("commit")).get("author"))
     when = {"commits": author.get("date"), "stargazers": item.get("starred_at")}.get(kind_, item.get("created_at"))
-    created = within(when, file.hour)
+    created = within(when, file.hour, first=_FIRST)
     if isinstance(created, str):
         return created
     user = as_object(item.get({"commits": "author"}.get(kind_, "user")))
@@ -75,7 +77,7 @@ def csv_item(file: LandedFile, record: Mapping[str, Any]) -> Row | str:
         return "kind unknown"
     if column not in record:
         return f"column {column} missing"
-    created = within(record.get(column) or None, file.hour, name=column)
+    created = within(record.get(column) or None, file.hour, first=_FIRST, name=column)
     if isinstance(created, str):
         return created
     item_id = next((str(record[name]) for name in ("sha", "id", "number", "user") if record.get(name)), None)

@@ -42,16 +42,14 @@ def as_naive(moment: datetime) -> datetime:
     return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
 
 
-def within(value: object, hour: datetime, *, first: datetime | None = None, name: str = "created_at") -> datetime | str:
-    """A moment that can be in a file of this hour, or what is wrong with it."""
+def within(value: object, hour: datetime, *, first: datetime, name: str = "created_at") -> datetime | str:
+    """A moment from `first` on that can be in a file of this hour, or what is wrong with it."""
     if value is None:
         return f"{name} missing"
     found = as_moment(value)
     if found is None:
         return f"{name} unreadable"
-    if (first and found < first) or found >= end_of(hour):
-        return f"{name} outside the archive"
-    return found
+    return found if first <= found < end_of(hour) else f"{name} outside the archive"
 
 
 @lru_cache(maxsize=64)

@@ -2,7 +2,7 @@
 with first_week as (
     select least(
         coalesce((select min(week) from {{ ref('actor_weeks') }}), {{ last_complete_week() }}),
-        coalesce((select {{ week_ending('min(created_at)') }} from {{ ref('items') }}), {{ last_complete_week() }})
+        coalesce((select min(week) from {{ ref('known_items') }}), {{ last_complete_week() }})
     ) as ds
 ),
 

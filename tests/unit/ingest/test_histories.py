@@ -1,0 +1,110 @@
+"""Histories as they come: renamed, exported badly and again, cut off; landed by their sources, taken in by one build."""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from code_host import START, CodeHost, Repo
+from ratchet import ingest, workloads
+from ratchet.ingest.bronze import FolderBronze
+from ratchet.ingest.warehouse.build import build
+from ratchet.workloads.github_activity.sources.api import RepositoryApi
+from ratchet.workloads.github_activity.sources.csv_folder import CsvFolder
+from web import serve
+
+WORKLOAD = workloads.find("github_activity")
+DAY = 24 * 60
+EXPORTED = datetime(2026, 2, 16, 9, tzinfo=UTC)  # a Monday
+ROWS = 28  # one a day, from 15 January on
+
+
+def commits(rows: int, *more: str) -> str:
+    days = (f"{datetime(2026, 1, 15, tzinfo=UTC) + timedelta(days=at % ROWS):%Y-%m-%d}" for at in range(rows))
+    return "\n".join(["sha,author_date", *(f"{at:04x},{day}T12:00:00Z" for at, day in enumerate(days)), *more, ""])
+
+
+class Exports:
+    """A folder of CSV histories that somebody writes to, landed minute by minute."""
+
+    def __init__(self, home: Path) -> None:
+        self.home, self.folder, self.now = home, home / "csv", EXPORTED
+
+    def write(self, repository: str, kind: str, text: str) -> None:
+        place = self.folder / repository.replace("/", "__")
+        place.mkdir(parents=True, exist_ok=True)
+        (place / f"{kind}.csv").write_text(text)
+
+    def land(self) -> None:
+        self.now += timedelta(minutes=1)
+        source = CsvFolder(name="github_csv", folder=self.folder, clock=lambda: self.now)
+        assert ingest.land(source, bronze=self.home / "bronze").troubles == ()
+
+
+def poll(home: Path, host: CodeHost, at: datetime, *names: str) -> None:
+    with serve(host) as web:
+        host.address = web.address
+        source = RepositoryApi(
+            name="github_api", repositories=names, address=web.address, clock=lambda: at, sleep=lambda _: None
+        )
+        ingest.land(source, bronze=home / "bronze", pace=ingest.Pace(now=lambda: at))
+
+
+def export_histories(home: Path) -> None:
+    exports = Exports(home)
+    exports.write("ancient/zero", "commits", commits(ROWS, "ffff,0001-01-01T00:00:00Z"))
+    exports.write("ancient/epoch", "commits", commits(ROWS, "ffff,1970-01-01T00:00:00Z"))
+    exports.write("ancient/cvs", "commits", commits(ROWS, "ffff,1990-11-19T00:00:00Z"))
+    exports.land()
+    exports.write("ancient/zero", "commits", commits(ROWS))
+    exports.write("ancient/cvs", "commits", commits(ROWS))
+    exports.land()
+
+
+def rename(home: Path) -> None:
+    repo = Repo("old/name", 2)
+    repo.open(1, 60)
+    repo.open(2, 61, pull=True)
+    host = CodeHost(repo)
+    poll(home, host, START + timedelta(days=3), "old/name")
+    host.repositories, host.renamed, repo.full_name = {"new/name": repo}, {"old/name": repo}, "new/name"
+    repo.touch(1, 20 * DAY)
+    repo.touch(2, 20 * DAY, merged=True)
+    poll(home, host, EXPORTED, "old/name")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory) -> Path:
+    place = tmp_path_factory.mktemp("histories")
+    export_histories(place)
+    rename(place)
+    sources = [path.name for path in (place / "bronze").iterdir()]
+    build(WORKLOAD, home=place, bronze=FolderBronze(place / "bronze"), sources=sources)
+    return place
+
+
+@pytest.fixture
+def ask(home) -> Iterator:
+    with duckdb.connect(str(home / "warehouse" / "github_activity" / "warehouse.duckdb"), read_only=True) as connection:
+        yield lambda sql: connection.execute(sql).fetchall()
+
+
+def test_a_date_of_a_clock_that_was_never_set_is_rejected_and_named(ask):
+    found = ask("select part, reason from silver.rejected_events join bronze.landed using (file_id) order by part")
+    reason = "author_date outside the archive"
+    assert found == [("ancient/epoch/commits", reason), ("ancient/zero/commits", reason)]
+    assert ask("select min(ds) from gold.series where unique_id = 'ancient/epoch'") == [(date(2026, 1, 18),)]
+
+
+def test_weeks_begin_with_what_counts_not_with_what_was_superseded(ask):
+    assert ask("select count(*) from silver.items where year(created_at) = 1990") == [(1,)]
+    assert ask("select min(ds), max(ds) from silver.weeks") == [(date(2026, 1, 4), date(2026, 2, 15))]
+
+
+def test_what_changes_after_a_renaming_is_counted_once(ask):
+    found = ask(
+        "select unique_id, sum(issues_opened), sum(prs_opened) from gold.weekly_activity group by 1 having sum(prs_opened) > 0"
+    )
+    assert found == [("new/name", 1, 1)]
