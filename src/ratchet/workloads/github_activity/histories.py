@@ -107,7 +107,7 @@ def _item(  # noqa: PLR0913  # a row of the table, by name
     action: str | None = None,
     merged_at: datetime | None = None,
 ) -> Row:
-    key = digest(f"{kind_} {repository} {item_id}")
+    key = digest(f"{kind_} {repo_id or repository} {item_id}")  # the id outlives the name
     return (
         *(kind_, kind_, item_id, key, created, repository, repo_id, actor, email, action),
         *(int(kind_ == "commits"), False, merged_at, None, seen_at),
