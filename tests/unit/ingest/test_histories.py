@@ -61,6 +61,16 @@ def export_histories(home: Path) -> None:
     exports.write("ancient/zero", "commits", commits(ROWS))
     exports.write("ancient/cvs", "commits", commits(ROWS))
     exports.land()
+    for rows in (2 * ROWS, ROWS, 2 * ROWS):
+        exports.write("put/back", "commits", commits(rows))
+        exports.land()
+    for rows in (ROWS, 2 * ROWS, 3 * ROWS, 4 * ROWS):
+        exports.write("often/edited", "commits", commits(rows))
+        exports.land()
+    for kind, column in (("issues", "created_at"), ("pull_requests", "created_at"), ("commits", "author_date")):
+        lines = [line.partition(",")[2] + ",alice" for line in commits(ROWS).splitlines()[1:]]
+        exports.write("no/ids", kind, "\n".join([f"{column},user", *lines, ""]))
+    exports.land()
 
 
 def rename(home: Path) -> None:
@@ -103,8 +113,18 @@ def test_weeks_begin_with_what_counts_not_with_what_was_superseded(ask):
     assert ask("select min(ds), max(ds) from silver.weeks") == [(date(2026, 1, 4), date(2026, 2, 15))]
 
 
+@pytest.mark.parametrize(("repository", "rows"), [("put/back", 2 * ROWS), ("often/edited", 4 * ROWS)])
+def test_of_several_files_within_an_hour_the_last_that_landed_counts(ask, repository, rows):
+    assert ask(f"select count(*) from silver.known_items where unique_id = '{repository}'") == [(rows,)]
+
+
+def test_rows_without_an_id_are_all_different_whoever_wrote_them(ask):
+    found = ask("select kind, count(*) from silver.known_items where unique_id = 'no/ids' group by 1 order by 1")
+    assert found == [("commits", ROWS), ("issues", ROWS), ("pull_requests", ROWS)]
+
+
 def test_what_changes_after_a_renaming_is_counted_once(ask):
     found = ask(
-        "select unique_id, sum(issues_opened), sum(prs_opened) from gold.weekly_activity group by 1 having sum(prs_opened) > 0"
+        "select unique_id, sum(issues_opened), sum(prs_opened) from gold.weekly_activity where unique_id like '%/name' group by 1"
     )
     assert found == [("new/name", 1, 1)]

@@ -111,15 +111,18 @@ class State:
             connection.commit()
 
     def pending(self, landed: Sequence[Landed]) -> list[Landed] | None:
-        """Which landed files are not in here yet, oldest hour first; None if something in here has changed or gone since."""
-        wanted = {(entry.source, entry.file, entry.sha256): entry for entry in landed}
+        """Which landed files are not in here yet, oldest hour first, of one hour in the order of landing.
+
+        None if something in here has changed or gone since.
+        """
+        wanted = {(entry.source, entry.file, entry.sha256): (at, entry) for at, entry in enumerate(landed)}
         with self._open() as connection:
             known = connection.execute(_KNOWN).fetchall()
         if any((source, file, sha256) not in wanted for source, file, sha256, _ in known):
             return None
         finished = {(source, file, sha256) for source, file, sha256, unfinished in known if not unfinished}
-        missing = [entry for key, entry in wanted.items() if key not in finished]
-        return sorted(missing, key=lambda entry: (entry.hour, entry.source, entry.file))
+        missing = [(entry.hour, entry.source, at, entry) for key, (at, entry) in wanted.items() if key not in finished]
+        return [entry for *_, entry in sorted(missing, key=lambda found: found[:3])]
 
     def next_id(self) -> int:
         """The number of the next file to read; what an unfinished build has listed is forgotten."""

@@ -80,7 +80,8 @@ def csv_item(file: LandedFile, record: Mapping[str, Any]) -> Row | str:
     created = within(record.get(column) or None, file.hour, first=_FIRST, name=column)
     if isinstance(created, str):
         return created
-    item_id = next((str(record[name]) for name in ("sha", "id", "number", "user") if record.get(name)), None)
+    names = ("user",) if kind_ == "stargazers" else ("sha", "id", "number")  # one may do many things, and star once
+    item_id = next((str(record[name]) for name in names if record.get(name)), None)
     merged = as_moment(record.get("merged_at")) if kind_ == "pull_requests" else None
     actor = as_text(record.get("author")) or as_text(record.get("user"))
     return _item(

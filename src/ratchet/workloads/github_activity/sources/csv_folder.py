@@ -51,7 +51,7 @@ class CsvFolder:
                 yield Trouble(what="failed", name=part, reason=f"{path}: {error.strerror}")
                 continue
             if landed.cursor(part) != digest:
-                yield self._piece(repository, kind, path, digest)
+                yield self._piece(repository, kind, path, digest, landed)
 
     def _files(self) -> Iterator[tuple[str, str, Path]]:
         for place in sorted(self.folder.glob("?*__?*")):
@@ -60,11 +60,12 @@ class CsvFolder:
                 if (path := place / f"{kind}.csv").is_file():
                     yield f"{owner}/{name}", kind, path
 
-    def _piece(self, repository: str, kind: str, path: Path, digest: str) -> Piece:
+    def _piece(self, repository: str, kind: str, path: Path, digest: str, landed: Landings) -> Piece:
         hour = self.clock().replace(minute=0, second=0, microsecond=0)
+        at = landed.files(hour)  # the same content may come again within the hour, after another one
         return Piece(
             hour=hour,
-            file=f"{hour:%Y-%m-%d}/{hour.hour}/{path.parent.name}/{kind}-{digest[:8]}.csv.gz",
+            file=f"{hour:%Y-%m-%d}/{hour.hour}/{path.parent.name}/{kind}-{digest[:8]}{f'-{at}' if at else ''}.csv.gz",
             open=partial(_open, path, digest),
             part=f"{repository}/{kind}",
             cursor=digest,
