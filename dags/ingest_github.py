@@ -8,8 +8,9 @@ When gold is at least one complete week ahead of the newest release, the asset `
 
 **By hand:** trigger it at any time; what has landed is never read again. **Backfill:** trigger it with *from* (and *to*): the hours
 between are landed by up to 48 mapped tasks, four at a time, each with equally many hours; then gold is built once. **On failure:** the
-failed task's log names the hour or the dbt test; mend the source and clear the task, it goes on where it was. Hours that are missing or
-damaged at the source stop nothing: the log of `land` names them, `ratchet ingest status` lists them, and they are tried again.
+failed task's log names the source, the hour or the dbt test; mend it and clear the task, it goes on where it was. While a source is away
+the others land and gold is built from them; the run fails and starts no training. Hours that are missing or damaged at the source and
+repositories that refuse stop nothing: the log of `land` names them, `ratchet ingest status` lists them, and they are tried again.
 """
 
 from datetime import timedelta
@@ -63,13 +64,15 @@ def make(workload: str, dag_id: str) -> None:
 
             return Loop().land(workload, **hours)
 
-        @task(trigger_rule="none_failed")  # nothing to backfill is the usual case
+        @task(
+            trigger_rule="all_done"
+        )  # nothing to backfill is the usual case, and a source that is away stops no other
         def build_gold() -> dict[str, str]:
             from ratchet.loop import Loop
 
             return Loop().build_gold(workload)
 
-        @task(outlets=[gold])
+        @task(outlets=[gold], trigger_rule="none_failed")
         def announce(built: dict[str, str]) -> dict[str, str]:
             from ratchet.loop import Loop
 
@@ -79,9 +82,8 @@ def make(workload: str, dag_id: str) -> None:
                 )
             return built
 
-        built = build_gold()
-        backfill.expand(hours=land()) >> built
-        announce(built)
+        landed, built = backfill.expand(hours=land()), build_gold()
+        landed >> [built, announce(built)]  # with the second, a run in which something did not land has failed
 
     ingest()
 

@@ -76,7 +76,7 @@ def _ingest(options: argparse.Namespace) -> str:
     given = _given(options)
     span = Span.parse(options.first or loop.settings.events_from, options.last or loop.settings.events_to)
     with Bar(sys.stderr) as bar:
-        reports = loop.land_from(
+        reports, away = loop.land_from(
             workload,
             given or loop.settings.events,
             span=span,
@@ -84,16 +84,17 @@ def _ingest(options: argparse.Namespace) -> str:
             progress=bar,
         )
     lines = [line for report in reports for line in _told(report)]
-    if options.land_only:
-        return "\n".join(lines)
     try:
-        gold = loop.build_gold(workload, events=_all_events(given, loop.settings.events))
-    except RatchetError:
-        print("\n".join(lines))
-        raise
-    return "\n".join(
-        [*lines, f"gold as of {gold['data_hour']}, digest {gold['digest'][:12]}", *_hint(given, loop.settings)]
-    )
+        if reports and not options.land_only:
+            gold = loop.build_gold(workload, events=_all_events(given, loop.settings.events))
+            lines += [f"gold as of {gold['data_hour']}, digest {gold['digest'][:12]}", *_hint(given, loop.settings)]
+    except RatchetError as error:
+        away.append(error)
+    if away:
+        if lines:
+            print("\n".join(lines))
+        raise RatchetError("; ".join(map(str, away)))
+    return "\n".join(lines)
 
 
 def _given(options: argparse.Namespace) -> str:

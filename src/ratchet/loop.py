@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ratchet import workloads
-from ratchet.contracts.errors import RatchetError, ReleaseError
+from ratchet.contracts.errors import RatchetError, ReleaseError, SourceError
 from ratchet.contracts.look import Order, OrderKind
 from ratchet.contracts.ports import ANSWERED, Track
 from ratchet.contracts.release import CARD, Card
@@ -35,9 +35,11 @@ class Loop(Wired):
     # ------------------------------------------------------------------ ingest
 
     def land(self, workload: str, *, first: str = "", last: str = "") -> dict[str, int]:
-        """Land every piece that the sources offer and bronze has not: how many, per source. With hours: those hours only, now."""
+        """Land what the sources offer and bronze has not: how many, per source; then an error if one is away. With hours: those only."""
         span = self._span(first, last)
-        reports = self.land_from(workload, self.settings.events, span=span, hours_only=bool(first or last))
+        reports, away = self.land_from(workload, self.settings.events, span=span, hours_only=bool(first or last))
+        if away:
+            raise SourceError("; ".join(map(str, away)))
         return {report.source: report.landed for report in reports}
 
     def land_from(
@@ -48,21 +50,26 @@ class Loop(Wired):
         span: Span,
         hours_only: bool = False,
         progress: "Callable[[str, Progress], None] | None" = None,
-    ) -> "list[LandReport]":
-        """Land what these sources offer; by hour only if so asked, and then missing hours are asked for whatever their turn."""
+    ) -> "tuple[list[LandReport], list[RatchetError]]":
+        """Land what each of these sources offers, and say why one could not. By hour only: missing hours whatever their turn."""
         from ratchet.ingest import Pace, land
 
         pace = Pace(at_once=self.settings.land_at_once, again=hours_only)
-        reports = []
+        reports: list[LandReport] = []
+        away: list[RatchetError] = []
         for source in workloads.find(workload).sources(events, span=span):
             if hours_only and not source.by_hour:
                 continue
             hear = partial(progress, source.name) if progress else None
-            reports.append(report := land(source, bronze=self.bronze, progress=hear, pace=pace))
+            try:
+                reports.append(report := land(source, bronze=self.bronze, progress=hear, pace=pace))
+            except RatchetError as error:
+                away.append(error)
+                continue
             log.info("landed %d from %s, %d bytes", report.landed, report.source, report.bytes)
             for trouble in report.troubles:
                 log.warning("%s: %s %s: %s", report.source, trouble.name, trouble.what, trouble.reason)
-        return reports
+        return reports, away
 
     def plan_hours(self, first: str, last: str, *, at_most: int = 48) -> list[dict[str, str]]:
         """Cut the hours from `first` to `last` into parts of equal size, as few hours each as `at_most` parts allow."""

@@ -1,5 +1,6 @@
 """The DAGs: that they load, what they promise, and that each of them really runs."""
 
+import gzip
 import json
 import re
 
@@ -19,6 +20,9 @@ EXPECTED = {
     "monitor_drift": ("monitor_drift.py", ["ask_for_another", "asks", "look"]),
     "tidy_log": ("tidy_log.py", ["tidy", "tidy_releases"]),
 }
+
+
+STAR = '{"id":"1","type":"WatchEvent","repo":{"name":"a/b"},"created_at":"2015-01-01T00:10:00Z","payload":{"action":"started"}}'
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +131,19 @@ def test_a_backfill_maps_over_hours_and_then_builds_gold_once(run_dag, mlflow_ad
     assert (tasks["land"], tasks["backfill"], tasks["build_gold"]) == ("success", "success", "success")
     landed = sorted(path.name for path in (tmp_path / "bronze" / "sample_events" / "2026-11-09").glob("*.gz"))
     assert landed == ["0.json.gz", "1.json.gz", "2.json.gz"]
+
+
+@pytest.mark.stack
+def test_a_source_that_is_away_fails_the_run_and_gold_moves(run_dag, mlflow_address, tmp_path):
+    hours = tmp_path / "hours"
+    hours.mkdir()
+    for name in ("2015-01-01-0", "2015-01-04-23"):
+        (hours / f"{name}.json.gz").write_bytes(gzip.compress(STAR.encode()))
+    values = {"DATA_HOME": str(tmp_path), "BRONZE": "", "MLFLOW_TRACKING_URI": mlflow_address}
+    done = run_dag("ingest_github", "{}", **values, EVENTS=f"csv:{tmp_path}/nowhere; {hours}")
+    assert done["run"]["state"] == "failed"
+    assert (done["run"]["tasks"]["build_gold"], done["run"]["tasks"]["announce"]) == ("success", "upstream_failed")
+    assert (tmp_path / "gold" / "github_activity" / "newest.json").exists()
 
 
 @pytest.mark.stack

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from ratchet.__main__ import main
+from ratchet.contracts.errors import SourceError
 from ratchet.ingest import Progress
 from ratchet.ingest_command import Bar
 from ratchet.loop import Loop
@@ -95,6 +96,27 @@ def test_a_mistake_is_one_clear_line(capsys, words, problem):
     code, _, told = run(capsys, *words, "--land-only")
     assert code == 1
     assert problem in told.splitlines()[-1]
+
+
+@pytest.fixture
+def one_away(monkeypatch, tmp_path) -> str:
+    """Two sources, the first of which is away; a history in the other."""
+    monkeypatch.setattr("ratchet.ingest.receive._FIRST_WAIT_SECONDS", 0.0)
+    folder = tmp_path / "histories" / "a__b"
+    folder.mkdir(parents=True)
+    (folder / "commits.csv").write_text("sha,author_date\nx,2026-11-02T10:00:00Z\ny,2026-11-20T10:00:00Z\n")
+    monkeypatch.setenv("EVENTS_FROM", "2026-11-21")
+    monkeypatch.setenv("EVENTS_TO", "2026-11-21")
+    return f"https://127.0.0.1:9; csv:{folder.parent}"
+
+
+def test_a_source_that_is_away_stops_neither_the_others_nor_gold(capsys, monkeypatch, one_away):
+    monkeypatch.setenv("EVENTS", one_away)
+    code, told, problem = run(capsys)
+    assert (code, [line[:11] for line in told.splitlines()]) == (1, ["github_csv:", "gold as of "])
+    assert problem.splitlines()[-1].startswith("ratchet: github_archive is away: ")
+    with pytest.raises(SourceError, match="github_archive is away"):  # a task that calls this fails, and says why
+        Loop().land("github_activity")
 
 
 def test_hours_of_a_backfill_are_cut_into_few_equal_parts(home):

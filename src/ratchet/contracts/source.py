@@ -68,9 +68,9 @@ class Piece:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trouble:
-    """What could not land, and why; everything else goes on."""
+    """What could not land, and why; everything else goes on. `refused`: the source answered, and would answer the same again."""
 
-    what: Literal["missing", "damaged", "failed", "over"]
+    what: Literal["missing", "damaged", "failed", "refused", "over"]
     name: str
     reason: str
 

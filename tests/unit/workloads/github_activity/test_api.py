@@ -220,7 +220,7 @@ def test_two_stars_in_one_second_are_two(host, repo, tmp_path, clock):
 def test_stars_beyond_what_the_api_lists_are_said_and_the_rest_lands(host, tmp_path, clock):
     host.star_pages = 2
     report, _ = run(host, tmp_path, clock)
-    assert [(trouble.what, trouble.name) for trouble in report.troubles] == [("failed", f"{NAME}/stargazers")]
+    assert [(trouble.what, trouble.name) for trouble in report.troubles] == [("refused", f"{NAME}/stargazers")]
     assert "stars only" in report.troubles[0].reason
     assert counts(tmp_path)["commits"] == 25
 
@@ -255,6 +255,35 @@ def test_a_repository_that_is_not_there_does_not_stop_the_others(host, tmp_path,
     report, _ = run(host, tmp_path, clock, "no/such", NAME)
     assert [(trouble.what, trouble.name) for trouble in report.troubles] == [("missing", "no/such")]
     assert counts(tmp_path)["commits"] == 25
+
+
+@pytest.mark.parametrize("status", [403, 451])
+def test_a_repository_that_refuses_does_not_stop_the_others(host, tmp_path, clock, status):
+    words = b'{"message": "Resource protected by organization SAML enforcement."}'
+    host.script = [("/repos/my/secret", Reply(status=status, body=words))]
+    report, _ = run(host, tmp_path, clock, "my/secret", NAME)
+    assert [(trouble.what, trouble.name) for trouble in report.troubles] == [("refused", "my/secret")]
+    assert f"HTTP {status}: Resource protected" in report.troubles[0].reason
+    assert counts(tmp_path)["commits"] == 25
+
+
+def test_refusals_that_last_are_no_sign_that_the_api_is_away(host, repo, tmp_path, clock):
+    for at in range(4):
+        popular = Repo(full_name=f"pop/{at}", repo_id=at)
+        popular.stars = repo.stars
+        host.repositories[popular.full_name] = popular
+    host.star_pages = 1
+    names = [*(f"pop/{at}" for at in range(4)), NAME]
+    for _ in range(2):  # the second time there is nothing new between one refusal and the next
+        report, _ = run(host, tmp_path, clock, *names)
+        assert [trouble.name for trouble in report.troubles] == [f"{name}/stargazers" for name in names]
+    assert counts(tmp_path)["commits"] == 25
+
+
+def test_an_api_that_is_away_ends_the_run_after_three_names(host, tmp_path, clock):
+    host.script = [("*", Reply(status=502))] * 100
+    with pytest.raises(SourceError, match=r"github_api is away: c/d: .*HTTP 502"):
+        run(host, tmp_path, clock, "a/b", "b/c", "c/d", "d/e", NAME)
 
 
 def limited(status: int, message: str, **headers: str) -> Reply:

@@ -70,6 +70,8 @@ class RepositoryApi:
                 except NotThereError as error:
                     reason = f"no such repository, or GITHUB_TOKEN may not see it ({error})"
                     yield Trouble(what="missing", name=repository, reason=reason)
+                except SourceError as error:
+                    yield _trouble(repository, error)
 
     def _walk(self, api: ApiClient, asked: str, landed: Landings) -> Iterator[Piece | Trouble]:
         repository = _look_up(api, asked, landed)
@@ -79,12 +81,10 @@ class RepositoryApi:
             part = f"{asked}/{kind}"
             try:
                 yield from self._pieces(api, walk, repository, part, landed)
-            except (LimitedError, NotThereError):
+            except NotThereError:
                 raise
             except SourceError as error:
-                if isinstance(error, RefusedError) and error.status == 401:
-                    raise
-                yield Trouble(what="failed", name=part, reason=str(error))
+                yield _trouble(part, error)
 
     def _pieces(
         self, api: ApiClient, walk: Walk, repository: Repository, part: str, landed: Landings
@@ -119,6 +119,13 @@ class RepositoryApi:
             part=part,
             cursor=json.dumps(cursor, sort_keys=True),
         )
+
+
+def _trouble(name: str, error: SourceError) -> Trouble:
+    """What an error says of this one name; raised again where it holds for all of them: a limit, a token that is not accepted."""
+    if isinstance(error, LimitedError) or (isinstance(error, RefusedError) and error.status == 401):
+        raise error
+    return Trouble(what="refused" if error.lasting else "failed", name=name, reason=str(error))
 
 
 def _look_up(api: ApiClient, asked: str, landed: Landings) -> Repository:
