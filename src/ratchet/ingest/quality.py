@@ -14,6 +14,7 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
+from ratchet.contracts.coverage import COVERAGE, LEAST_SEEN, seen, whole_counts
 from ratchet.contracts.errors import DataError
 from ratchet.ingest.durable import replace_text
 from ratchet.ingest.quality_page import Check, Intake, Report, render
@@ -43,20 +44,27 @@ _HOLES: Final = """
 """
 _TARGETS: Final = "SELECT DISTINCT target FROM read_parquet($series) ORDER BY target"
 _WINDOW: Final = """
-    SELECT ds, y FROM read_parquet($series)
+    SELECT ds, y, coverage FROM series
     WHERE target = $target AND ds > $after AND hash(unique_id) % $every = 0
 """
+# The rule of `whole_counts`, for more rows than Python wants to hold.
 _ODD: Final = """
-    WITH usual AS (
+    WITH whole AS (
+        SELECT
+            unique_id, target, ds,
+            CASE WHEN coalesce(coverage, 1) >= 1 THEN y WHEN coverage >= $least_seen THEN round_even(y / coverage, 0) END AS y
+        FROM series
+    ),
+    usual AS (
         SELECT unique_id, target, median(y) AS middle, mad(y) AS spread, quantile_cont(y, 0.25) AS q1, quantile_cont(y, 0.75) AS q3
-        FROM read_parquet($series) GROUP BY ALL HAVING count(*) >= 8
+        FROM whole GROUP BY ALL HAVING count(y) >= 8
     )
     SELECT
         count(*) AS judged,
         count(*) FILTER (spread > 0 AND abs(0.6745 * (y - middle) / spread) > 3.5) AS by_z,
         count(*) FILTER (q3 > q1 AND (y > q3 + 1.5 * (q3 - q1) OR y < q1 - 1.5 * (q3 - q1))) AS by_iqr
-    FROM read_parquet($series) AS series JOIN usual USING (unique_id, target)
-    WHERE ds = $last_week
+    FROM whole JOIN usual USING (unique_id, target)
+    WHERE ds = $last_week AND y IS NOT NULL
 """
 
 
@@ -164,7 +172,9 @@ def _series(connection: duckdb.DuckDBPyConnection, series: str, targets: tuple[s
     yield _hard("ranges", outside == 0, f"{outside} rows", "y finite and at least 0")
     found = [name for (name,) in connection.execute(_TARGETS, {"series": series}).fetchall()]
     yield _hard("targets", set(found) == set(targets), ", ".join(found), ", ".join(sorted(targets)))
-    judged, by_z, by_iqr = connection.execute(_ODD, {"series": series, "last_week": last_week}).fetchall()[0]
+    rows = connection.read_parquet(series)
+    (rows if COVERAGE in types else rows.project(f"*, 1.0 AS {COVERAGE}")).create_view("series")
+    judged, by_z, by_iqr = connection.execute(_ODD, {"last_week": last_week, "least_seen": LEAST_SEEN}).fetchall()[0]
     for name, odd in (("anomalies_robust_z", by_z), ("anomalies_iqr", by_iqr)):
         yield _soft(
             name,
@@ -174,13 +184,12 @@ def _series(connection: duckdb.DuckDBPyConnection, series: str, targets: tuple[s
         )
     every = max(1, ids // _SAMPLED_SERIES)
     for target in found:
-        window = {"series": series, "target": target, "every": every}
-        weeks = connection.execute(
-            _WINDOW, {**window, "after": last_week - timedelta(weeks=RECENT_WEEKS + REFERENCE_WEEKS)}
-        ).fetchnumpy()
-        recent = np.asarray(weeks["ds"]) > np.datetime64(last_week - timedelta(weeks=RECENT_WEEKS))
-        y = np.asarray(weeks["y"], dtype=float)
-        yield from _shift(target, reference=y[~recent], recent=y[recent])
+        after = last_week - timedelta(weeks=RECENT_WEEKS + REFERENCE_WEEKS)
+        weeks = connection.execute(_WINDOW, {"target": target, "every": every, "after": after}).df()
+        y = whole_counts(weeks["y"].to_numpy(dtype=float), seen(weeks))
+        recent = weeks["ds"].to_numpy() > np.datetime64(last_week - timedelta(weeks=RECENT_WEEKS))
+        known = ~np.isnan(y)
+        yield from _shift(target, reference=y[known & ~recent], recent=y[known & recent])
 
 
 def _shift(target: str, *, reference: NDArray[Any], recent: NDArray[Any]) -> Iterator[Check]:

@@ -147,6 +147,13 @@ def test_the_api_wins_over_pushes_and_a_newer_file_over_the_older(in_two_steps):
     assert (api_commits, csv_commits) == ([(3,), (1,)], [(2,), (0,), (1,)])
 
 
+def test_weeks_that_were_hardly_seen_are_no_trend_and_group_nothing(in_two_steps):
+    """Of each week one hour has landed."""
+    assert rows(in_two_steps, "select distinct y from silver.whole_weeks where unique_id = 'new/name'") == [(None,)]
+    for table in ("trending_repositories", "repository_features", "anomalies"):
+        assert rows(in_two_steps, f"select count(*) from gold.{table} where unique_id = 'new/name'") == [(0,)]
+
+
 def test_what_is_known_of_a_week_is_said(in_two_steps):
     found = rows(
         in_two_steps, "select target, coverage from gold.series where unique_id = 'api/first' and ds = '2026-10-18'"

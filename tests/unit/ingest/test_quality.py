@@ -79,6 +79,18 @@ def test_a_world_that_changed_is_reported_and_gold_moves(tmp_path):
     assert report.moves
 
 
+def test_weeks_that_were_not_seen_are_no_change_of_the_world(tmp_path):
+    """The newest week three sevenths seen, the two before it not at all."""
+    part = "CASE w WHEN 0 THEN 3.0 / 7 WHEN 1 THEN 0.2 WHEN 2 THEN 0.0 ELSE 1.0 END"
+    partly = f"SELECT * REPLACE (floor(y * coverage) AS y) FROM ({GOOD.replace('FROM range', f', {part} AS coverage FROM range')})"
+    blind = examine(tmp_path / "blind", partly.replace("SELECT *", "SELECT * EXCLUDE (coverage)"))
+    assert failed(blind) == {"psi_t", "ks_t"}
+    report = examine(tmp_path / "seen", partly)
+    assert failed(report) == set()
+    [odd] = [check.found for check in report.checks if check.name == "anomalies_robust_z"]
+    assert odd == "0 of 60 series"
+
+
 def test_old_data_is_reported_unless_it_is_synthetic(tmp_path):
     old = quality._freshness(HOUR - timedelta(days=3), NOW)
     assert (old.passed, old.hard) == (False, False)

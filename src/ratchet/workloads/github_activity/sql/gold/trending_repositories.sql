@@ -1,17 +1,25 @@
--- The newest complete week against the mean of the eight before it, in standard deviations of a count with that mean.
+-- The newest complete week against the mean of the eight before it, in standard deviations of a count with that mean. Weeks that were
+-- not seen are no part of the mean; before its first week a repository is quiet.
 with weeks as (
-    select unique_id, ds, new_stars, commits + issues_opened + prs_opened as activity
-    from {{ ref('weekly_activity') }}
+    select
+        unique_id,
+        ds,
+        max(case when target = 'new_stars' then y end) as new_stars,
+        case when count(case when target <> 'new_stars' then y end) = 3 then sum(case when target <> 'new_stars' then y end) end as activity
+    from {{ ref('whole_weeks') }}
     where ds > {{ last_complete_week() }} - 63
+    group by unique_id, ds
 ),
 
 compared as (
     select
         unique_id,
-        cast(sum(case when ds = {{ last_complete_week() }} then new_stars else 0 end) as bigint) as new_stars,
-        cast(sum(case when ds = {{ last_complete_week() }} then activity else 0 end) as bigint) as activity,
-        cast(sum(case when ds < {{ last_complete_week() }} then new_stars else 0 end) as double) / 8 as usual_stars,
-        cast(sum(case when ds < {{ last_complete_week() }} then activity else 0 end) as double) / 8 as usual_activity
+        {% for name, usual in [('new_stars', 'usual_stars'), ('activity', 'usual_activity')] -%}
+        cast(max(case when ds = {{ last_complete_week() }} then {{ name }} end) as bigint) as {{ name }},
+        cast(coalesce(sum(case when ds < {{ last_complete_week() }} then {{ name }} end), 0) as double)
+            / nullif(8 - count(case when ds < {{ last_complete_week() }} and {{ name }} is null then 1 end), 0) as {{ usual }}
+        {{- ',' if not loop.last }}
+        {% endfor %}
     from weeks
     group by unique_id
 ),
@@ -19,7 +27,8 @@ compared as (
 scored as (
     select
         *,
-        (new_stars - usual_stars) / sqrt(usual_stars + 1) + 0.5 * (activity - usual_activity) / sqrt(usual_activity + 1) as score
+        coalesce((new_stars - usual_stars) / sqrt(usual_stars + 1), 0)
+        + coalesce(0.5 * (activity - usual_activity) / sqrt(usual_activity + 1), 0) as score
     from compared
 )
 
