@@ -9,11 +9,22 @@ import pytest
 
 from fakes import FakeJournal, FakeRegistry, FakeSplit, write_release
 from ratchet.contracts.errors import RatchetError
-from ratchet.contracts.look import Cadence, HourOfRatings, Look, Order, OrderKind, Segment, Surroundings, TrackCounts
+from ratchet.contracts.look import (
+    Cadence,
+    HourOfRatings,
+    Look,
+    Order,
+    OrderKind,
+    PairedLoss,
+    Segment,
+    Surroundings,
+    TrackCounts,
+    WeekOfLosses,
+)
 from ratchet.contracts.policy import Evidence, EvidencePolicy, Mode, TrackEvidence, Verdict
 from ratchet.contracts.ports import LookRow, Release, Track
 from ratchet.contracts.release import CARD, Card
-from ratchet.decide.state import EXPOSED
+from ratchet.decide.state import EXPOSED, Stage
 from ratchet.trials import Looker, Trials, Turns, replay_all
 from ratchet.trials.looking import Asked
 
@@ -81,6 +92,8 @@ class Said:
         self.counts, self.ratings, self.gaps = dict(HEALTHY), EVEN, ()
         self.served: set[tuple[Track, str]] | None = None
         self.replayed, self.plain = 200, None
+        self.errors: dict[str, float] = {}
+        """By candidate: its error beside production's of 1, in four weeks that matured after its promotion."""
 
     def look(self, _experiment, state, _policy, asked):
         if state.stage not in EXPOSED:
@@ -90,8 +103,12 @@ class Said:
         hours = () if asked.cadence is Cadence.MINUTE else (hour,)
         return Look(at=asked.at, **self.counts, hours=hours, gaps=self.gaps, cadence=asked.cadence)
 
-    def weeks(self, *_, **__):
-        return ()
+    def weeks(self, experiment, state, **_):
+        error = self.errors.get(experiment.candidate)
+        if error is None or state.stage is not Stage.WATCH:
+            return ()
+        losses = tuple(PairedLoss(series=f"s{n}", production=1.0, candidate=error) for n in range(20))
+        return tuple(WeekOfLosses(week=START + n * 168 * HOUR, losses=losses) for n in range(4))
 
     def evidence(self, *_, **__):
         return self.plain
@@ -171,6 +188,29 @@ class House:
         """The second release in production and watched."""
         self.on_trial()
         self.say("promote")
+        self.tick()
+        assert self.stage == "watch"
+        return self
+
+    def shadowed(self) -> "House":
+        """The second release in production; its promotion is over but for the weeks that have to mature."""
+        self.promoted()
+        while not self.journal.shadows(WORKLOAD):
+            self.hour()
+        return self
+
+    def on_trial_too(self, number: int) -> "House":
+        """Another release in its A/B stage."""
+        self.place(number)
+        for _ in range(2):
+            self.tick()
+        self.hour(2)
+        assert self.stage == "ab"
+        return self
+
+    def promoted_too(self, number: int) -> "House":
+        """Another release in production and watched."""
+        self.on_trial_too(number).say("promote")
         self.tick()
         assert self.stage == "watch"
         return self
@@ -308,6 +348,36 @@ def test_harm_in_the_watch_brings_the_beaten_release_back(house):
     assert house.world == ("BO1", None, 0)
     assert house.states == ["production", "rolled_back"]
     assert [one.verdict for one in house.journal.past(WORKLOAD, limit=1)] == ["revert"]
+
+
+def test_a_promotion_that_proves_wrong_late_ends_the_experiment_beside_it(house):
+    house.shadowed().on_trial_too(3)
+    house.said.errors["r2"] = 2.0
+    assert "its production was reverted" in house.hour()["reason"]
+    assert (house.world, house.states) == (("BO1", None, 0), ["production", "rolled_back", "rolled_back"])
+
+
+def test_a_promotion_that_another_has_followed_can_no_longer_move_production(house):
+    house.shadowed().promoted_too(3)
+    assert [one.verdict for one in house.journal.past(WORKLOAD, limit=9)] == ["promote"]
+    house.said.errors["r2"] = 2.0
+    house.hour(2)
+    assert house.journal.shadows(WORKLOAD) == []
+    assert (house.world, house.states) == (("BO3", "CO1", 10), ["beaten", "beaten", "production"])
+
+
+def test_an_older_promotion_that_was_left_open_is_closed_and_moves_nothing(house):
+    """As installations have it whose two promotions came before the older one was closed."""
+    house.shadowed()
+    closed, house.journal.close_experiment = house.journal.close_experiment, lambda *_, **__: None
+    house.promoted_too(3)
+    house.said.errors["r2"] = 2.0
+    house.look()
+    assert house.journal.newest(1).stage == "watch"
+    house.journal.close_experiment = closed
+    house.hour()
+    assert (house.world, house.states) == (("BO3", "CO1", 10), ["beaten", "beaten", "production"])
+    assert [(one.candidate, one.verdict) for one in house.journal.past(WORKLOAD, limit=9)] == [("r2", "promote")]
 
 
 def test_a_release_that_was_rolled_back_is_never_tried_again(house):
@@ -534,10 +604,12 @@ SCENES = {
     "revert": lambda house, turns: (house.promoted(), house.say("revert", turns=turns)),
     "replace": lambda house, turns: (house.place(1), house.place(2), house.tick(), house.place(3, turns)),
     "hold": lambda house, turns: (house.on_trial(), house.say("hold", turns=turns)),
+    "promote another": lambda house, turns: (house.shadowed().on_trial_too(3), house.say("promote", turns=turns)),
 }
 
 
 WORDS = {"roll back": "rollback", "promote": "promote", "revert": "revert", "hold": "hold"}
+WORDS["promote another"] = "promote"
 
 
 @pytest.mark.parametrize("scene", SCENES)

@@ -60,7 +60,13 @@ class Trials:
     def reconcile(
         self, experiment: Experiment, policy: EvidencePolicy, *, at: datetime, shadowed: bool = False
     ) -> None:
-        """Bring the world to what the newest look asks for; where it is so already, nothing changes."""
+        """Bring the world to what the newest look asks for; where it is so already, nothing changes.
+
+        A promotion that another one has followed is only closed: production is nothing that it could say anything about.
+        """
+        if shadowed and self._is_outlived(experiment):
+            self.journal.close_experiment(experiment.experiment_id, verdict=ENDINGS[Stage.DONE], at=at)
+            return
         state = self.state(experiment, policy)
         wanted = place(experiment, state, policy, at=at)
         if not shadowed:
@@ -122,6 +128,11 @@ class Trials:
             self._point(workload, Track.CANDIDATE, wanted.candidate)
         if (self.split.share(), self.split.salt()) != (wanted.percent, wanted.salt):
             self.split.set_share(wanted.percent, salt=wanted.salt)
+
+    def _is_outlived(self, experiment: Experiment) -> bool:
+        """Whether production is neither release of an experiment: a killed revert may have moved it from one to the other already."""
+        live = self.registry.live(experiment.workload, Track.PRODUCTION)
+        return live is not None and live.release_id not in (experiment.production, experiment.candidate)
 
     def _is_elsewhere(self, workload: str, track: Track, release_id: str | None) -> bool:
         live = self.registry.live(workload, track)

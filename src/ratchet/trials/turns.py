@@ -35,8 +35,8 @@ class Turns:
         """Judge what runs and write it down; the verdict of the experiment on trial."""
         with self.journal.alone(workload):
             now, current = datetime.now(UTC), self.journal.current(workload)
-            if asked.cadence is Cadence.HOURLY:
-                asked = self._look_at_shadows(workload, policy, asked, now=now)
+            if asked.cadence is Cadence.HOURLY and not (current and self._is_promoted(current)):
+                asked = self._look_at_shadow(workload, policy, asked, now=now)
             row = self.looker.look(current, policy, asked, now=now) if current else None
         if current is None:
             return {"verdict": "none", "reason": "no experiment is running"}
@@ -91,9 +91,9 @@ class Turns:
             return ""
         return f"experiment-{current.experiment_id}-{state.since:%Y%m%dT%H%M%S}"
 
-    def _look_at_shadows(self, workload: str, policy: EvidencePolicy, asked: Asked, *, now: datetime) -> Asked:
-        """A promotion that is taken back late ends the experiment whose production it was."""
-        for shadow in self.journal.shadows(workload):
+    def _look_at_shadow(self, workload: str, policy: EvidencePolicy, asked: Asked, *, now: datetime) -> Asked:
+        """The newest promotion alone made what is in production now; taken back late, it ends the experiment beside it."""
+        for shadow in self.journal.shadows(workload)[-1:]:
             row = self.looker.look(shadow, policy, replace(asked, order=None), now=now)
             if row is not None and overthrown(row):
                 asked = replace(asked, order=stopped_by(row.decision.reason))
