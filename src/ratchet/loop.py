@@ -183,11 +183,11 @@ class Loop(Wired):
         return self.turns.look(workload, self.policy(workload, mode=mode), Asked(at=at, actor=actor))
 
     def order(
-        self, workload: str, kind: OrderKind, *, who: str, why: str, now: datetime | None = None
+        self, workload: str, kind: OrderKind, *, who: str, why: str, placed: datetime | None = None
     ) -> dict[str, Any]:
         """A person's word on an experiment: looked at, written down with their words, carried out."""
         order = Order(kind=kind, who=who, why=why.strip())
-        return self.turns.order(workload, self.policy(workload), order, now=now or datetime.now(UTC))
+        return self.turns.order(workload, self.policy(workload), order, now=datetime.now(UTC), placed=placed)
 
     # --------------------------------------------------------------------- act
 
@@ -271,7 +271,8 @@ class Loop(Wired):
         book, outcomes = Orders(self.settings.database), list[str]()
         for placed in book.waiting(workload):
             try:
-                outcome = self.order(workload, OrderKind(placed.kind), who=placed.who, why=placed.why)["reason"]
+                kind = OrderKind(placed.kind)
+                outcome = self.order(workload, kind, who=placed.who, why=placed.why, placed=placed.at)["reason"]
             except (RatchetError, ValueError) as error:
                 outcome = f"refused: {error}"
             book.end(workload, placed.order_id, outcome=outcome, at=datetime.now(UTC))

@@ -56,7 +56,8 @@ class Obedient(Loop):
         super().__init__(Settings(_env_file=None, database_url=database))
         self.done = []
 
-    def order(self, workload, kind, *, who, why, **_):
+    def order(self, workload, kind, *, who, why, placed):
+        assert placed == AT
         if kind is OrderKind.ROLLBACK:
             raise RatchetError("nothing is on trial")
         self.done.append((workload, kind, who, why))

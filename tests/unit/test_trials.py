@@ -169,10 +169,12 @@ class House:
         policy = replace(self.policy, mode=mode) if mode else self.policy
         return (turns or self.turns).look(WORKLOAD, policy, Asked(at=self.clock, actor="a test"))
 
-    def say(self, kind: str, why: str = "because", turns: Turns | None = None) -> dict[str, object]:
+    def say(
+        self, kind: str, why: str = "because", turns: Turns | None = None, placed: datetime | None = None
+    ) -> dict[str, object]:
         self.clock += HOUR / 60
         order = Order(kind=OrderKind(kind), who="ada", why=why)
-        return (turns or self.turns).order(WORKLOAD, self.policy, order, now=self.clock)
+        return (turns or self.turns).order(WORKLOAD, self.policy, order, now=self.clock, placed=placed)
 
     def on_trial(self) -> "House":
         """Two releases, the second one in its A/B stage."""
@@ -488,6 +490,77 @@ def test_a_promotion_is_taken_back_by_a_person_also_when_its_watch_is_over(house
         house.say("revert")
 
 
+def test_a_word_that_cannot_be_carried_out_yet_says_so_and_is_carried_out_by_the_next_run(house):
+    house.on_trial()
+    house.registry.away = True
+    said = house.say("rollback", "users complain")
+    assert (
+        said["reason"]
+        == "rollback by ada: users complain; recorded, and carried out by the next run: the registry is away"
+    )
+    assert (said["verdict"], said["acted"]) == ("rollback", [])
+    house.registry.away = False
+    house.tick()
+    assert (house.world, house.states) == (("BO1", None, 0), ["production", "rolled_back"])
+
+
+def test_a_word_that_a_killed_run_wrote_down_is_not_taken_up_again_for_what_came_after(house):
+    house.on_trial()
+    house.place(3)
+    placed = house.clock
+    first = house.say("rollback", placed=placed)
+    while house.stage != "ab":
+        house.hour()
+    looks = len(house.journal.looks(WORKLOAD, limit=999))
+    again = house.say("rollback", placed=placed)
+    assert (again["verdict"], again["reason"]) == (first["verdict"], first["reason"])
+    assert (house.stage, len(house.journal.looks(WORKLOAD, limit=999))) == ("ab", looks)
+
+
+def test_a_revert_that_a_killed_run_wrote_down_takes_no_second_promotion_back(house):
+    house.shadowed().promoted_too(3)
+    placed = house.clock
+    for _ in range(2):
+        house.say("revert", placed=placed)
+    assert house.states == ["beaten", "production", "rolled_back"]
+
+
+def test_a_word_that_waited_means_what_ran_when_it_was_placed(tmp_path):
+    house = House(tmp_path, replace(POLICY, cooldown_hours=0)).on_trial()
+    house.place(3)
+    placed = house.clock
+    house.said.counts["candidate"] = replace(HEALTHY["candidate"], bad_requests=20.0)
+    house.tick(1 / 60)
+    house.said.counts = dict(HEALTHY)
+    with pytest.raises(RatchetError, match="what it was about is over; experiment 2 began after it was said"):
+        house.say("rollback", placed=placed)
+    assert (house.stage, house.states) == ("queued", ["production", "rolled_back", "queued"])
+
+
+def test_a_revert_that_waited_is_refused_when_the_promotion_has_been_taken_back_meanwhile(house):
+    house.shadowed().promoted_too(3)
+    placed = house.clock
+    house.said.ratings = WORSE
+    house.hour(12)
+    assert house.states == ["beaten", "production", "rolled_back"]
+    with pytest.raises(RatchetError, match="a promotion has been taken back since it was said"):
+        house.say("revert", placed=placed)
+    assert house.states == ["beaten", "production", "rolled_back"]
+
+
+def test_a_promotion_can_be_taken_back_until_the_next_one_whatever_was_tried_since(house):
+    house.shadowed()
+    house.said.errors["r2"] = 0.99
+    house.hour(2)
+    assert [one.verdict for one in house.journal.past(WORKLOAD, limit=9)] == ["promote"]
+    house.on_trial_too(3)
+    with pytest.raises(RatchetError, match="experiment 2 is on trial: roll it back first, then revert"):
+        house.say("revert")
+    house.say("rollback")
+    assert house.say("revert", "customers call")["verdict"] == "revert"
+    assert (house.world, house.states) == (("BO1", None, 0), ["production", "rolled_back", "rolled_back"])
+
+
 def test_orders_that_mean_nothing_are_refused_in_words(house):
     house.place(1)
     with pytest.raises(RatchetError, match="nothing is on trial for toys: there is nothing to promote"):
@@ -605,11 +678,12 @@ SCENES = {
     "replace": lambda house, turns: (house.place(1), house.place(2), house.tick(), house.place(3, turns)),
     "hold": lambda house, turns: (house.on_trial(), house.say("hold", turns=turns)),
     "promote another": lambda house, turns: (house.shadowed().on_trial_too(3), house.say("promote", turns=turns)),
+    "revert late": lambda house, turns: (house.shadowed(), house.say("revert", turns=turns)),
 }
 
 
 WORDS = {"roll back": "rollback", "promote": "promote", "revert": "revert", "hold": "hold"}
-WORDS["promote another"] = "promote"
+WORDS |= {"promote another": "promote", "revert late": "revert"}
 
 
 @pytest.mark.parametrize("scene", SCENES)

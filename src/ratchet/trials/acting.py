@@ -20,7 +20,8 @@ log = logging.getLogger("ratchet.trials")
 
 REPLACEABLE: Final = (Stage.QUEUED, Stage.WARMUP)
 """No client has met it yet: a newer candidate takes its place."""
-ENDINGS: Final = {Stage.DONE: "promote", Stage.INCONCLUSIVE: "inconclusive"}
+PROMOTED: Final = "promote"
+ENDINGS: Final = {Stage.DONE: PROMOTED, Stage.INCONCLUSIVE: "inconclusive"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +66,7 @@ class Trials:
         A promotion that another one has followed is only closed: production is nothing that it could say anything about.
         """
         if shadowed and self._is_outlived(experiment):
-            self.journal.close_experiment(experiment.experiment_id, verdict=ENDINGS[Stage.DONE], at=at)
+            self.journal.close_experiment(experiment.experiment_id, verdict=PROMOTED, at=at)
             return
         state = self.state(experiment, policy)
         wanted = place(experiment, state, policy, at=at)

@@ -4,17 +4,20 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from ratchet.contracts.errors import RatchetError
 from ratchet.contracts.look import Cadence, Order, OrderKind
 from ratchet.contracts.policy import EvidencePolicy
-from ratchet.contracts.ports import Experiment, Journal, LookRow
+from ratchet.contracts.ports import Experiment, Journal, LookRow, Track
 from ratchet.decide.state import OVER, Stage
-from ratchet.trials.acting import Trials
+from ratchet.trials.acting import PROMOTED, Trials
 from ratchet.trials.looking import Asked, Looker, overthrown, stopped_by
+from ratchet.trials.placed import find_look, require_same
 
 log = logging.getLogger("ratchet.trials")
+
+EVER: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,17 +49,28 @@ class Turns:
         log.info("experiment %d, %s: verdict %s, because %s", row.experiment_id, row.stage, verdict, reason)
         return {"verdict": verdict, "reason": reason, "stage": str(row.stage)}
 
-    def order(self, workload: str, policy: EvidencePolicy, order: Order, *, now: datetime) -> dict[str, Any]:
-        """Look with a person's word in the look, and carry out what comes of it."""
+    def order(
+        self, workload: str, policy: EvidencePolicy, order: Order, *, now: datetime, placed: datetime | None = None
+    ) -> dict[str, Any]:
+        """Look with a person's word in the look, and carry out what comes of it; what is away then is waited for by the next run.
+
+        A word that was `placed` earlier means what ran then. One whose look a killed run has left is not looked at again.
+        """
         if not order.why:
             raise RatchetError("say why: it is kept with the verdict")
         with self.journal.alone(workload):
-            experiment = self._meant(workload, order.kind)
-            row = self.looker.look(experiment, policy, Asked(at=now, actor=order.who, order=order), now=now)
-            if row is None or row.at != now:
-                raise RatchetError("another look came first; try again")
+            row = find_look(self.journal, workload, order, since=placed) if placed else None
+            row = row or self._look_by_order(workload, policy, order, now=now, placed=placed)
         said = {"verdict": row.decision.verdict.value, "reason": row.decision.reason, "stage": str(row.stage)}
-        return {**said, "acted": self.act(workload, policy, now=now)}
+        try:
+            return {**said, "acted": self.act(workload, policy, now=now)}
+        except RatchetError as error:
+            log.warning("%s: written down, and not carried out yet: %s", row.decision.reason, error)
+            return {
+                **said,
+                "reason": f"{row.decision.reason}; recorded, and carried out by the next run: {error}",
+                "acted": [],
+            }
 
     def act(self, workload: str, policy: EvidencePolicy, *, now: datetime) -> list[str]:
         """Bring the world to what the newest looks ask for, note it, then try the next queued candidate."""
@@ -99,22 +113,39 @@ class Turns:
                 asked = replace(asked, order=stopped_by(row.decision.reason))
         return asked
 
+    def _look_by_order(
+        self, workload: str, policy: EvidencePolicy, order: Order, *, now: datetime, placed: datetime | None
+    ) -> LookRow:
+        experiment = self._meant(workload, order.kind)
+        if placed is not None:
+            require_same(self.journal, experiment, order, placed=placed)
+        row = self.looker.look(experiment, policy, Asked(at=now, actor=order.who, order=order), now=now)
+        if row is None or row.at != now:
+            raise RatchetError("another look came first; try again")
+        return row
+
     def _meant(self, workload: str, kind: OrderKind) -> Experiment:
-        """The experiment that an order is about: the one on trial; a revert may also mean the promotion that came last."""
+        """The experiment that an order is about: the one on trial; a revert means the promotion that production came from."""
         current = self.journal.current(workload)
         if kind is not OrderKind.REVERT:
             if current is None:
                 raise RatchetError(f"nothing is on trial for {workload}: there is nothing to {kind.value}")
             return current
-        promoted = [one for one in self.journal.past(workload, limit=1) if one.verdict == "promote"]
-        found = [*promoted, *self.journal.shadows(workload)]
         if current is not None and self._is_promoted(current):
             return current
-        if current is not None and found:
-            raise RatchetError(f"experiment {current.experiment_id} is on trial: roll it back first, then revert")
-        if not found:
+        found = self._promotion(workload)
+        if found is None:
             raise RatchetError(f"no promotion of {workload} can be taken back")
-        return found[-1]
+        if current is not None:
+            raise RatchetError(f"experiment {current.experiment_id} is on trial: roll it back first, then revert")
+        return found
+
+    def _promotion(self, workload: str) -> Experiment | None:
+        """The newest promotion, whatever was tried and called off since; None if production is something else than it says."""
+        ended = [one for one in self.journal.past(workload, limit=EVER) if one.verdict == PROMOTED]
+        newest = max((*ended, *self.journal.shadows(workload)), key=lambda one: one.experiment_id, default=None)
+        live = self.trials.registry.live(workload, Track.PRODUCTION)
+        return newest if newest and live and live.release_id == newest.candidate else None
 
     def _is_promoted(self, experiment: Experiment) -> bool:
         newest = self.journal.newest(experiment.experiment_id)
