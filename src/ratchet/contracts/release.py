@@ -49,7 +49,7 @@ STATISTICS = ("mean", "median", "lo_80", "hi_80", "lo_95", "hi_95")
 LAYOUT = 1
 """Raised when what a release holds, or what its answers mean, changes: the major of a release's version changes with it."""
 
-_SEPARATOR = "\x1f"
+SEPARATOR = "\x1f"
 _OF_A_SEARCH = frozenset({"trials", "seconds", "options"})
 
 
@@ -76,7 +76,7 @@ def issues_in(folder: Path) -> list[int]:
 
 def series_name(unique_id: str, target: str) -> str:
     """One string for a series; the separator cannot occur in either part."""
-    return f"{unique_id}{_SEPARATOR}{target}"
+    return f"{unique_id}{SEPARATOR}{target}"
 
 
 def read_names(folder: Path) -> tuple[str, ...]:
@@ -90,7 +90,7 @@ def read_names(folder: Path) -> tuple[str, ...]:
 
 def split_name(name: str) -> tuple[str, str]:
     """The `unique_id` and target behind a series' name."""
-    unique_id, _, target = name.partition(_SEPARATOR)
+    unique_id, _, target = name.partition(SEPARATOR)
     return unique_id, target
 
 

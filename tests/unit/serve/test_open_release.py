@@ -1,11 +1,13 @@
+import itertools
 import json
 import shutil
+import time
 
 import numpy as np
 import pytest
 
 from ratchet.contracts.errors import ReleaseError, UnknownSeriesError
-from ratchet.contracts.release import CARD, KEYS, NAMES, series_key, series_name
+from ratchet.contracts.release import CARD, KEYS, NAMES, series_key, series_name, split_name
 from ratchet.serve import release as serve_release
 from ratchet.serve.release import open_release
 from releases import DATA_HOUR, issue_again, make_release
@@ -76,6 +78,32 @@ def test_search_finds_a_name_after_one_that_ends_with_half_a_hit(tmp_path):
     make_release(tmp_path / "r", ids=("xaa", "aab", "zzz"))
     found = open_release(tmp_path / "r", verify=True).series(search="aa")
     assert {unique_id for unique_id, _ in found.series} == {"xaa", "aab"}
+
+
+def test_search_finds_what_looking_at_each_name_finds(tmp_path):
+    ids = tuple("".join(letters) for size in range(1, 6) for letters in itertools.product("aAä/", repeat=size))
+    make_release(tmp_path / "r", ids=ids)
+    opened = open_release(tmp_path / "r", verify=False)
+    assert len(opened.keys) > 2 * serve_release.SLICE
+    for search in ("a", "aa", "ä", "Aä/", "/a/A/", "aaaaaa"):
+        wanted = search.encode().lower()
+        fitting = [
+            series_name(one, target) for one in ids for target in ("sent", "lost") if wanted in one.encode().lower()
+        ]
+        found = opened.series(search=search, limit=len(ids) * 2)
+        assert found.total == len(fitting)
+        assert [series_name(*one) for one in found.series] == sorted(fitting)
+
+
+def test_a_broad_search_costs_about_what_looking_at_each_name_costs(tmp_path):
+    make_release(tmp_path / "r", ids=tuple(f"organisation-{n % 977}/repository-{n}" for n in range(10_000)))
+    opened = open_release(tmp_path / "r", verify=False)
+    opened.series()
+    begin = time.process_time()
+    assert opened.series(search="o").total == 20_000
+    searched = time.process_time()
+    assert sum("o" in split_name(opened._name(row))[0] for row in range(20_000)) == 20_000
+    assert searched - begin < 3 * (time.process_time() - searched)
 
 
 def test_what_a_release_says_of_itself(folder):
