@@ -1,15 +1,12 @@
 """What a release holds of single series beyond its forecast: each family's own forecast and its record on held-out weeks."""
 
-import json
 import math
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ratchet.contracts.errors import UnknownSeriesError
-from ratchet.contracts.release import SCORES, family_file
+from ratchet.contracts.release import family_file
 from ratchet.serve.release import DIGITS, OpenRelease
 
 Row = dict[str, Any]
@@ -18,41 +15,28 @@ Row = dict[str, Any]
 def tell(opened: OpenRelease, unique_id: str, target: str) -> Row:
     """Return the family that answers, every family's weeks and scores; `UnknownSeriesError` if the release does not know it."""
     row = opened.row(unique_id, target)
-    known = _scores(opened.folder).get((unique_id, target), {})
     said = {name: _weeks(opened, name, row) for name in sorted({*opened.card.families, *opened.card.ensemble})}
     return {
         opened.card.id_name: unique_id,
         "target": target,
         "family": None if opened.family is None else sorted(opened.card.families)[opened.family[row]],
         "weeks_known": None if opened.history is None else int(opened.history[row]),
-        "mase": known.get("mase", {}),
+        "mase": opened.scores.of(unique_id, target).get("mase", {}),
         "families": {name: weeks for name, weeks in said.items() if weeks},
     }
 
 
 def rank(opened: OpenRelease, *, worst: bool, target: str | None, limit: int) -> list[Row]:
     """Return series in the order of their chosen family's MASE; those that could not be validated are left out."""
-    found = [
+    return [
         {
-            opened.card.id_name: unique_id,
-            "target": of,
+            opened.card.id_name: record["unique_id"],
+            "target": record["target"],
             "family": record["family"],
             "mase": record["mase"][record["family"]],
         }
-        for (unique_id, of), record in _scores(opened.folder).items()
-        if record.get("mase", {}).get(record["family"]) is not None and target in (None, of)
+        for record in opened.scores.ranked(worst=worst, target=target, limit=limit)
     ]
-    return sorted(found, key=lambda one: float(one["mase"]), reverse=worst)[:limit]
-
-
-@lru_cache(maxsize=4)
-def _scores(folder: Path) -> dict[tuple[str, str], Row]:
-    """Return `scores.json` by series; a release without it says nothing."""
-    try:
-        records = json.loads((folder / SCORES).read_bytes())
-        return {(record["unique_id"], record["target"]): record for record in records}
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}
 
 
 def _weeks(opened: OpenRelease, family: str, row: int) -> list[Row]:

@@ -25,6 +25,7 @@ def make_release(
     ids=("north/a", "north/b", "south/ä"),
     weeks=156,
     posted=POSTED,
+    series=(),
     **card,
 ):
     """Write a release whose every figure is `level` plus the series' number, the week's number and the spread."""
@@ -52,7 +53,7 @@ def make_release(
         family=np.zeros(len(names), dtype=np.intp),
         forecasts={statistic: grid + SPREAD[statistic] for statistic in STATISTICS},
         first_week=FIRST_WEEK,
-        series=[],
+        series=list(series),
         weeks=np.full(len(names), weeks),
         posted=posted,
     )

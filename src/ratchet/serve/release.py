@@ -23,6 +23,7 @@ from ratchet.contracts.release import (
     NAME_OFFSETS,
     NAMES,
     POSTED,
+    SCORES,
     SEPARATOR,
     STATISTICS,
     WEEKS,
@@ -36,6 +37,7 @@ from ratchet.contracts.release import (
     split_name,
 )
 from ratchet.posted import Yardstick
+from ratchet.serve.scores import Scores, read_scores
 
 REMEMBERED: Final = (
     4096  # rendered forecasts that a release keeps, at about 1 KB each: what many ask for is rendered once
@@ -140,6 +142,11 @@ class OpenRelease:
 
     def _name(self, row: int) -> str:
         return self.names[int(self.offsets[row]) : int(self.offsets[row + 1])].decode()
+
+    @cached_property
+    def scores(self) -> Scores:
+        """What was measured of each series: read when it is first asked for, gone with the release."""
+        return read_scores(self.folder / SCORES)
 
     @cached_property
     def _by_name(self) -> NDArray[np.intp]:

@@ -1,5 +1,7 @@
 """The data behind the forecasts, from real Parquet files."""
 
+import gc
+import tracemalloc
 from dataclasses import replace
 
 import pytest
@@ -66,6 +68,37 @@ def test_a_user_sees_series_and_no_tables(library):
     assert library.ask("tables", "rk_p").status_code == 403
     assert library.ask("release/scores", "rk_p").get_json()["series"] == []
     assert library.ask("series/detail?unique_id=north/a&target=sent", None).status_code == 401
+
+
+def scored(level, count=1):
+    ids = ("north/a", "south/ä", *(f"depot/{number}" for number in range(count)))
+    mase = dict.fromkeys(("seasonal_naive", "theta", "ets"), level)
+    of_one = {"family": "seasonal_naive", "size": "mid", "mase": mase}
+    return [{"unique_id": unique_id, "target": "sent", **of_one} for unique_id in ids]
+
+
+def test_scores_are_of_the_release_that_answers(library):
+    for version in (2, 3):
+        library.load(version, series=scored(float(version)))
+        found = library.ask("release/scores?limit=1&order=best", "rk_p").get_json()
+        [best] = found["series"]
+        assert (found["release"], best["family"], best["mase"]) == (f"BO{version}", "seasonal_naive", version)
+        detail = library.ask("series/detail?unique_id=south/ä&target=sent", "rk_p").get_json()
+        assert detail["mase"] == {"seasonal_naive": version, "theta": version, "ets": version}
+
+
+def test_scores_of_earlier_releases_are_not_kept(library):
+    kept = []
+    tracemalloc.start()
+    try:
+        for version in range(2, 5):
+            library.load(version, series=scored(float(version), 500))
+            assert library.ask("release/scores", "rk_p").status_code == 200
+            gc.collect()
+            kept.append(tracemalloc.get_traced_memory()[0])
+    finally:
+        tracemalloc.stop()
+    assert kept[-1] - kept[0] < 500_000
 
 
 def test_no_gold_is_said(tmp_path):
