@@ -41,7 +41,7 @@ class Settings(BaseSettings):
         default="",
         description="what goes to S3 (ARTIFACTS, BRONZE, GOLD, SILVER): the KMS key that encrypts it; empty: S3's own key (AES256)",
     )
-    bind: str = Field(default="127.0.0.1", description="address that every service listens on")
+    bind: str = Field(default="127.0.0.1", description="address that services listen on: 127.0.0.1, or 0.0.0.0 for all")
 
     # Ports
     router_port: int = Field(default=7000, description="nginx: predict and feedback go here")
@@ -185,7 +185,8 @@ class Settings(BaseSettings):
     @property
     def artifact_root(self) -> str:
         """Where releases are kept, as MLflow and the serving cache understand it."""
-        return self.artifacts or (self.home / "artifacts").as_uri()
+        place = self.artifacts or str(self.home / "artifacts")
+        return place if "://" in place else Path(place).expanduser().resolve().as_uri()
 
     @property
     def bronze_root(self) -> str:

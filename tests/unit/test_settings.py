@@ -56,6 +56,13 @@ def test_a_folder_is_the_same_for_services_that_run_elsewhere(tmp_path, monkeypa
     assert getattr(Settings(_env_file=None), name) == ""
 
 
+def test_releases_may_lie_in_a_folder_named_either_way(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for written in ("shared", str(tmp_path / "shared"), (tmp_path / "shared").as_uri()):
+        assert Settings(_env_file=None, artifacts=written).artifact_root == (tmp_path / "shared").as_uri()
+    assert Settings(_env_file=None, artifacts="s3://bucket/releases").artifact_root == "s3://bucket/releases"
+
+
 def test_a_secret_does_not_show_itself():
     assert "hunter2" not in repr(Settings(_env_file=None, prediction_secret="hunter2"))
 

@@ -14,7 +14,7 @@ from ratchet.stack.unprivileged import hand_over
 
 def main() -> int:
     """0 if `nginx -t` is content; its own words if it is not."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(prefix="a folder with spaces ") as folder:
         home = Home(Path(folder))
         home.prepare()
         Stack(settings=Settings(_env_file=None), secrets=load(home.secrets), home=home).write_configuration()

@@ -10,6 +10,7 @@ HOME_MARK = "RATCHET_STACK"
 """Names the home that a process belongs to."""
 SERVICE_MARK = "RATCHET_SERVICE"
 """Names the service that a process belongs to."""
+_TITLED = ("nginx", "gunicorn", "airflow")
 
 
 def processes(home: str, *, service: str | None = None) -> list[psutil.Process]:
@@ -31,13 +32,13 @@ def stop(found: Sequence[psutil.Process], *, patience: float) -> None:
 
 def _belongs(process: psutil.Process, home: str, service: str | None) -> bool:
     try:
-        values, folder = process.environ(), process.cwd()
+        values, folder, name = process.environ(), process.cwd(), process.name()
     except (psutil.Error, OSError):
         return False
     if values.get(HOME_MARK) == home:
         return service in (None, values.get(SERVICE_MARK))
-    # nginx and gunicorn write their titles over their environment; the folder each service works in still tells whose they are.
-    return folder.startswith(f"{home}/run/") and service in (None, Path(folder).name)
+    # Some write their titles over their environment; the folder each service works in still tells whose they are.
+    return name.startswith(_TITLED) and folder.startswith(f"{home}/run/") and service in (None, Path(folder).name)
 
 
 def _signal(process: psutil.Process, *, kill: bool) -> None:

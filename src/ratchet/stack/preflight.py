@@ -9,6 +9,7 @@ from ratchet.stack.ports import holder, is_taken
 from ratchet.stack.services import Service
 
 FREE_GB = 2.0
+_REACHED_BY_LOOPBACK = ("127.0.0.1", "0.0.0.0")  # noqa: S104  # compared, not bound
 _SOCKET_PATH_LIMIT = 100
 _SETTING = {
     "airflow-api-server": "AIRFLOW_PORT",
@@ -19,7 +20,13 @@ _SETTING = {
 
 def problems(home: Home, services: Sequence[Service], *, bind: str) -> list[str]:
     """Everything that stands in the way, all at once, so that a person mends it in one go."""
-    return [*_space(home.folder), *_socket_path(home), *double_ports(services), *taken_ports(services, bind=bind)]
+    return [
+        *_space(home.folder),
+        *_socket_path(home),
+        *_address(bind),
+        *double_ports(services),
+        *taken_ports(services, bind=bind),
+    ]
 
 
 def _space(folder: Path) -> list[str]:
@@ -38,6 +45,14 @@ def _socket_path(home: Home) -> list[str]:
         return []
     return [
         f"the path of DATA_HOME is too long for a socket ({length} characters): set DATA_HOME to a shorter one in .env"
+    ]
+
+
+def _address(bind: str) -> list[str]:
+    if bind in _REACHED_BY_LOOPBACK:
+        return []
+    return [
+        f"BIND={bind}: the parts meet at 127.0.0.1, so set that (this machine alone) or 0.0.0.0 (every address it has) in .env"
     ]
 
 

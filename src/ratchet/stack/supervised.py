@@ -127,15 +127,20 @@ class Supervisor:
             for row in rows
         ]
 
-    def shut_down(self, *, timeout: float = 60) -> None:
-        """Stop everything and return when nothing of this home runs any more, leftovers of a killed supervisor included."""
+    def shut_down(self, *, timeout: float = 240) -> None:
+        """Stop everything and return when nothing of this home runs any more, leftovers of a killed supervisor included.
+
+        It stops one part after another; what does not end in time is ended with it. A `RatchetError` names what is left even so.
+        """
         if self.is_running():
             with self._rpc() as rpc:
                 rpc.shutdown()
         end = time.monotonic() + timeout
         while self.leftovers(supervised=True) and time.monotonic() < end and self._socket.exists():
             time.sleep(0.2)
-        self.stop_leftovers()
+        marks.stop(self.leftovers(supervised=True), patience=10)
+        if left := self.leftovers(supervised=True):
+            raise RatchetError(f"cannot be stopped: {', '.join(f'{one.name()} ({one.pid})' for one in left)}")
 
     def leftovers(self, *, supervised: bool = False) -> list[psutil.Process]:
         """Processes that carry this home's mark; those of a running supervisor only if `supervised`."""

@@ -59,6 +59,14 @@ def test_one_port_for_two_services_is_refused(home):
     assert f"port {port} is set for both router and mlflow" in problem
 
 
+def test_an_address_at_which_the_parts_would_not_meet_is_refused(home):
+    for address in ("127.0.0.1", "0.0.0.0"):
+        assert preflight.problems(home, [], bind=address) == []
+    (problem,) = preflight.problems(home, [], bind="192.168.1.20")
+    assert "BIND=192.168.1.20" in problem
+    assert "0.0.0.0" in problem
+
+
 def test_a_full_disk_is_named(home, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(100, 99, 1_000_000))
     (problem,) = preflight.problems(home, [], bind="127.0.0.1")
