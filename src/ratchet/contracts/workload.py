@@ -31,7 +31,10 @@ class Records:
     columns: Mapping[str, str]
     """Each column's name and SQL type, in the order of the values in a row."""
     kind: Callable[[LandedFile], str]
-    """What a file holds, such as `hours`; kept with the file for the models. `snapshot`: its hour says nothing of its content."""
+    """What a file holds, such as `hours`; kept with the file for the models.
+
+    `snapshot`: its hour says nothing of its content. `items`: they were asked for within it, so it is not known to its end.
+    """
     parse: Callable[[LandedFile, Mapping[str, Any]], Row | str]
     """One JSON object or CSV row as a typed row, or the reason why it is none. Raises nothing, whatever the object holds."""
     moment: str

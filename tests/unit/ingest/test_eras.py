@@ -161,13 +161,14 @@ def test_no_address_is_kept_as_it_was(eras):
     ],
 )
 def test_a_history_counts_as_its_file_says_week_by_week(eras, shared_data, repository, kind, target, column):
-    counts = Counter()
+    counts, newest = Counter(), datetime.min.replace(tzinfo=UTC)
     with (shared_data / "repo_history" / repository.replace("/", "__") / f"{kind}.csv").open(newline="") as stream:
         for row in csv.DictReader(stream):
+            newest = max(newest, moment(row["created_at" if column == "merged_at" else column]))
             if row[column]:
                 day = moment(row[column]).date()
                 counts[day + timedelta(days=6 - day.weekday())] += 1
-    last = ask(eras, "select max(ds) from gold.weekly_activity")[0][0]
+    last = min(newest.date() - timedelta(days=1), ask(eras, "select max(ds) from gold.weekly_activity")[0][0])
     rows = ask(
         eras,
         f"select ds, {target}, coverage from gold.weekly_activity where unique_id = '{repository}' and {target} > 0",

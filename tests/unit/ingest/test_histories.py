@@ -1,5 +1,7 @@
 """Histories as they come: renamed, exported badly and again, cut off; landed by their sources, taken in by one build."""
 
+import gzip
+import json
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -13,11 +15,13 @@ from ratchet.ingest.bronze import FolderBronze
 from ratchet.ingest.warehouse.build import build
 from ratchet.workloads.github_activity.sources.api import RepositoryApi
 from ratchet.workloads.github_activity.sources.csv_folder import CsvFolder
-from web import serve
+from web import Asked, Reply, serve
 
 WORKLOAD = workloads.find("github_activity")
 DAY = 24 * 60
+ASKED = datetime(2026, 2, 18, 10, 35, tzinfo=UTC)
 EXPORTED = datetime(2026, 2, 16, 9, tzinfo=UTC)  # a Monday
+MONDAY = datetime(2026, 2, 9, tzinfo=UTC)  # from which on the archive is there
 ROWS = 28  # one a day, from 15 January on
 
 
@@ -70,6 +74,8 @@ def export_histories(home: Path) -> None:
     for kind, column in (("issues", "created_at"), ("pull_requests", "created_at"), ("commits", "author_date")):
         lines = [line.partition(",")[2] + ",alice" for line in commits(ROWS).splitlines()[1:]]
         exports.write("no/ids", kind, "\n".join([f"{column},user", *lines, ""]))
+    rows = [f"{hour},{MONDAY + timedelta(hours=hour - 504):%Y-%m-%dT%H:%M:%SZ},ada" for hour in range(504 + 58)]
+    exports.write("was/exported", "commits", "\n".join(["sha,author_date,author", *rows, ""]))
     exports.land()
 
 
@@ -85,11 +91,49 @@ def rename(home: Path) -> None:
     poll(home, host, EXPORTED, "old/name")
 
 
+def ask_the_api(home: Path) -> None:
+    """Stars beyond the API's limit; a repository that falls silent; one whose first walk does not come to its end."""
+    starred, silent, begun = (
+        Repo(name, at) for at, name in enumerate(("many/stars", "fell/silent", "half/walked"), 10)
+    )
+    for at in range(1050):
+        starred.star(at, at * 20)  # of which the API lists those until 14 January
+    silent.commit("silent")
+    for at in range(1001):
+        begun.commit(f"{at}")
+
+    def fail_behind_the_tenth_page(asked: Asked) -> None:
+        if asked.query.get("page") == "10" and asked.path.endswith("/commits"):
+            host.script += [("/commits", Reply(status=502))] * 5
+
+    host = CodeHost(starred, silent, begun)
+    host.star_pages, host.after = 10, fail_behind_the_tenth_page
+    poll(home, host, START + timedelta(days=3), "fell/silent")
+    poll(home, host, START + timedelta(days=40), "many/stars", "half/walked")
+    poll(home, host, ASKED, "many/stars", "fell/silent")
+
+
+def archive(home: Path) -> None:
+    """Land a whole week: each hour a star, and a commit of a repository whose history was exported on its Wednesday."""
+    hours = home / "hours"
+    hours.mkdir()
+    for at in (MONDAY + timedelta(hours=hour) for hour in range(168)):
+        about = {"created_at": f"{at:%Y-%m-%dT%H:%M:%SZ}", "actor": {"login": "ada"}}
+        push = {"type": "PushEvent", "repo": {"id": 1, "name": "was/exported"}, "payload": {"distinct_size": 1}}
+        star = {"type": "WatchEvent", "repo": {"id": 10, "name": "many/stars"}, "payload": {"action": "started"}}
+        lines = [json.dumps({"id": f"{at:%d%H}", **about, **event}) for event in (push, star)]
+        (hours / f"{at:%Y-%m-%d}-{at.hour}.json.gz").write_bytes(gzip.compress("\n".join(lines).encode()))
+    for source in WORKLOAD.sources(str(hours)):
+        ingest.land(source, bronze=home / "bronze")
+
+
 @pytest.fixture(scope="module")
 def home(tmp_path_factory) -> Path:
     place = tmp_path_factory.mktemp("histories")
     export_histories(place)
     rename(place)
+    ask_the_api(place)
+    archive(place)
     sources = [path.name for path in (place / "bronze").iterdir()]
     build(WORKLOAD, home=place, bronze=FolderBronze(place / "bronze"), sources=sources)
     return place
@@ -128,3 +172,42 @@ def test_what_changes_after_a_renaming_is_counted_once(ask):
         "select unique_id, sum(issues_opened), sum(prs_opened) from gold.weekly_activity where unique_id like '%/name' group by 1"
     )
     assert found == [("new/name", 1, 1)]
+
+
+def weeks_of(ask, repository: str, target: str) -> list[tuple]:
+    rows = f"from gold.series where unique_id = '{repository}' and target = '{target}' order by ds"
+    return ask(f"select ds, y::int, coverage {rows}")
+
+
+def test_stars_that_the_api_does_not_list_are_not_taken_for_none(ask):
+    told = [(date(2026, 1, 4), 288, 1.0), (date(2026, 1, 11), 504, 1.0)]
+    unknown = [(date(2026, 1, 18) + timedelta(weeks=at), 0, 0.0) for at in range(4)]
+    assert weeks_of(ask, "many/stars", "new_stars") == [*told, *unknown, (date(2026, 2, 15), 168, 1.0)]
+
+
+def test_the_week_in_which_a_file_was_exported_is_left_to_the_archive(ask):
+    sundays = [date(2026, 1, 25) + timedelta(weeks=at) for at in range(4)]
+    assert weeks_of(ask, "was/exported", "commits") == [(sunday, 168, 1.0) for sunday in sundays]
+    found = ask("select actor, commits from gold.contributors_by_repository where unique_id = 'was/exported'")
+    assert found == [("ada", 4 * 168)]
+
+
+def test_a_repository_that_was_asked_and_had_nothing_new_is_known_to_be_quiet(ask):
+    quiet = [(date(2026, 1, 11) + timedelta(weeks=at), 0, 1.0) for at in range(6)]
+    assert weeks_of(ask, "fell/silent", "commits") == [(date(2026, 1, 4), 1, 1.0), *quiet]
+
+
+def test_the_data_hour_is_that_of_the_last_answer_even_if_nothing_was_new(ask):
+    assert ask("select max(known_until) from bronze.landed") == [(ASKED.replace(minute=0, tzinfo=None),)]
+
+
+def test_half_of_a_first_walk_tells_of_no_week(ask):
+    assert ask("select count(*) from silver.items where repository = 'half/walked'") == [(1000,)]
+    assert weeks_of(ask, "half/walked", "commits") == []
+
+
+def test_every_record_of_a_history_is_accounted_for(ask):
+    sums = "sum(records), sum(events) + sum(duplicates) + sum(rejected)"
+    ((read, found),) = ask(f"select {sums} from silver.file_counts")
+    assert read == found
+    assert ask("select count(*) from silver.walks")[0][0] > 10

@@ -54,6 +54,12 @@ def api(home: Path, at: datetime, part: str, kind: str, *items: dict) -> None:
     put(home, "github_api", f"{at:%Y-%m-%d}/{at.hour}-{part}.json.gz", rows, at, "api/first/" + kind)
 
 
+def walk(home: Path, until: datetime, kind: str) -> None:
+    row = {"repository": "api/first", "repo_id": 9, "kind": "walk", "fetched_at": until.isoformat()}
+    item = {"kind": kind, "until": until.isoformat()}
+    put(home, "github_api", f"{until:%Y-%m-%d}/0.json.gz", [json.dumps({**row, "item": item})], until, "walks")
+
+
 WEEK_1 = datetime(2026, 10, 5, 10, tzinfo=UTC)
 WEEK_2, WEEK_3 = WEEK_1 + timedelta(weeks=1), WEEK_1 + timedelta(weeks=2)
 END = datetime(2026, 10, 25, 23, tzinfo=UTC)
@@ -70,6 +76,7 @@ def first_hours(home: Path) -> None:
     hour(home, END, event(4, "Watch", END, (1, "new/name"), action="started"))
     commits = [{"sha": f"{n}", "commit": {"author": {"date": WEEK_2.isoformat(), "email": "a@b.c"}}} for n in range(3)]
     api(home, END, "1", "commits", *commits, commits[0])
+    walk(home, END + timedelta(hours=1), "commits")
     csv = ["sha,author_date", f"x,{WEEK_1.isoformat()}", f"y,{WEEK_2.isoformat()}"]
     put(home, "github_csv", "2026-10-25/22/csv__one/commits-1.csv.gz", csv, END, "csv/one/commits")
 
@@ -92,6 +99,7 @@ def late_hours(home: Path) -> None:
         {"sha": "9", "commit": {"author": {"date": WEEK_3.isoformat(), "email": "a@b.c"}}},
     )
     csv = ["sha,author_date", f"x,{WEEK_1.isoformat()}", f"z,{WEEK_1.isoformat()}", f"y,{WEEK_3.isoformat()}"]
+    csv.append(f"w,{(END + timedelta(hours=2)).isoformat()}")
     put(home, "github_csv", "2026-10-25/23/csv__one/commits-2.csv.gz", csv, END, "csv/one/commits")
 
 

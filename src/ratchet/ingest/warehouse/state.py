@@ -64,6 +64,7 @@ _INTAKE: Final = """
 _REASONS: Final = "SELECT reason, count(*) FROM silver.rejected_events GROUP BY reason ORDER BY reason"
 HOURS_FILE: Final = "hours.csv"
 SNAPSHOT: Final = "snapshot"
+ITEMS: Final = "items"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,9 +200,10 @@ class State:
 
 
 def _known_until(workload: Workload, task: Task, count: Count) -> datetime | None:
-    """The end of a file's hour; a snapshot knows no more than its newest record."""
-    if workload.records.kind(task.landed) != SNAPSHOT:
-        return task.landed.hour.astimezone(UTC).replace(tzinfo=None) + timedelta(hours=1)
+    """The end of a file's hour, or its beginning if it was asked for within it; a snapshot knows no more than its newest record."""
+    kind, hour = workload.records.kind(task.landed), task.landed.hour.astimezone(UTC).replace(tzinfo=None)
+    if kind != SNAPSHOT:
+        return hour if kind == ITEMS else hour + timedelta(hours=1)
     if count.newest is None:
         return None
     return datetime.fromisoformat(count.newest).replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)

@@ -22,6 +22,7 @@ from ratchet.workloads.github_activity.values import (
 
 ITEM_KINDS: Final = ("commits", "issues", "pull_requests", "stargazers")
 TOTALS: Final = "totals"
+_WALK: Final = "walk"
 # Imported commits may be older than git, but hardly any than CVS; what is, was dated by a clock that was never set.
 _FIRST: Final = datetime(1990, 1, 1)  # noqa: DTZ001  # rows are naive UTC
 
@@ -29,11 +30,13 @@ _FIRST: Final = datetime(1990, 1, 1)  # noqa: DTZ001  # rows are naive UTC
 def api_item(file: LandedFile, record: Mapping[str, Any]) -> Row | str:
     """One item of the API as a row, or why it is none."""
     item, kind_ = as_object(record.get("item")), as_text(record.get("kind"))
-    if kind_ not in ITEM_KINDS:
+    if kind_ not in (*ITEM_KINDS, _WALK):
         return "kind unknown"
     repository = as_name(record.get("repository"))
     if repository is None:
         return "repository missing"
+    if kind_ == _WALK:
+        return _walk(file, record, repository)
     commit, author = as_object(item.get("commit")), as_object(as_object(item.get("commit")).get("author"))
     when = {"commits": author.get("date"), "stargazers": item.get("starred_at")}.get(kind_, item.get("created_at"))
     created = within(when, file.hour, first=_FIRST)
@@ -58,6 +61,22 @@ def api_item(file: LandedFile, record: Mapping[str, Any]) -> Row | str:
         action=action,
         merged_at=merged,
         seen_at=as_moment(record.get("fetched_at")) or as_naive(file.hour),
+    )
+
+
+def _walk(file: LandedFile, record: Mapping[str, Any], repository: str) -> Row | str:
+    """Until when a kind of a repository is known, whether or not there was anything new."""
+    item = as_object(record.get("item"))
+    kind_, until = as_text(item.get("kind")), within(item.get("until"), file.hour, first=_FIRST, name="until")
+    if kind_ not in ITEM_KINDS:
+        return "kind unknown"
+    if isinstance(until, str):
+        return until
+    repo_id, seen_at = as_number(record.get("repo_id"), LARGEST_ID), as_moment(record.get("fetched_at"))
+    key = digest(f"{_WALK} {kind_} {repo_id or repository}")
+    return (
+        *(_WALK, kind_, None, key, until, repository, repo_id, None, None, None),
+        *(0, False, None, None, seen_at or as_naive(file.hour), 0, 0, 0),
     )
 
 

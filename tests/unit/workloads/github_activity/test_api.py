@@ -18,6 +18,7 @@ from ratchet.contracts.errors import SourceError
 from ratchet.ingest import land, manifest
 from ratchet.workloads.github_activity.sources.api import RepositoryApi
 from ratchet.workloads.github_activity.sources.api_client import ApiClient
+from ratchet.workloads.github_activity.sources.api_kinds import TruncatedError, stargazers
 from web import Reply, serve
 
 NOW = datetime(2026, 2, 1, 10, 30, tzinfo=UTC)
@@ -80,13 +81,22 @@ def run(host: CodeHost, bronze, clock: Clock, *names: str, token: str = "", expe
     return report, web.asked
 
 
-def rows(bronze) -> list[dict]:
+def everything(bronze) -> list[dict]:
     folder = bronze / "github_api"
     return [
         json.loads(line)
         for entry in manifest.read(folder)
         for line in gzip.decompress((folder / entry.file).read_bytes()).splitlines()
     ]
+
+
+def rows(bronze) -> list[dict]:
+    return [row for row in everything(bronze) if row["kind"] != "walk"]
+
+
+def walks(bronze) -> list[tuple[str, str]]:
+    """What each walk has told: of which kind until when."""
+    return [(row["item"]["kind"], row["item"]["until"]) for row in everything(bronze) if row["kind"] == "walk"]
 
 
 def counts(bronze) -> Counter:
@@ -113,6 +123,7 @@ def test_everything_of_a_repository_lands_with_where_it_is_from(host, tmp_path, 
         (f"{NAME}/issues", "2026-02-01/10-1.json.gz"),
         (f"{NAME}/pull_requests", "2026-02-01/10-2.json.gz"),
         (f"{NAME}/stargazers", "2026-02-01/10-3.json.gz"),
+        ("walks", "2026-02-01/10-4.json.gz"),
     ]
     assert all(one.headers["x-github-api-version"] for one in asked)
 
@@ -217,18 +228,69 @@ def test_two_stars_in_one_second_are_two(host, repo, tmp_path, clock):
     assert counts(tmp_path)["stargazers"] == 26
 
 
-def test_stars_beyond_what_the_api_lists_are_said_and_the_rest_lands(host, tmp_path, clock):
+def test_stars_beyond_what_the_api_lists_are_said_and_the_rest_lands(host, repo, tmp_path, clock):
     host.star_pages = 2
     report, _ = run(host, tmp_path, clock)
     assert [(trouble.what, trouble.name) for trouble in report.troubles] == [("refused", f"{NAME}/stargazers")]
     assert "stars only" in report.troubles[0].reason
     assert counts(tmp_path)["commits"] == 25
+    assert dict(walks(tmp_path))["stargazers"] == moment(19)
+    repo.commit("new")
+    report, _ = run(host, tmp_path, clock)
+    assert report.landed == 1, "what was told of the stars still stands"
+
+
+@pytest.mark.parametrize("linked", [True, False])
+def test_a_list_of_stars_ends_at_its_four_hundredth_page_whether_or_not_a_link_leads_on(linked, clock):
+    def answer(request: httpx.Request) -> httpx.Response:
+        page = int(request.url.params["page"])
+        if page > 400:
+            return httpx.Response(422, json={"message": "pagination is limited"})
+        stars = [{"starred_at": moment(page * 100 + at), "user": {"id": page * 100 + at}} for at in range(100)]
+        last = page == 400 and not linked
+        return httpx.Response(200, json=stars, headers={} if last else {"Link": f'<{request.url}>; rel="next"'})
+
+    with httpx.Client(base_url="https://code.example.org", transport=httpx.MockTransport(answer)) as http:
+        api, pages = ApiClient(http, clock=clock, sleep=clock.sleep), []
+        with pytest.raises(TruncatedError, match="the first 40,000 stars only") as error:
+            pages.extend(stargazers(api, "/repos/a/b", {"page": 399, "last": moment(39_950), "seen": [39_950]}))
+    assert [len(page.items) for page in pages] == [49, 100]
+    assert error.value.until == moment(40_099)
+
+
+def test_stars_that_fit_before_the_end_of_the_list_land_with_it(host, repo, tmp_path, clock):
+    run(host, tmp_path, clock)
+    for who in range(25, 45):
+        repo.star(who, who)
+    host.star_pages = 3
+    run(host, tmp_path, clock)
+    assert counts(tmp_path)["stargazers"] == 30
+    assert walks(tmp_path)[-1] == ("stargazers", moment(29))
 
 
 def test_an_empty_repository_and_one_without_issues_are_no_trouble(tmp_path, clock):
     empty = Repo(full_name=NAME, repo_id=1, issues_are_on=False)
     report, _ = run(CodeHost(empty), tmp_path, clock)
-    assert (report.landed, report.troubles) == (0, ())
+    assert (report.landed, report.troubles, rows(tmp_path)) == (1, (), [])
+    assert {until for _, until in walks(tmp_path)} == {"2026-02-01T10:00:00Z"}
+
+
+def test_a_run_tells_until_when_each_kind_is_known_even_if_nothing_is_new(host, tmp_path, clock):
+    run(host, tmp_path, clock)
+    kinds = ["commits", "issues", "pull_requests", "stargazers"]
+    assert walks(tmp_path) == [(kind, "2026-02-01T10:00:00Z") for kind in kinds]
+    before = rows(tmp_path)
+    clock.now += timedelta(hours=5)
+    report, _ = run(host, tmp_path, clock)
+    assert (report.landed, rows(tmp_path)) == (1, before)
+    assert walks(tmp_path)[4:] == [(kind, "2026-02-01T15:00:00Z") for kind in kinds]
+
+
+def test_what_was_told_is_not_told_again_within_the_hour_even_if_notes_were_lost(host, tmp_path, clock):
+    run(host, tmp_path, clock)
+    (tmp_path / "github_api" / "notes.json").unlink()
+    report, _ = run(host, tmp_path, clock)
+    assert (report.landed, len(walks(tmp_path))) == (0, 4)
 
 
 def test_a_renamed_repository_is_followed_by_its_id(host, repo, tmp_path, clock, caplog):
@@ -348,6 +410,7 @@ def test_a_limit_longer_than_an_hour_ends_the_run_and_the_next_goes_on(host, tmp
     with pytest.raises(SourceError, match=r"rate limit until 13:00:0\d UTC, 2:30:0\d from now; what landed stays"):
         run(host, tmp_path, clock)
     assert counts(tmp_path) == {"commits": 25}
+    assert walks(tmp_path) == [("commits", "2026-02-01T10:00:00Z")]
     run(host, tmp_path, clock)
     assert counts(tmp_path) == dict.fromkeys(("commits", "issues", "pull_requests", "stargazers"), 25)
 
@@ -375,6 +438,7 @@ def test_a_kind_that_keeps_failing_is_named_and_the_others_land(host, tmp_path, 
     report, _ = run(host, tmp_path, clock)
     assert [(trouble.what, trouble.name) for trouble in report.troubles] == [("failed", f"{NAME}/issues")]
     assert "HTTP 502" in report.troubles[0].reason
+    assert [kind for kind, _ in walks(tmp_path)] == ["commits", "pull_requests", "stargazers"]
     assert counts(tmp_path) == dict.fromkeys(("commits", "pull_requests", "stargazers"), 25)
     run(host, tmp_path, clock)
     assert counts(tmp_path)["issues"] == 25
@@ -454,10 +518,14 @@ def test_a_killed_run_has_its_cursor_with_its_data(host, repo, tmp_path, clock):
         killed = subprocess.run(command, check=False, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
     assert killed.returncode == -signal.SIGKILL
     assert counts(tmp_path) == {"commits": 200}
+    assert walks(tmp_path) == []
     _, asked = run(host, tmp_path, clock)
     pages = [one.query["page"] for one in asked if one.path.endswith("/commits") and "sha" in one.query]
     assert pages == ["21", "22", "23", "24", "25"]
     assert counts(tmp_path)["commits"] == 250
+    told = dict(walks(tmp_path))
+    assert told["issues"] == "2026-02-01T10:00:00Z"
+    assert told["commits"] > "2026-08", "it went on to the head of the killed run, whose clock was not this one"
 
 
 def test_an_api_below_a_path_of_its_own_is_walked_there(clock):

@@ -1,11 +1,12 @@
 """The REST API as a source: what is new of named repositories since the last run, as gzip'd JSON lines."""
 
 import gzip
+import hashlib
 import json
 import logging
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -16,13 +17,14 @@ import httpx
 from ratchet.contracts.errors import DataError, NotThereError, SourceError
 from ratchet.contracts.source import Arrival, Clock, Landings, Piece, Trouble, utc_now
 from ratchet.workloads.github_activity.sources.api_client import ApiClient, LimitedError, RefusedError
-from ratchet.workloads.github_activity.sources.api_kinds import WALKS, Cursor, Item, Walk
+from ratchet.workloads.github_activity.sources.api_kinds import WALKS, Cursor, Item, TruncatedError, Walk
 
 log = logging.getLogger(__name__)
 
 ADDRESS: Final = "https://api.github.com"
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*/(?!\.{1,2}$)[A-Za-z0-9._-]+")
 _PAGES_A_PIECE: Final = 10
+_WALKS: Final = "walks"
 _TIMEOUT: Final = httpx.Timeout(60, connect=15)
 
 
@@ -35,8 +37,20 @@ class Repository:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Walked:
+    """A kind of one repository was walked to its end: all of it before `until` has landed."""
+
+    part: str
+    until: str
+    line: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RepositoryApi:
-    """Named repositories. A piece is up to ten pages of one kind of one repository; its cursor lands with it, in one write."""
+    """Named repositories. A piece is up to ten pages of one kind of one repository; its cursor lands with it, in one write.
+
+    A run's last piece tells until when each kind is known, if only because it was asked and had nothing new.
+    """
 
     name: str
     repositories: tuple[str, ...]
@@ -58,7 +72,21 @@ class RepositoryApi:
         )
 
     def offers(self, landed: Landings) -> Iterator[Piece | Trouble]:
-        """Offer what is new of each repository, in turn; one that is not there or refuses does not stop the others."""
+        """Offer what is new of each repository, in turn, and at last until when each is known."""
+        walked: list[Walked] = []
+        try:
+            for offer in self._offers(landed):
+                if isinstance(offer, Walked):
+                    walked.append(offer)
+                else:
+                    yield offer
+        except SourceError:
+            yield from self._told(walked, landed)
+            raise
+        yield from self._told(walked, landed)
+
+    def _offers(self, landed: Landings) -> Iterator[Piece | Trouble | Walked]:
+        """Walk through each repository, in turn; one that is not there or refuses does not stop the others."""
         headers = {"User-Agent": "ratchet", "X-GitHub-Api-Version": "2022-11-28"}
         if self.token:
             headers["Authorization"] = f"Bearer {self.token}"
@@ -73,7 +101,7 @@ class RepositoryApi:
                 except SourceError as error:
                     yield _trouble(repository, error)
 
-    def _walk(self, api: ApiClient, asked: str, landed: Landings) -> Iterator[Piece | Trouble]:
+    def _walk(self, api: ApiClient, asked: str, landed: Landings) -> Iterator[Piece | Trouble | Walked]:
         repository = _look_up(api, asked, landed)
         if repository.full_name.lower() != asked.lower():
             log.info("%s is called %s now", asked, repository.full_name)
@@ -88,24 +116,41 @@ class RepositoryApi:
 
     def _pieces(
         self, api: ApiClient, walk: Walk, repository: Repository, part: str, landed: Landings
-    ) -> Iterator[Piece]:
-        cursor = _resume(landed, part)
+    ) -> Iterator[Piece | Walked]:
+        cursor, kind = _resume(landed, part), part.rpartition("/")[2]
+        began = _began(cursor, self.clock())
+        until, truncated = began, None
         lines: list[bytes] = []
         pages = 0
-        for page in walk(api, f"/repos/{repository.full_name}", cursor):
-            now = self.clock()
-            cursor = {**page.cursor, "at": now.isoformat()}
-            lines += [_line(item, repository, part.rpartition("/")[2], now) for item in page.items]
-            pages += 1
-            if pages >= _PAGES_A_PIECE and lines:
-                yield self._piece(lines, part, cursor, now, landed)
-                lines, pages = [], 0
+        try:
+            for page in walk(api, f"/repos/{repository.full_name}", cursor):
+                now = self.clock()
+                cursor = {**page.cursor, "at": now.isoformat(), **({"began": began} if "next" in page.cursor else {})}
+                lines += [_line(item, repository, kind, now) for item in page.items]
+                pages += 1
+                if pages >= _PAGES_A_PIECE and lines:
+                    yield self._piece(lines, part, cursor, now, landed)
+                    lines, pages = [], 0
+        except TruncatedError as error:
+            until, truncated = error.until, error
         if lines:
             yield self._piece(lines, part, cursor, self.clock(), landed)
         if (
             "at" in cursor
         ):  # everything up to here has landed; a cursor without a new piece saves the next run its questions
             landed.keep_note(part, json.dumps(cursor, sort_keys=True))
+        if until:
+            told = _line({"kind": kind, "until": until}, repository, "walk", self.clock())
+            yield Walked(part=part, until=until, line=told)
+        if truncated:
+            raise truncated
+
+    def _told(self, walked: Sequence[Walked], landed: Landings) -> Iterator[Piece]:
+        """One small piece for all walks, unless the last one told the same: a quiet hour costs a file, not one for each kind."""
+        told = json.dumps({walk.part: walk.until for walk in walked}, sort_keys=True)
+        cursor = {"told": hashlib.sha256(told.encode()).hexdigest()}
+        if walked and _parse(landed.cursor(_WALKS)) != cursor:
+            yield self._piece([walk.line for walk in walked], _WALKS, cursor, self.clock(), landed)
 
     @staticmethod
     def _piece(lines: list[bytes], part: str, cursor: Cursor, now: datetime, landed: Landings) -> Piece:
@@ -145,6 +190,11 @@ def _look_up(api: ApiClient, asked: str, landed: Landings) -> Repository:
 def _resume(landed: Landings, part: str) -> Cursor:
     """The newer of the cursor that landed with the last piece and the one noted after it."""
     return max(_parse(landed.cursor(part)), _parse(landed.note(part)), key=lambda cursor: str(cursor.get("at", "")))
+
+
+def _began(cursor: Cursor, now: datetime) -> str:
+    """Until when the walk will know its kind: one that was cut off goes on to the end that there was then. Empty if that is lost."""
+    return str(cursor.get("began", "")) if "next" in cursor else f"{now:%Y-%m-%dT%H:00:00Z}"
 
 
 def _parse(text: str) -> dict[str, Any]:

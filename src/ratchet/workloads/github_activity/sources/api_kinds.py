@@ -16,6 +16,7 @@ _STARS_WITH_TIME: Final = "application/vnd.github.star+json"
 _EMPTY_REPOSITORY: Final = 409
 _SWITCHED_OFF: Final = 410
 _TOO_MANY_PAGES: Final = 422
+_LAST_PAGE_OF_STARS: Final = 400
 
 Item = Mapping[str, Any]
 Cursor = dict[str, Any]
@@ -30,6 +31,14 @@ class Page:
 
 
 Walk = Callable[[ApiClient, str, Cursor], Iterator[Page]]
+
+
+class TruncatedError(RefusedError):
+    """The API lists no more of what there is; everything before `until` was listed."""
+
+    def __init__(self, message: str, *, until: str) -> None:
+        super().__init__(message, status=_TOO_MANY_PAGES)
+        self.until = until
 
 
 def commits(api: ApiClient, repository: str, cursor: Cursor) -> Iterator[Page]:
@@ -146,10 +155,7 @@ def stargazers(api: ApiClient, repository: str, cursor: Cursor) -> Iterator[Page
             )
         except RefusedError as error:
             if error.status == _TOO_MANY_PAGES:
-                raise RefusedError(
-                    f"{repository}: the API lists the first {(page - 1) * PAGE:,} stars only; later ones are in the archive",
-                    status=error.status,
-                ) from error
+                raise _truncated(repository, page - 1, last) from error
             raise
         if answer.body is None:
             return
@@ -167,12 +173,21 @@ def stargazers(api: ApiClient, repository: str, cursor: Cursor) -> Iterator[Page
         seen = {_who(star) for star in starred if star["starred_at"] == newest} | (seen if newest == last else set())
         last = newest
         kept: Cursor = {"page": page, "last": last, "seen": sorted(seen)}
+        full = len(starred) >= PAGE
+        if full and not answer.next_url and page >= _LAST_PAGE_OF_STARS:  # links may end where the list is cut off
+            yield Page(items=new, cursor=kept)
+            raise _truncated(repository, page, last)
         if not answer.next_url:
             # A full last page does not change when the next star opens another one.
-            yield Page(items=new, cursor=kept if len(starred) >= PAGE else {**kept, "etag": answer.etag})
+            yield Page(items=new, cursor=kept if full else {**kept, "etag": answer.etag})
             return
         yield Page(items=new, cursor=kept)
         page += 1
+
+
+def _truncated(repository: str, pages: int, last: str) -> TruncatedError:
+    stars = f"the first {pages * PAGE:,} stars only; later ones are in the archive"
+    return TruncatedError(f"{repository}: the API lists {stars}", until=last)
 
 
 def _who(star: Item) -> int:

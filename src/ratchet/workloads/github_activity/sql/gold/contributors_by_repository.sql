@@ -1,4 +1,4 @@
--- Who did what. Commits of a week that a history tells are taken from it, with the authors that it names.
+-- Who did what. What a history tells of a week is taken from it, with the authors that it names; of all other weeks from events.
 with from_events as (
     select
         coalesce(repositories.unique_id, former_names.unique_id, weeks.repository) as unique_id,
@@ -26,9 +26,18 @@ work as (
     left join {{ ref('history_weeks') }} as history
         on history.unique_id = from_events.unique_id and history.week = from_events.week
     union all
-    select unique_id, week, actor, is_bot, commits, issues_opened, prs_opened
-    from {{ ref('known_items') }}
-    where file_kind <> 'totals'
+    select
+        items.unique_id,
+        items.week,
+        items.actor,
+        items.is_bot,
+        case when history.commits is not null then items.commits else 0 end as commits,
+        case when history.issues_opened is not null then items.issues_opened else 0 end as issues_opened,
+        case when history.prs_opened is not null then items.prs_opened else 0 end as prs_opened
+    from {{ ref('known_items') }} as items
+    inner join {{ ref('history_weeks') }} as history
+        on history.unique_id = items.unique_id and history.week = items.week
+    where items.file_kind <> 'totals'
 )
 
 select

@@ -5,6 +5,8 @@ with kept as (
     select file_id, count(*) as kept from {{ ref('events') }} where file_id >= {{ first_arriving() }} group by file_id
     union all
     select file_id, count(*) as kept from {{ ref('items') }} where file_id >= {{ first_arriving() }} group by file_id
+    union all
+    select file_id, count(*) as kept from {{ ref('walks') }} where file_id >= {{ first_arriving() }} group by file_id
 ),
 
 duplicates as (

@@ -1,4 +1,4 @@
--- What complete histories say, week by week. A week within a history is counted from it alone: the API first, then files, then totals.
+-- What complete histories say, week by week. A week that lies wholly within a history is counted from it alone: the API first, then files, then totals.
 with counted as (
     select unique_id, file_kind, kind, week, commits, new_stars, issues_opened, prs_opened, 0 as prs_merged,
         case when kind = 'commits' and not is_bot then actor end as contributor
@@ -9,27 +9,16 @@ with counted as (
     where merged_at is not null
 ),
 
-spans as (
-    select
-        unique_id,
-        file_kind,
-        kind,
-        min(week) as first_week,
-        max(case when file_kind = 'items' then {{ week_ending('seen_at') }} else week end) as last_week
-    from {{ ref('known_items') }}
-    group by unique_id, file_kind, kind
-),
-
--- The totals of a week are known for all targets together; a history of one kind for that kind from its first week to its last.
+-- The totals of a week are known for all targets together; a history of one kind for that kind, week by whole week.
 claims as (
     select distinct unique_id, file_kind, kind, week
     from {{ ref('known_items') }}
     where file_kind = 'totals'
     union all
-    select spans.unique_id, spans.file_kind, spans.kind, weeks.ds
-    from spans
-    inner join {{ ref('weeks') }} as weeks on weeks.ds between spans.first_week and spans.last_week
-    where spans.file_kind <> 'totals'
+    select histories.unique_id, histories.file_kind, histories.kind, weeks.ds
+    from {{ ref('histories') }} as histories
+    inner join {{ ref('weeks') }} as weeks
+        on weeks.ds >= histories.first_week and weeks.ds < cast(histories.known_until as date)
 ),
 
 targets as (

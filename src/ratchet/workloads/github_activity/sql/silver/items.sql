@@ -19,4 +19,4 @@ select
     issues_opened,
     prs_opened
 from {{ source('bronze', 'arriving') }}
-where kind <> 'event'
+where kind not in ('event', 'walk')

@@ -3,6 +3,7 @@ with items as (
     select
         items.*,
         landed.kind as file_kind,
+        landed.known_until,
         landed.source || '/' || landed.part as file_key
     from {{ ref('items') }} as items
     inner join {{ source('bronze', 'landed') }} as landed on landed.file_id = items.file_id
