@@ -25,7 +25,7 @@ from ratchet.ingest.place import Elsewhere, open_place
 from ratchet.ingest.shared_gold import follow
 from ratchet.ingest.silver import keep_silver
 from ratchet.ingest.vintages import read_vintages
-from ratchet.ingest.warehouse.build import build, folder
+from ratchet.ingest.warehouse.build import build, folder, note_published
 
 __all__ = [
     "Bronze",
@@ -79,6 +79,7 @@ def build_gold(
             now=now or datetime.now(UTC),
             there=elsewhere.gold.under(workload.name) if elsewhere.gold else None,
         )
+        note_published(warehouse)
         if elsewhere.silver:
             keep_silver(workload, warehouse, elsewhere.silver.under(workload.name))
         return gold

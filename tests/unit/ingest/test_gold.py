@@ -237,6 +237,34 @@ def test_nothing_published_is_none_and_nothing_landed_is_said(tmp_path):
         ingest.build_gold(WORKLOAD, home=tmp_path, location="sample")
 
 
+def test_what_was_refused_is_refused_again_until_it_is_mended(tmp_path):
+    """Airflow tries a failed build again, with nothing new to take in."""
+    folder = tmp_path / "histories" / "a__b"
+    folder.mkdir(parents=True)
+    days = [f"2026-10-{day:02}T10:00:00Z" for day in range(1, 31)]
+
+    def write(rejected: int) -> None:
+        moments = days * 4 + ["no time"] * rejected
+        (folder / "commits.csv").write_text(
+            "\n".join(["sha,author_date", *(f"{n},{at}" for n, at in enumerate(moments))])
+        )
+
+    write(rejected=10)
+    turn(tmp_path, location := f"csv:{folder.parent}")
+    before = (tmp_path / "gold/github_activity/newest.json").read_text()
+    write(rejected=100)
+    for _ in range(2):
+        with pytest.raises(DataError, match=r"gold stays as it was, rejected_share: found 45.45% of 220 new records"):
+            turn(tmp_path, location)
+    assert (tmp_path / "gold/github_activity/newest.json").read_text() == before
+    write(rejected=20)
+    turn(tmp_path, location)
+    reports = tmp_path / "gold/github_activity/quality"
+    newest = json.loads((reports / "newest.json").read_text())["report"]
+    intake = json.loads((reports / f"{newest}.json").read_text())["intake"]
+    assert (intake["new_records"], intake["new_rejected"]) == (140, 20)
+
+
 def write_hour(folder: Path, name: str, lines: list[bytes]) -> None:
     (folder / f"{name}.json.gz").write_bytes(gzip.compress(b"\n".join(lines), mtime=0))
 

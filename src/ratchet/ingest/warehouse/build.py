@@ -61,13 +61,17 @@ def build(
     place.mkdir(parents=True, exist_ok=True)
     state, made_by = State(place=place), fingerprints(workload)
     pending = _pending(state, landed, silver=made_by[0])
-    first_new = state.next_id()
     if pending or state.made_by() != made_by:
         state.begin(made_by[0])
         _take_in(workload, state, pending, bronze=bronze, hold=hold, progress=progress)
         state.write_hours()
         state.set_made_by(*made_by)  # last: until this is written, a build is not done
-    return Warehouse(database=state.database, data_hour=state.data_hour(), intake=state.intake(first_new))
+    return Warehouse(database=state.database, data_hour=state.data_hour(), intake=state.intake())
+
+
+def note_published(warehouse: Warehouse) -> None:
+    """Have the next build count as new only what it takes in after this one. The caller holds the warehouse's lock."""
+    State(place=warehouse.database.parent).note_published()
 
 
 def _pending(state: State, landed: Sequence[Landed], *, silver: str) -> list[Landed]:

@@ -30,6 +30,7 @@ _SCHEMA: Final = """
         bytes BIGINT, sha256 VARCHAR, records BIGINT, rejected BIGINT, unfinished BOOLEAN
     );
     CREATE TABLE IF NOT EXISTS bronze.made_by (silver VARCHAR, gold VARCHAR);
+    CREATE TABLE IF NOT EXISTS bronze.published (file_id BIGINT);
 """
 _KNOWN: Final = "SELECT source, file, sha256, unfinished FROM bronze.landed"
 _FORGET_UNFINISHED: Final = "DELETE FROM bronze.landed WHERE unfinished"
@@ -51,15 +52,25 @@ _HOURS: Final = """
     GROUP BY source, hour
     ORDER BY source, hour
 """
+_SET_PUBLISHED: Final = "INSERT INTO bronze.published SELECT max(file_id) FROM bronze.landed"
+# A file that a newer one stands in for is no longer news: mended is mended.
 _INTAKE: Final = """
+    WITH counts AS (
+        SELECT
+            counts.*,
+            counts.file_id > (SELECT coalesce(max(file_id), 0) FROM bronze.published)
+            AND (landed.kind <> $snapshot OR counts.file_id = max(counts.file_id) OVER (PARTITION BY counts.source, counts.part)) AS is_new
+        FROM silver.file_counts AS counts
+        JOIN bronze.landed AS landed USING (file_id)
+    )
     SELECT
         coalesce(sum(records), 0)::BIGINT AS records,
         coalesce(sum(events), 0)::BIGINT AS events,
         coalesce(sum(duplicates), 0)::BIGINT AS duplicates,
         coalesce(sum(rejected), 0)::BIGINT AS rejected,
-        coalesce(sum(records) FILTER (file_id >= ?), 0)::BIGINT AS new_records,
-        coalesce(sum(rejected) FILTER (file_id >= ?), 0)::BIGINT AS new_rejected
-    FROM silver.file_counts
+        coalesce(sum(records) FILTER (is_new), 0)::BIGINT AS new_records,
+        coalesce(sum(rejected) FILTER (is_new), 0)::BIGINT AS new_rejected
+    FROM counts
 """
 _REASONS: Final = "SELECT reason, count(*) FROM silver.rejected_events GROUP BY reason ORDER BY reason"
 HOURS_FILE: Final = "hours.csv"
@@ -170,11 +181,16 @@ class State:
             newest: datetime = connection.execute(_DATA_HOUR).fetchall()[0][0]
         return newest.replace(tzinfo=UTC)
 
-    def intake(self, first_new: int) -> Intake:
-        """What became of all records, and of those in the files from number `first_new` on."""
+    def note_published(self) -> None:
+        """Gold as these files make it is where its readers find it."""
+        with self._open() as connection:
+            connection.execute(_SET_PUBLISHED)
+
+    def intake(self) -> Intake:
+        """What became of all records, and of those that no gold which moved has held: a build that was refused is not forgotten."""
         with self._open() as connection:
             records, events, duplicates, rejected, new, new_rejected = connection.execute(
-                _INTAKE, [first_new, first_new]
+                _INTAKE, {"snapshot": SNAPSHOT}
             ).fetchall()[0]
             reasons = dict(connection.execute(_REASONS).fetchall())
         return Intake(
