@@ -287,7 +287,8 @@ def _keys_list(_: argparse.Namespace) -> str:
 def _keys_revoke(options: argparse.Namespace) -> None:
     from ratchet.serve.keys import revoke_key
 
-    revoke_key(Settings.load().database, options.key_id)
+    if not revoke_key(Settings.load().database, options.key_id):
+        raise RatchetError(f"no key that is valid has the id {options.key_id}: see `ratchet keys list`")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import time
 import psycopg2
 import pytest
 
+from ratchet.__main__ import main
 from ratchet.contracts.errors import NotReadyError, RatchetError
 from ratchet.serve.keys import KeyStore, add_key, list_keys, revoke_key
 
@@ -63,6 +64,16 @@ def test_the_key_itself_is_kept_nowhere(postgres, store, cache_file):
     secret = key[16:]
     assert secret not in everything
     assert secret not in cache_file.read_text()
+
+
+def test_revoking_what_is_no_key_is_an_error(postgres, monkeypatch, tmp_path, capsys):
+    """Who mistypes an id must not believe that the key has ended."""
+    monkeypatch.setenv("DATABASE_URL", postgres)
+    monkeypatch.setenv("DATA_HOME", str(tmp_path))
+    key_id = add_key(postgres, "to be revoked", ["predict"]).split("_")[1]
+    assert main(["keys", "revoke", key_id[:-1]]) == 1
+    assert capsys.readouterr().err.endswith(f"no key that is valid has the id {key_id[:-1]}: see `ratchet keys list`\n")
+    assert main(["keys", "revoke", key_id]) == 0
 
 
 def test_a_revoked_key_ends_and_stays_listed(postgres, store):

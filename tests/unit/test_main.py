@@ -1,5 +1,10 @@
+import os
 import subprocess
 import sys
+
+import pytest
+
+from ratchet.__main__ import main
 
 
 def test_a_command_whose_library_is_not_installed_says_so_in_one_line():
@@ -13,3 +18,41 @@ def test_a_command_whose_library_is_not_installed_says_so_in_one_line():
         done.stderr
         == "ratchet: this needs supervisor, which is not installed here: a container has what its own service needs\n"
     )
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["keys list", "keys add somebody", "keys revoke abc", "tidy", "tidy --dry-run", "migrate"],
+)
+def test_a_database_that_is_away_is_one_clear_line(words, capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DATA_HOME", str(tmp_path))
+    monkeypatch.setenv("DATABASE_URL", "postgresql://somebody:hunter2@127.0.0.1:9/ratchet")
+    assert main(words.split()) == 1
+    told = capsys.readouterr().err.splitlines()
+    assert told[-1].startswith("ratchet: ")
+    assert told[-1].endswith(" is away: Connection refused")
+    assert "hunter2" not in "".join(told)
+
+
+def test_a_disk_that_takes_no_more_is_one_clear_line(tmp_path):
+    """Files may not grow beyond 64 KiB: bronze fits, a warehouse does not."""
+    script = (
+        "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, 1 << 16));"
+        "from ratchet.__main__ import main; sys.exit(main(['ingest', 'sample']))"
+    )
+    environment = {**os.environ, "DATA_HOME": str(tmp_path), "EVENTS": "sample"}
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env=environment,
+        cwd=tmp_path,
+    )
+    assert (done.returncode, "Traceback" in done.stderr) == (1, False)
+    told = done.stderr.splitlines()[-1]
+    assert told.startswith("ratchet: github_activity: ")
+    assert told.endswith("; mend it, then build gold again")
+    assert "too large" in told

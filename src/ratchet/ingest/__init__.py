@@ -12,9 +12,14 @@ machine may publish. Both writers may be killed at any step and run again; runni
 gold that was there.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+import duckdb
+
+from ratchet.contracts.errors import DataError
 from ratchet.contracts.workload import Workload
 from ratchet.ingest.bronze import Bronze, FolderBronze, open_bronze
 from ratchet.ingest.durable import exclusive
@@ -69,7 +74,7 @@ def build_gold(
     sources = list(dict.fromkeys(source.name for source in workload.sources(location)))
     for source in sources:
         bronze.begin(source)
-    with exclusive(folder(home, workload.name) / ".lock") as lock:
+    with _clear_errors(workload.name), exclusive(folder(home, workload.name) / ".lock") as lock:
         warehouse = build(workload, home=home, bronze=bronze, sources=sources, hold=(lock,))
         gold = publish(
             workload,
@@ -83,3 +88,13 @@ def build_gold(
         if elsewhere.silver:
             keep_silver(workload, warehouse, elsewhere.silver.under(workload.name))
         return gold
+
+
+@contextmanager
+def _clear_errors(workload: str) -> Iterator[None]:
+    """What this machine's disk or memory refuses, as a line that names it."""
+    try:
+        yield
+    except (OSError, duckdb.Error) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise DataError(f"{workload}: {reason}; mend it, then build gold again") from error

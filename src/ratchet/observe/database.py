@@ -8,23 +8,12 @@ import psycopg2
 from psycopg2.extensions import cursor
 
 from ratchet.contracts.errors import RatchetError
+from ratchet.database import reason, summary
 
 CONNECT_SECONDS: Final = 5
 # Times come back in UTC whatever the server is set to; a statement that hangs must not hang the loop.
 SESSION: Final = "-c timezone=UTC -c statement_timeout=%d"
 STATEMENT_SECONDS: Final = 30
-
-REASONS: Final = (
-    "Connection refused",
-    "timeout expired",
-    "could not translate host name",
-    "authentication failed",
-    "does not exist",
-    "starting up",
-    "shutting down",
-    "too many clients",
-)
-"""What libpq says of a server that cannot be reached, as far as it is safe to repeat."""
 
 
 @contextmanager
@@ -42,7 +31,7 @@ def transaction(
         connection = psycopg2.connect(database_url, connect_timeout=connect_seconds, options=session)
     except psycopg2.Error as cause:
         # Not chained: libpq quotes what it cannot read of an address, a password among it.
-        raise error(f"{what} is away: {_reason(cause)}") from None
+        raise error(f"{what} is away: {reason(cause)}") from None
     with closing(connection), _translated(what, error), connection, connection.cursor() as opened:
         yield opened
 
@@ -52,14 +41,4 @@ def _translated(what: str, error: type[RatchetError]) -> Iterator[None]:
     try:
         yield
     except psycopg2.Error as cause:
-        raise error(f"{what} failed: {_summary(cause)}") from cause
-
-
-def _reason(cause: psycopg2.Error) -> str:
-    text = str(cause)
-    return next((reason for reason in REASONS if reason in text), "the address or the server cannot be used")
-
-
-def _summary(cause: psycopg2.Error) -> str:
-    """Name the kind of error and PostgreSQL's code for it: its own text may quote the statement."""
-    return f"{type(cause).__name__} {cause.pgcode}" if cause.pgcode else type(cause).__name__
+        raise error(f"{what} failed: {summary(cause)}") from cause

@@ -15,10 +15,12 @@ import orjson
 import psycopg2
 
 from ratchet.contracts.errors import NotReadyError, RatchetError
+from ratchet.database import clear_errors
 from ratchet.serve.cache import write_whole
 
 logger = logging.getLogger(__name__)
 
+WHAT: Final = "the database of API keys"
 PREFIX: Final = "rk"
 SCOPES: Final = frozenset({"predict", "operate"})
 CONNECT_SECONDS: Final = 3
@@ -56,18 +58,21 @@ def add_key(database_url: str, name: str, scopes: Sequence[str]) -> str:
         raise RatchetError(f"a key's scopes are one or both of {', '.join(sorted(SCOPES))}, not {', '.join(scopes)}")
     key_id = secrets.token_hex(6)
     key = f"{PREFIX}_{key_id}_{secrets.token_urlsafe(32)}"
-    _change(database_url, INSERT, (key_id, name, sorted(set(scopes)), _digest(key)))
+    with clear_errors(WHAT):
+        _change(database_url, INSERT, (key_id, name, sorted(set(scopes)), _digest(key)))
     return key
 
 
 def revoke_key(database_url: str, key_id: str) -> bool:
     """End a key; False if there is no such key or it has ended before."""
-    return _change(database_url, REVOKE, (key_id,)) == 1
+    with clear_errors(WHAT):
+        return _change(database_url, REVOKE, (key_id,)) == 1
 
 
 def list_keys(database_url: str) -> tuple[KeyRow, ...]:
     """Every key there ever was, oldest first."""
-    rows = _fetch(database_url, LIST)
+    with clear_errors(WHAT):
+        rows = _fetch(database_url, LIST)
     return tuple(
         KeyRow(key_id=key_id, name=name, scopes=tuple(scopes), created_at=created_at, revoked_at=revoked_at)
         for key_id, name, scopes, created_at, revoked_at in rows
@@ -123,7 +128,7 @@ class KeyStore:
     def _note_database(self, error: psycopg2.Error | None) -> None:
         if (error is not None) != self._database_away:
             self._database_away = error is not None
-            logger.warning("the database of API keys %s", f"is away: {error}" if error else "is back")
+            logger.warning("%s %s", WHAT, f"is away: {error}" if error else "is back")
 
     def _read_cache(self) -> dict[str, Holder] | None:
         try:

@@ -2,13 +2,15 @@
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 import psycopg2
 from psycopg2 import sql
+
+from ratchet.database import clear_errors
 
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor  # noqa: N812  # it is a class
@@ -70,10 +72,10 @@ def _days(cursor: "Cursor") -> tuple[date, ...]:
 @contextmanager
 def _cursor(database_url: str) -> Iterator["Cursor"]:
     """A cursor whose every statement stands alone: what was dropped stays dropped if the next lock is not to be had."""
-    connection = psycopg2.connect(database_url, connect_timeout=CONNECT_SECONDS, options=OPTIONS)
-    connection.autocommit = True
-    try:
+    with (
+        clear_errors("the database of the forecast log"),
+        closing(psycopg2.connect(database_url, connect_timeout=CONNECT_SECONDS, options=OPTIONS)) as connection,
+    ):
+        connection.autocommit = True
         with connection.cursor() as cursor:
             yield cursor
-    finally:
-        connection.close()

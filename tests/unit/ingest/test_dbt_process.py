@@ -2,6 +2,7 @@
 
 import dataclasses
 import shutil
+import sys
 
 import psutil
 import pytest
@@ -31,3 +32,19 @@ def test_models_that_cannot_be_read_are_named(tmp_path):
     project.assemble()
     with pytest.raises(DataError, match=r"(?s)github_activity: .*odd_model.*nothing_like_it"):
         project.run("build")
+
+
+def test_what_ended_dbt_is_told_and_not_what_its_logger_complains_of(tmp_path, monkeypatch):
+    """A full disk takes dbt's log first, and each line that does not fit is thirty of complaint."""
+    full = """
+import logging, sys
+logging.basicConfig(filename="/dev/full")
+def log():
+    for number in range(20): logging.error("line %d", number)
+log()
+sys.exit(2)
+"""
+    monkeypatch.setattr("ratchet.ingest.warehouse.dbt._DBT", (sys.executable, "-c", full))
+    with pytest.raises(DataError) as told:
+        Project(workload=WORKLOAD, place=tmp_path).run("build")
+    assert str(told.value) == "github_activity: OSError: [Errno 28] No space left on device"

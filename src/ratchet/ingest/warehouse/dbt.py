@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -20,6 +21,7 @@ _DBT: Final = (sys.executable, "-P", str(SHELL / "dbt_process.py"))  # -P: this 
 # Of small matrices: threads that wait for each other cost more than they bring.
 _SMALL_MATRICES: Final = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 _SHOWN_FAILURES: Final = 5
+_EXCEPTION: Final = re.compile(r"^(?:\w+\.)*\w+(?:Error|Exception): .+", re.MULTILINE)
 UNIT_TESTS: Final = "unit_tests.yml"
 _MODEL_FILES: Final = frozenset({".sql", ".yml", ".py"})
 _PARTS: Final = {"silver": "models/silver", "gold": "models/gold", "macros": "macros", "tests": "tests"}
@@ -76,7 +78,7 @@ class Project:
         def go() -> None:
             said, _ = process.communicate("go\n")
             if process.returncode:
-                raise DataError(f"{self.workload.name}: {_failures(target / _RESULTS) or said.strip()[-2000:]}")
+                raise DataError(f"{self.workload.name}: {_failures(target / _RESULTS) or _cause(said)}")
 
         with process:
             try:
@@ -93,6 +95,12 @@ def _copy(path: Path, place: Path) -> None:
     # By content alone: an installed package may be read-only, its copy must not be.
     place.parent.mkdir(parents=True, exist_ok=True)
     place.write_bytes(path.read_bytes())
+
+
+def _cause(said: str) -> str:
+    """The exception that ended dbt, in a line; the end of what it said if none did. Its logger's complaints come before and after."""
+    raised = _EXCEPTION.findall(said)
+    return raised[-1] if raised else " ".join(said.split())[-2000:]
 
 
 def _failures(results: Path) -> str:
