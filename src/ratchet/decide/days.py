@@ -1,5 +1,6 @@
 """First ratings by day: a day whose raters split implausibly never counts as gain, and no single day may carry a promotion."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -24,7 +25,7 @@ class DailyRatings:
     gains: tuple[tuple[float, ...], ...] = ()
     """What each finished day added to the log wealth on "better"."""
     through: datetime | None = None
-    """The newest hour that was seen."""
+    """The newest hour that was seen, or passed over."""
     unreadable: int = 0
     """Ratings that are none: not from 1 to 5."""
 
@@ -68,6 +69,14 @@ def add_hour(
         through=hour.hour,
         unreadable=ratings.unreadable + unreadable,
     )
+
+
+def pass_over(ratings: DailyRatings, hours: Sequence[HourOfRatings]) -> DailyRatings:
+    """Without these hours, for good: one track had no share in them, so that its raters say nothing about the split."""
+    newest = max((hour.hour for hour in hours), default=None)
+    if newest is None or (ratings.through is not None and newest <= ratings.through):
+        return ratings
+    return replace(ratings, through=newest)
 
 
 def _without_gain(betting: Betting, before: Betting) -> Betting:

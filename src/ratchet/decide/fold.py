@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from ratchet.contracts.look import Cadence, Look
 from ratchet.contracts.policy import EvidencePolicy
-from ratchet.decide.days import DailyRatings, add_hour
+from ratchet.decide.days import DailyRatings, add_hour, pass_over
 from ratchet.decide.gaps import is_split_due
 from ratchet.decide.guardrail import Traffic, watch_traffic
 from ratchet.decide.paired_errors import add_week, error_bounds
@@ -27,23 +27,24 @@ def fold(state: State, look: Look, gaps: tuple[str, ...], policy: EvidencePolicy
 
 
 def _add_traffic(state: State, look: Look, policy: EvidencePolicy) -> State:
-    """Only for looks without gaps: every count is a number."""
+    """Only for looks without gaps: every count is a number. While the candidate is suspended nobody can come to it."""
     old, new = look.production, look.candidate
     n0, n1 = float(old.requests or 0), float(new.requests or 0)
     traffic = Traffic(requests=(n0, n1), bad=(float(old.bad_requests or 0), float(new.bad_requests or 0)))
     elapsed = max((look.at - state.compared_since).total_seconds() / 3600.0, 0.0)
+    came = (0.0, 0.0) if state.is_suspended else (float(old.new_clients or 0), float(new.new_clients or 0))
     return replace(
         state,
         guardrail=watch_traffic(state.guardrail, traffic, elapsed_hours=elapsed, policy=policy),
         requests=(state.requests[0] + n0, state.requests[1] + n1),
-        clients=(state.clients[0] + float(old.new_clients or 0), state.clients[1] + float(new.new_clients or 0)),
+        clients=(state.clients[0] + came[0], state.clients[1] + came[1]),
     )
 
 
 def _add_hours(state: State, look: Look, policy: EvidencePolicy) -> DailyRatings:
     ratings, due = state.ratings, share(state, policy, look.at)
     if not 0.0 < due < 1.0:
-        return ratings
+        return pass_over(ratings, look.hours or ())
     for hour in look.hours or ():
         if hour.hour >= state.since.replace(minute=0, second=0, microsecond=0):
             ratings = add_hour(ratings, hour, since=state.compared_since, share=due, policy=policy)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from looks import BETTER, HEALTHY, POLICY, WORSE, at_stage, look, run, share_of
+from looks import BETTER, EVEN, HEALTHY, POLICY, WORSE, at_stage, look, run, share_of
 from ratchet.contracts.look import TrackCounts
 from ratchet.contracts.policy import Verdict
 from ratchet.decide.state import Stage
@@ -58,6 +58,22 @@ def test_one_gap_waits_two_hold_six_suspend_and_data_resumes():
     quiet = TrackCounts(requests=0.0, bad_requests=0.0, new_clients=0.0)
     back = run([look(8, candidate=quiet, share=0.0)], state=outcomes[-1].state)[-1]
     assert (back.state.is_suspended, back.decision.verdict, share_of(back.state)) == (False, Verdict.EXTEND, 0.2)
+
+
+def test_hours_in_which_the_candidate_had_no_share_are_passed_over_and_make_no_split_odd():
+    away = run([look(n, candidate=NOTHING) for n in range(1, 7)])[-1].state
+    assert away.is_suspended
+    alone = (EVEN[0] * 20, ())
+    everybody = TrackCounts(requests=3000.0, bad_requests=0.0, new_clients=2000.0)
+    quiet = TrackCounts(requests=0.0, bad_requests=0.0, new_clients=0.0)
+    unread = run([look(n, alone, candidate=NOTHING, share=0.0) for n in range(7, 12)], state=away)[-1].state
+    back = run([look(12, alone, production=everybody, candidate=quiet, share=0.0)], state=unread)[-1].state
+    assert (back.is_suspended, back.clients) == (False, away.clients)
+    hours = tuple(look(n, alone).hours[0] for n in range(7, 13)) + look(13).hours
+    after = run([look(13, hours=hours)], state=back)[-1].state
+    together = run([look(n) for n in range(1, 8)])[-1].state
+    assert after.ratings.betting.raters == together.ratings.betting.raters
+    assert (after.ratings.quarantined_days, after.split_alarm) == (0, "")
 
 
 def test_after_a_promotion_missing_data_holds_but_does_not_take_the_winner_off():
