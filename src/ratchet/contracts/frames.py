@@ -28,10 +28,14 @@ class Gold:
         frame = self.frame()
         return frame[frame["ds"] <= pd.Timestamp(self.truth_until)]
 
+    def whole(self) -> pd.DataFrame:
+        """No week that may still grow, each as a whole one would have been counted; NaN where too little of it was seen."""
+        frame = self.matured()
+        return frame.assign(y=whole_counts(frame["y"].to_numpy(dtype=float), seen(frame)))
+
     def actuals(self) -> pd.DataFrame:
         """What really happened: whole weeks that do not grow any more; no week of which too little was seen."""
-        frame = self.matured()
-        return frame.assign(y=whole_counts(frame["y"].to_numpy(dtype=float), seen(frame))).dropna(subset="y")
+        return self.whole().dropna(subset="y")
 
 
 def check_series(frame: pd.DataFrame) -> pd.DataFrame:

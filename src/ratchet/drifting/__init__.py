@@ -152,7 +152,7 @@ class Look:
         if self.gold is None:
             log.info("recent data: there is no gold on this disk")
             return remembered.see_issue()
-        return {**remembered.see_issue(), **remembered.see_gold(self.gold.matured(), self.workload.drift)}
+        return {**remembered.see_issue(), **remembered.see_gold(self.gold.whole(), self.workload.drift)}
 
     def _judge(self, features: Mapping[str, FeatureReference], seen: Recent) -> DriftReport:
         indicators, missing = drift.judge(features, seen.observed, self.workload.drift)

@@ -65,16 +65,21 @@ class Remembered:
         )
 
     def see_gold(self, frame: pd.DataFrame, policy: DriftPolicy) -> dict[str, Observations]:
-        """Activity, coverage and errors of the weeks since the release's data hour; a series that is gone counts as silent."""
-        wide = self._weeks_since(frame, policy)
+        """Activity, coverage and errors of the weeks since the release's data hour.
+
+        A series that is gone counts as silent; one that has a row without a number was not seen, which says nothing of it.
+        """
+        wide, unseen = self._weeks_since(frame, policy)
         if wide.shape[1] == 0:
             return {}
         values = wide.to_numpy(dtype=float)
         labels = [f"{week:%Y-%m-%d}" for week in wide.columns]
-        seen = reference.observe_activity(values, names=self.names, weeks=labels, levels=self.levels)
-        absent = np.where(np.isnan(values), 0.0, np.where(values > 0, 1.0, 0.0))
-        seen[reference.COVERAGE] = {label: tuple(absent[:, at].tolist()) for at, label in enumerate(labels)}
-        return {**seen, reference.RESIDUALS: self._errors(wide)}
+        found = reference.observe_activity(values, names=self.names, weeks=labels, levels=self.levels)
+        alive = np.where(values > 0, 1.0, 0.0)
+        found[reference.COVERAGE] = {
+            label: tuple(alive[~unseen[:, at], at].tolist()) for at, label in enumerate(labels)
+        }
+        return {**found, reference.RESIDUALS: self._errors(wide)}
 
     def see_forecasts(self, asked: Asked) -> dict[str, Observations]:
         """What was forecast, beside each series' usual week, by the data that it was made from."""
@@ -94,12 +99,16 @@ class Remembered:
         values = reference.relate(medians, self.levels[:, None])
         return {reference.PREDICTIONS: {self.opened.data_hour.isoformat(): tuple(values.ravel().tolist())}}
 
-    def _weeks_since(self, frame: pd.DataFrame, policy: DriftPolicy) -> pd.DataFrame:
+    def _weeks_since(self, frame: pd.DataFrame, policy: DriftPolicy) -> tuple[pd.DataFrame, NDArray[np.bool_]]:
+        """[series, week] of the newest weeks of which anything was seen, and where a series was not."""
         trained_until = pd.Timestamp(self.opened.card.data_hour.astimezone(UTC).date())
         recent = frame[frame["ds"] > trained_until]
         names = [series_name(str(i), str(t)) for i, t in zip(recent["unique_id"], recent["target"], strict=True)]
-        wide = recent.assign(name=names).pivot_table(index="name", columns="ds", values="y", aggfunc="first")
-        return wide.reindex(list(self.names)).iloc[:, -policy.recent_weeks :]
+        recent = recent.assign(name=names, unseen=recent["y"].isna())
+        wide = recent.pivot_table(index="name", columns="ds", values="y", aggfunc="first").reindex(list(self.names))
+        wide = wide.iloc[:, -policy.recent_weeks :]
+        unseen = recent.pivot_table(index="name", columns="ds", values="unseen", aggfunc="first")
+        return wide, unseen.reindex(index=wide.index, columns=wide.columns).eq(other=True).to_numpy()
 
     def _errors(self, wide: pd.DataFrame) -> Observations:
         """Of each week by the newest issue that did not know it. All of them are wrong together, so they are one period."""

@@ -61,16 +61,22 @@ def parcels():
     )
 
 
-def gold(weeks, *, factor=1.0, later=0, silent=0):
-    """Twenty depots over so many weeks and `later` more, these multiplied; the last ones silent."""
+def gold(weeks, *, factor=1.0, later=0, silent=0, seen=None):
+    """Twenty depots over so many weeks and `later` more, these multiplied; the first ones silent. `seen` by later week: its part."""
     rng = np.random.default_rng(4)
     level = rng.choice([5.0, 20.0, 60.0], size=(20, 1)) * np.ones((20, weeks + later))
     level[:, weeks:] *= factor
     counts = rng.poisson(level).astype(float)
     counts[:silent, weeks:] = 0
     dates = pd.date_range(end=LAST + later * pd.Timedelta(7, "D"), periods=weeks + later, freq="7D")
+    coverage = np.ones(weeks + later)
+    for week, part in (seen or {}).items():
+        coverage[weeks + week] = part
+    counts = np.rint(counts * coverage)
     rows = [
-        pd.DataFrame({"unique_id": f"depot/{row:02d}", "target": "sent", "ds": dates, "y": counts[row]})
+        pd.DataFrame(
+            {"unique_id": f"depot/{row:02d}", "target": "sent", "ds": dates, "y": counts[row], "coverage": coverage}
+        )
         for row in range(20)
     ]
     return pd.concat(rows, ignore_index=True)
@@ -225,6 +231,29 @@ def test_series_that_fall_silent_are_drift_of_coverage(look):
     report = look(silent=10).take(fresh=True).report
     assert report.indicators["coverage"].significant_drift
     assert report.indicators["coverage"].drift_percentage == pytest.approx(-50, abs=5)
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        pytest.param(dict.fromkeys(range(4, 8), 0.5), id="half of each week seen"),
+        pytest.param(dict.fromkeys((5, 6), 0.1), id="too little of some weeks seen"),
+        pytest.param(dict.fromkeys((5, 6, 7), 0.0), id="nothing of some weeks seen"),
+    ],
+)
+def test_weeks_that_were_seen_in_part_are_no_drift(look, seen):
+    report = look(seen=seen).take(fresh=True).report
+    assert (report.drifting, report.not_judged) == ((), {})
+
+
+def test_a_gap_of_one_source_makes_its_series_no_silent_ones(look):
+    frame = gold(120, later=8)
+    away = frame["unique_id"].lt("depot/10") & frame["ds"].gt(LAST + pd.Timedelta(28, "D"))
+    frame.loc[away, ["y", "coverage"]] = 0.0
+    gap = Gold(data_hour=HOUR + 56 * DAY, truth_until=frame["ds"].max().date(), frame=lambda: frame)
+    report = replace(look(), gold=gap).take(fresh=True).report
+    assert report.drifting == ()
+    assert report.indicators["coverage"].drift_percentage == pytest.approx(0, abs=1)
 
 
 def test_ratings_are_compared_with_the_releases_own_first_days(look, folder, postgres):
