@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ratchet import scores
+from ratchet.contracts.coverage import COVERAGE, seen, whole_counts
 from ratchet.contracts.errors import DataError
 from ratchet.contracts.frames import SERIES_COLUMNS
 from ratchet.contracts.release import series_name
@@ -25,7 +26,7 @@ _SUNDAY: Final = 6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """`values` is [series, week], NaN where nothing is known; weeks are named by the Sunday that ends them."""
+    """`values` is [series, week] of whole weeks, NaN where too little was seen; weeks are named by the Sunday that ends them."""
 
     names: tuple[str, ...]
     targets: tuple[str, ...]
@@ -66,7 +67,7 @@ def read_gold(settings: Settings, workload: str) -> History:
 
 
 def read_folder(path: Path) -> History:
-    """Gold from Parquet or CSV files: `unique_id, target, ds, y`, or `unique_id, ds` and a column for each target."""
+    """Gold from Parquet or CSV files: `unique_id, target, ds, y`, or `unique_id, ds` and a column for each target, `coverage` if told."""
     files = [path] if path.is_file() else sorted([*path.glob("series.parquet"), *path.glob("*.csv")])
     if not files:
         raise DataError(f"{path}: neither series.parquet nor a CSV file is there")
@@ -92,7 +93,10 @@ def arrange(frame: pd.DataFrame, *, synthetic: bool, source: str) -> History:
     if (frame["ds"].dt.dayofweek != _SUNDAY).any():
         raise DataError(f"{source}: every week must be named by the Sunday that ends it")
     names = [series_name(str(i), str(t)) for i, t in zip(frame["unique_id"], frame["target"], strict=True)]
-    wide = frame.assign(name=names).pivot_table(index="name", columns="ds", values="y", aggfunc="first")
+    whole = whole_counts(frame["y"].to_numpy(dtype=float), seen(frame))
+    wide = frame.assign(name=names, whole=whole).pivot_table(
+        index="name", columns="ds", values="whole", aggfunc="first", dropna=False
+    )
     weeks = pd.date_range(wide.columns.min(), wide.columns.max(), freq="7D")
     wide = wide.reindex(columns=weeks)
     return History(
@@ -100,7 +104,7 @@ def arrange(frame: pd.DataFrame, *, synthetic: bool, source: str) -> History:
         targets=tuple(sorted(set(map(str, frame["target"])))),
         weeks=tuple(week.date() for week in weeks),
         values=wide.to_numpy(dtype=float),
-        frame=frame[list(SERIES_COLUMNS)],
+        frame=frame[_columns(frame)],
         synthetic=synthetic,
         source=source,
     )
@@ -111,6 +115,12 @@ def _read(path: Path) -> pd.DataFrame:
     if "unique_id" not in frame or "ds" not in frame:
         raise DataError(f"{path.name}: it has no columns unique_id and ds")
     if not {"target", "y"} <= set(frame.columns):
-        frame = frame.melt(["unique_id", "ds"], var_name="target", value_name="y")
+        keys = [name for name in ("unique_id", "ds", COVERAGE) if name in frame]
+        frame = frame.melt(keys, var_name="target", value_name="y")
     frame = frame.assign(ds=pd.to_datetime(frame["ds"]).astype("datetime64[ns]"), y=pd.to_numeric(frame["y"]))
-    return frame[list(SERIES_COLUMNS)].dropna()
+    return frame[_columns(frame)].dropna(subset=list(SERIES_COLUMNS))
+
+
+def _columns(frame: pd.DataFrame) -> list[str]:
+    """What gold tells of a week, and how much of it was seen where that is known."""
+    return [*SERIES_COLUMNS, *(name for name in (COVERAGE,) if name in frame)]

@@ -50,13 +50,14 @@ def _ways(body: dict[str, Any]) -> str:
 
 def _plot(body: dict[str, Any]) -> str:
     weeks = body["by_week"]
-    highest = max(week[way] for week in weeks for way in body["mase"]) * 1.05
+    known = {way: [(at, week[way]) for at, week in enumerate(weeks) if week[way] is not None] for way in body["mase"]}
+    highest = max(error for told in known.values() for _, error in told) * 1.05
 
     def place(at: int, value: float) -> tuple[float, float]:
         across = LEFT + (WIDTH - LEFT - 10) * (at / max(1, len(weeks) - 1))
         return across, TOP + (HEIGHT - TOP - BOTTOM) * (1 - value / highest)
 
-    lines = [_line([place(at, week[way]) for at, week in enumerate(weeks)], way) for way in reversed(body["mase"])]
+    lines = [_line([place(at, error) for at, error in known[way]], way) for way in reversed(body["mase"])]
     marks = [_mark(event, weeks, place) for event in body["events"] if event["kind"] in VERDICTS]
     axis = [_tick(place(0, highest * part)[1], highest * part) for part in (0.25, 0.5, 0.75)]
     legend = [

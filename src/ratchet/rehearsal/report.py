@@ -45,7 +45,7 @@ def summarise(history: History, plan: Plan, outcome: Outcome) -> dict[str, Any]:
         ],
         "assumptions": [*plan.people.assumptions(), *_assumptions(plan)],
         "verdicts": {kind: counts.get(kind, 0) for kind in VERDICTS},
-        "mase": {way: _round(float(np.mean(weeks))) for way, weeks in outcome.mase.items()},
+        "mase": {way: _round(float(np.nanmean(weeks))) for way, weeks in outcome.mase.items()},
         "against": {way: _against(outcome.mase[LOOP], weeks) for way, weeks in outcome.mase.items() if way != LOOP},
         "hindsight": {kind: _agreement(kind, trials) for kind in RIGHT_IF},
         "hours_lost": _round(sum(trial["hours_exposed"] for trial in trials if trial["was_bad"])),
@@ -57,7 +57,7 @@ def summarise(history: History, plan: Plan, outcome: Outcome) -> dict[str, Any]:
         ],
         "by_week": [
             {"week": history.weeks[plan.first + at].isoformat(), "production": production}
-            | {way: _round(weeks[at]) for way, weeks in outcome.mase.items()}
+            | {way: None if math.isnan(weeks[at]) else _round(weeks[at]) for way, weeks in outcome.mase.items()}
             for at, production in enumerate(outcome.production)
         ],
     }
@@ -139,9 +139,13 @@ def _hindsight(agreement: dict[str, list[int]]) -> str:
 
 
 def _against(loop: list[float], other: list[float]) -> dict[str, float]:
-    """The loop's error relative to another's, with a 95 % interval that allows for weeks that resemble each other."""
+    """The loop's error relative to another's, with a 95 % interval that allows for weeks that resemble each other.
+
+    A week of which too little was seen has no error, and does not count.
+    """
     difference = np.array(loop) - np.array(other)
-    level = float(np.mean(other))
+    known = np.isfinite(difference)
+    difference, level = difference[known], float(np.array(other)[known].mean())
     size = len(difference)
     error = 0.0
     if size > 2 and np.ptp(difference) > 0:

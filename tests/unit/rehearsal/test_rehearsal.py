@@ -45,6 +45,26 @@ def test_nothing_of_the_future_is_seen(small, live, tmp_path):
     assert before[0]
 
 
+def test_weeks_that_were_seen_in_part_are_learnt_from_rated_and_scored_as_whole_ones(small, live, tmp_path):
+    frame = small.frame.assign(coverage=1.0)
+    half, dark = (frame["ds"].dt.date == small.weeks[FIRST + week] for week in (1, 2))
+    frame.loc[half, ["y", "coverage"]] = np.array([frame.loc[half, "y"] // 2, half[half] * 0.5]).T
+    frame.loc[dark, ["y", "coverage"]] = 0.0
+    (tmp_path / "gold").mkdir()
+    frame.to_parquet(tmp_path / "gold" / "series.parquet")
+    history = read_folder(tmp_path / "gold")
+    assert history.known_at(WEEKS - 1)["coverage"].min() == 0.0
+    np.testing.assert_allclose(history.values[:, FIRST + 1], small.values[:, FIRST + 1], atol=1.0)
+    assert np.isnan(history.values[:, FIRST + 2]).all()
+    said, whole = live(history, folder=tmp_path / "releases", last=FIRST + 4), live(last=FIRST + 4)
+    errors, wanted = ([week["the loop"] for week in body["by_week"]] for body in (said, whole))
+    assert errors[2] is None
+    assert errors[1] == pytest.approx(wanted[1], rel=0.1)
+    assert errors[4] == pytest.approx(wanted[4], rel=0.25)
+    assert said["mase"]["the loop"] == pytest.approx(np.mean([error for error in errors if error]), abs=1e-3)
+    assert "polyline" in render(said)
+
+
 def test_a_release_that_is_issued_again_ages_less(small, plan, tmp_path):
     """Everything trebles. A release from before knows it as soon as it is issued again; its first week is the same."""
     frame = small.frame.copy()
