@@ -76,11 +76,13 @@ class DriftReport:
     release_id: str
     at: datetime
     data: str
-    """Digest of what was looked at: the same data again is no second opinion."""
+    """Digest of all that was looked at."""
     indicators: Mapping[str, Indicator]
     not_judged: Mapping[str, str] = field(default_factory=dict)
     origins: Mapping[str, str] = field(default_factory=dict)
     """Where each feature's recent data came from."""
+    digests: Mapping[str, str] = field(default_factory=dict)
+    """Of each feature's recent data: the same data again are no second opinion on it. Empty in reports from before they were kept."""
     confirmed: bool = False
 
     @property

@@ -91,18 +91,18 @@ def judge(
     return judged, missing
 
 
-def confirm(report: DriftReport, earlier: DriftReport | None, policy: DriftPolicy) -> DriftReport:
+def confirm(report: DriftReport, earlier: Mapping[str, DriftReport], policy: DriftPolicy) -> DriftReport:
     """Whether it is drift beyond doubt: strong at one look, or seen again in data that have changed since.
 
-    `earlier` is the newest report on other data. Looking twice at the same data, as daily looks at weekly data do, confirms nothing.
+    `earlier` is, for each feature, the newest report in which that feature's data were others. Looking twice at the same data, as
+    daily looks at weekly data do, confirms nothing, however much else has changed since.
     """
     strong = any(
         indicator.significant_drift and indicator.p_value < policy.strong_alpha and indicator.psi >= policy.strong_psi
         for indicator in report.indicators.values()
     )
-    same = earlier is not None and earlier.release_id == report.release_id
-    again = same and earlier is not None and set(report.drifting) & set(earlier.drifting)
-    return replace(report, confirmed=bool(strong or again))
+    again = any(name in earlier and name in earlier[name].drifting for name in report.drifting)
+    return replace(report, confirmed=strong or again)
 
 
 def ending(alarm: DriftAlarm, report: DriftReport, *, newest_data_hour: datetime | None) -> Ending | None:

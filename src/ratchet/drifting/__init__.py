@@ -161,6 +161,7 @@ class Look:
             release_id=self.release_id,
             at=self.at,
             data=reference.digest(seen.observed),
+            digests={name: reference.digest({name: values}) for name, values in seen.observed.items()},
             indicators=indicators,
             not_judged=missing,
             origins=seen.origins,

@@ -47,7 +47,8 @@ ON CONFLICT (workload, at) DO NOTHING
 ONE: Final = "SELECT body FROM drift_reports WHERE workload = %(workload)s AND at = %(at)s"
 EARLIER: Final = """
 SELECT body FROM drift_reports
-WHERE workload = %(workload)s AND at < %(at)s AND data <> %(data)s
+WHERE workload = %(workload)s AND release_id = %(release_id)s AND at < %(at)s
+  AND body -> 'digests' ->> %(feature)s <> %(digest)s
 ORDER BY at DESC LIMIT 1
 """
 
@@ -123,10 +124,15 @@ class PostgresDrift:
         with self._read() as opened:
             return _one(opened, ONE, {"workload": workload, "at": at})
 
-    def earlier(self, report: DriftReport) -> DriftReport | None:
-        """The newest report before this one that looked at other data."""
+    def earlier(self, report: DriftReport) -> dict[str, DriftReport]:
+        """For each feature that drifts, the newest report of this release before this one that saw other data of it."""
+        asked = {"workload": report.workload, "release_id": report.release_id, "at": report.at}
         with self._read() as opened:
-            return _one(opened, EARLIER, {"workload": report.workload, "at": report.at, "data": report.data})
+            found = {
+                name: _one(opened, EARLIER, {**asked, "feature": name, "digest": report.digests[name]})
+                for name in report.drifting
+            }
+        return {name: before for name, before in found.items() if before is not None}
 
     def alarm(self, workload: str) -> DriftAlarm | None:
         """The alarm that lasts, if there is one."""

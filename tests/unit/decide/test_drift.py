@@ -131,11 +131,11 @@ def report(*drifting, at=AT, p=0.005, psi=0.2, release="r1"):
 
 
 def test_drift_needs_a_second_look_at_other_data_unless_it_is_strong():
-    assert not drift.confirm(report("a"), None, POLICY).confirmed
-    assert not drift.confirm(report("a"), report("b"), POLICY).confirmed
-    assert not drift.confirm(report("a"), report("a", release="r0"), POLICY).confirmed
-    assert drift.confirm(report("a"), report("a"), POLICY).confirmed
-    assert drift.confirm(report("a", p=1e-5, psi=0.4), None, POLICY).confirmed
+    assert not drift.confirm(report("a"), {}, POLICY).confirmed
+    assert not drift.confirm(report("a"), {"a": report("b")}, POLICY).confirmed
+    assert not drift.confirm(report("a"), {"b": report("a")}, POLICY).confirmed
+    assert drift.confirm(report("a"), {"a": report("a")}, POLICY).confirmed
+    assert drift.confirm(report("a", p=1e-5, psi=0.4), {}, POLICY).confirmed
 
 
 def test_an_alarm_lasts_until_it_is_quiet_or_a_release_has_learnt_from_newer_data():

@@ -195,6 +195,29 @@ def test_a_shift_is_found_where_it_is_and_asks_once(look):
     assert all(looked.report.drifting for looked in daily)
 
 
+MILD = {"later": 6, "factor": 0.92}
+"""Drift that one look is not certain of."""
+
+
+def test_the_same_weeks_are_no_second_opinion_however_much_people_ask_meanwhile(look, folder, postgres):
+    looks = []
+    for day in range(3):
+        execute(postgres, *asked(folder, at=HOUR + (42 + day) * DAY - DAY / 2)[: 10 + day])
+        looks.append(look(42 + day, **MILD).take(fresh=True))
+    assert [looked.report.drifting for looked in looks] == [("input.sent",)] * 3
+    assert len({looked.report.data for looked in looks}) == 3
+    assert not any(looked.report.confirmed or looked.asks for looked in looks)
+    agrees = look(56, later=8, factor=0.91).take(fresh=True)
+    assert (agrees.report.drifting, agrees.report.confirmed, agrees.asks) == (("input.sent",), True, True)
+
+
+def test_the_same_weeks_from_the_tracking_server_are_no_second_opinion(look):
+    look(42, **MILD).take(fresh=True)
+    again = replace(look(42, **MILD), at=HOUR + 42 * DAY + timedelta(hours=2)).take()
+    assert again.report.origins["input.sent"] == "the tracking server"
+    assert (again.report.drifting, again.report.confirmed) == (("input.sent",), False)
+
+
 def test_the_same_moment_again_answers_what_it_did_and_records_nothing_more(look):
     first, again = look(factor=0.3).take(fresh=True), look(factor=0.3).take(fresh=True)
     assert (again.asks, again.report) == (first.asks, first.report)
