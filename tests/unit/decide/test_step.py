@@ -22,7 +22,7 @@ from looks import (
 )
 from ratchet.contracts.look import Order, OrderKind, TrackCounts
 from ratchet.contracts.policy import Evidence, EvidencePolicy, Mode, TrackEvidence, Verdict
-from ratchet.decide import decide, queued
+from ratchet.decide import decide, queued, step
 from ratchet.decide.orders import AFTER_PROMOTION
 from ratchet.decide.stages import cooldown_hours
 from ratchet.decide.state import EXPOSED, Stage, is_shadowed
@@ -298,3 +298,17 @@ def test_every_parameter_of_the_policy_is_in_the_guide():
     guide = (Path(__file__).parents[3] / "docs" / "deciding.md").read_text()
     missing = [f.name for f in fields(EvidencePolicy) if f"`{f.name}`" not in guide.replace("`, `_errors`", "`")]
     assert [name for name in missing if not name.endswith("_errors")] == []
+
+
+@pytest.mark.parametrize(
+    ("hours", "stage", "weeks"),
+    [pytest.param(336, Stage.INCONCLUSIVE, 1, id="two weeks"), pytest.param(840, Stage.PROMOTING, 4, id="five weeks")],
+)
+def test_errors_decide_only_a_trial_that_sees_four_weeks_mature(hours, stage, weeks):
+    policy = replace(POLICY, max_ab_hours=hours)
+    state, number = at_stage(Stage.AB, policy), 0
+    while state.stage is Stage.AB:
+        number += 1
+        is_matured = number > 168 and number % 168 == 24
+        state, _ = step(state, look(number, weeks=(week(number // 168, 0.1),) if is_matured else ()), policy)
+    assert (state.stage, len(state.errors.weeks)) == (stage, weeks)

@@ -23,7 +23,10 @@ class Scenario:
     pool: int = 0
     """So many people rate, again and again (taste has an intraclass correlation of 0.4); 0: everybody rates once."""
     weeks: int = 8
-    """Weeks of paired errors before the experiment; two more land within it."""
+    """Weeks of paired errors before the experiment, so that errors can speak from its first look; two more land within it.
+
+    A real trial begins with 0: only weeks that neither release was trained on count.
+    """
     series: int = 100
     error_effect: float = 0.0
     """Mean score (L_prod - L_cand)/(L_prod + L_cand); 0.05 is about 10 % lower errors."""
