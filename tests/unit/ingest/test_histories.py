@@ -11,8 +11,10 @@ import pytest
 
 from code_host import START, CodeHost, Repo
 from ratchet import ingest, workloads
+from ratchet.contracts.errors import DataError
 from ratchet.ingest.bronze import FolderBronze
 from ratchet.ingest.warehouse.build import build
+from ratchet.ingest.warehouse.state import State
 from ratchet.workloads.github_activity.sources.api import RepositoryApi
 from ratchet.workloads.github_activity.sources.csv_folder import CsvFolder
 from web import Asked, Reply, serve
@@ -199,6 +201,11 @@ def test_a_repository_that_was_asked_and_had_nothing_new_is_known_to_be_quiet(as
 
 def test_the_data_hour_is_that_of_the_last_answer_even_if_nothing_was_new(ask):
     assert ask("select max(known_until) from bronze.landed") == [(ASKED.replace(minute=0, tzinfo=None),)]
+
+
+def test_where_nothing_can_be_read_there_is_no_data_hour_and_that_is_said(tmp_path):
+    with pytest.raises(DataError, match="nothing that has landed can be read"):
+        State(place=tmp_path).data_hour()
 
 
 def test_half_of_a_first_walk_tells_of_no_week(ask):

@@ -14,6 +14,7 @@ from typing import Final
 import duckdb
 import pyarrow as pa
 
+from ratchet.contracts.errors import DataError
 from ratchet.contracts.workload import Workload
 from ratchet.ingest.durable import replace_text
 from ratchet.ingest.manifest import Landed
@@ -176,9 +177,11 @@ class State:
             connection.execute(_FINISH)
 
     def data_hour(self) -> datetime:
-        """The end of the newest hour that is known."""
+        """The end of the newest hour that is known; a `DataError` if nothing that has landed can be read."""
         with self._open() as connection:
-            newest: datetime = connection.execute(_DATA_HOUR).fetchall()[0][0]
+            newest: datetime | None = connection.execute(_DATA_HOUR).fetchall()[0][0]
+        if newest is None:
+            raise DataError("nothing that has landed can be read: see silver.rejected_events for the reasons")
         return newest.replace(tzinfo=UTC)
 
     def note_published(self) -> None:
