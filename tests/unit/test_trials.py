@@ -25,6 +25,7 @@ from ratchet.contracts.policy import Evidence, EvidencePolicy, Mode, TrackEviden
 from ratchet.contracts.ports import LookRow, Release, Track
 from ratchet.contracts.release import CARD, Card
 from ratchet.decide.state import EXPOSED, Stage
+from ratchet.observe.journal import PostgresJournal
 from ratchet.trials import Looker, Trials, Turns, replay_all
 from ratchet.trials.looking import Asked
 
@@ -559,6 +560,23 @@ def test_a_promotion_can_be_taken_back_until_the_next_one_whatever_was_tried_sin
     house.say("rollback")
     assert house.say("revert", "customers call")["verdict"] == "revert"
     assert (house.world, house.states) == (("BO1", None, 0), ["production", "rolled_back", "rolled_back"])
+
+
+def test_two_promotions_and_words_that_waited_in_a_real_database(tmp_path, postgres):
+    house = House(tmp_path, replace(POLICY, watch_hours=1, watch_raters=0, canary_hours=0))
+    house.journal = PostgresJournal(postgres)
+    house.turns = house.made_with(house.registry, house.journal, house.split)
+    house.shadowed().promoted_too(3)
+    assert [(one.candidate, one.verdict) for one in house.journal.past(WORKLOAD, limit=9)] == [("r2", "promote")]
+    assert house.journal.shadows(WORKLOAD) == []
+    placed = house.clock
+    for _ in range(2):
+        assert house.say("revert", placed=placed)["reason"] == "revert by ada: because"
+    assert house.states == ["beaten", "production", "rolled_back"]
+    with pytest.raises(RatchetError, match="a promotion has been taken back since it was said"):
+        house.say("revert", "another reason", placed=placed)
+    assert house.say("revert", "the older one too")["verdict"] == "revert"
+    assert house.states == ["production", "rolled_back", "rolled_back"]
 
 
 def test_orders_that_mean_nothing_are_refused_in_words(house):
