@@ -314,6 +314,24 @@ def count_traces(mlflow, workload, release_id):
     )
 
 
+def test_two_that_register_the_same_release_at_once_mean_the_same_version(mlflow_server, mlflow, make, workload):
+    folder, card = make("one")
+    first, second = MlflowRegistry(mlflow_server), MlflowRegistry(mlflow_server)
+
+    class Overtaken(Dying):
+        """Another process is through with it when this one creates its version."""
+
+        def create_model_version(self, *arguments, **named):
+            first.point(workload, Track.PRODUCTION, first.add(folder, card))
+            return self._client.create_model_version(*arguments, **named)
+
+    returned = MlflowRegistry(mlflow_server, client=Overtaken(mlflow.MlflowClient(), 99)).add(folder, card)
+    assert [returned] == second.releases(workload)
+    second.point(workload, Track.PRODUCTION, returned)
+    second.issue(returned, issue_again(folder, 2), 2)
+    assert second.live(workload, Track.PRODUCTION).issue == 2, "what is refreshed is what is served"
+
+
 def test_a_half_copied_release_is_copied_again(mlflow_server, mlflow, make):
     folder, card = make("half")
 

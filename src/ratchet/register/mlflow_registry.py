@@ -41,14 +41,18 @@ class MlflowRegistry:
         return self._live.live(workload, track)
 
     def add(self, folder: Path, card: Card, *, gold: str = "") -> Release:
-        """Register a release folder once: the same `release_id` again returns what is there, its files put back if they were removed."""
+        """Register a release folder once: the same `release_id` again returns what is there, its files put back if they were removed.
+
+        Who was overtaken by another process returns that one's version, which is the one that counts.
+        """
         check_folder(folder, card)
         with registry_errors(f"registering release {card.release_id}"):
             found = self._find(card)
             if found is not None:
                 return found if found.files == KEPT else self._restore(found, folder, card)
             model = store_release(self._client, folder, card, gold=gold, kms_key=self._kms_key)
-            return self._create_version(card, model)
+            created = self._create_version(card, model)
+            return self._find(card) or created
 
     def releases(self, workload: str) -> Sequence[Release]:
         """Every release, oldest first."""
