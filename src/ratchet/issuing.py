@@ -3,9 +3,12 @@
 import logging
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import compress
+from operator import not_
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +23,11 @@ log = logging.getLogger("ratchet.issuing")
 
 DAY: Final = timedelta(days=1)
 
+Last = tuple[Release, Issue]
+"""A release and what it issued last."""
+Ready = tuple[Release, Issue, Path]
+"""A release, its new issue and where that is until it is published."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Issuing:
@@ -33,7 +41,7 @@ class Issuing:
     scratch: Path
 
     def refresh(self, workload: str) -> dict[str, int]:
-        """Issue again what is live or compared and due: the new issue's number by release id.
+        """Issue again what is live or compared, once any of it is due: the new issue's number by release id.
 
         All are forecast before any is published. One that cannot be issued keeps no other from it; the error names it at the end.
         """
@@ -43,14 +51,7 @@ class Issuing:
         made, failed = dict[str, int](), list[str]()
         self.scratch.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="issue.", dir=self.scratch) as scratch:
-            ready: list[tuple[Release, Issue, Path]] = []
-            for release_id in self._compared(workload):
-                try:
-                    release = self.find(workload, release_id)
-                    if issue := self._forecast(release, gold, out := Path(scratch) / release_id):
-                        ready.append((release, issue, out))
-                except (RatchetError, OSError) as error:
-                    failed.append(f"{release_id}: {error}")
+            ready = self._forecast_together(self._older(workload, gold, failed), gold, Path(scratch), failed)
             with self.journal.alone(workload):
                 for release, issue, folder in ready:
                     if self.find(workload, release.release_id).issue == release.issue:
@@ -69,12 +70,45 @@ class Issuing:
         experiments = [*([current] if current else []), *self.journal.shadows(workload)]
         return list(dict.fromkeys([*live, *(side for one in experiments for side in (one.production, one.candidate))]))
 
-    def _forecast(self, release: Release, gold: Gold, out: Path) -> Issue | None:
-        folder = self.cache.fetch(release)
-        last = Issue.read(folder, release.issue)
-        if not is_due(last, gold.data_hour):
-            return None
-        return issue_again(folder, gold.frame(), last=release.issue, data_hour=gold.data_hour, out=out)
+    def _older(self, workload: str, gold: Gold, failed: list[str]) -> list[Last]:
+        """What is compared and was last issued from older gold than this."""
+        found: list[Last] = []
+        for release_id in self._compared(workload):
+            with _noting(failed, release_id):
+                release = self.find(workload, release_id)
+                last = Issue.read(self.cache.fetch(release), release.issue)
+                if last.data_hour < gold.data_hour:
+                    found.append((release, last))
+        return found
+
+    def _forecast_together(self, older: list[Last], gold: Gold, scratch: Path, failed: list[str]) -> list[Ready]:
+        """Forecast what is due; with it all others, so that what is compared is of the same gold from then on.
+
+        One that is due and cannot be issued takes no other along: it is due again every hour.
+        """
+        due = [is_due(last, gold.data_hour) for _, last in older]
+        ready = self._forecast(compress(older, due), gold, scratch, failed)
+        if ready:
+            ready += self._forecast(compress(older, map(not_, due)), gold, scratch, failed)
+        return ready
+
+    def _forecast(self, older: Iterable[Last], gold: Gold, scratch: Path, failed: list[str]) -> list[Ready]:
+        ready: list[Ready] = []
+        for release, last in older:
+            folder, out = self.cache.folder_of(release), scratch / release.release_id
+            with _noting(failed, release.release_id):
+                issue = issue_again(folder, gold.frame(), last=last.number, data_hour=gold.data_hour, out=out)
+                ready.append((release, issue, out))
+        return ready
+
+
+@contextmanager
+def _noting(failed: list[str], release_id: str) -> Iterator[None]:
+    """Whatever is wrong with one release is a line for the end."""
+    try:
+        yield
+    except (RatchetError, OSError) as error:
+        failed.append(f"{release_id}: {error}")
 
 
 def is_due(last: Issue, data_hour: datetime) -> bool:

@@ -65,7 +65,7 @@ class ReleaseCache:
         """Remove what no track has noted and nobody fetched within the last hour: old releases, left-over drafts."""
         notes = [note for track in Track for note in (self._folder / track.value).glob("*.json")]
         kept = {json.loads(note.read_bytes())["release_id"] for note in notes}
-        for folder in (self._folder / "releases").iterdir():
+        for folder in (self._folder / "releases").glob("*"):
             if folder.name not in kept and folder.stat().st_ctime < now - UNUSED_SECONDS:
                 _remove(folder)
 

@@ -51,6 +51,10 @@ class House:
     def point(self, track, number):
         self.registry.point(self.workload.name, track, self.releases[number])
 
+    def last(self, track):
+        release = self.registry.live(self.workload.name, track)
+        return Issue.read(self.issuing.cache.fetch(release), release.issue)
+
     def ids(self, *numbers):
         return {self.releases[number].release_id for number in numbers}
 
@@ -91,6 +95,28 @@ def test_a_second_run_on_the_same_gold_issues_nothing(house):
     assert house.refresh() == dict.fromkeys(house.ids(0), 3)
 
 
+def test_one_that_is_due_takes_along_what_it_is_compared_with(house):
+    """Else two that were last issued hours apart would stay so: neither is ever due in the other's run."""
+    house.point(Track.PRODUCTION, 0)
+    house.refresh()
+    house.point(Track.CANDIDATE, 1)
+    for hours, issued in ((12, {0, 1}), (13, set()), (36, {0, 1}), (37, set())):
+        house.gold = replace(house.gold, data_hour=LATE + timedelta(hours=hours))
+        assert set(house.refresh()) == house.ids(*issued)
+        assert len({house.last(track).data_hour for track in Track}) == 1
+
+
+def test_one_that_cannot_be_issued_takes_nothing_along(house):
+    house.point(Track.PRODUCTION, 0)
+    house.point(Track.CANDIDATE, 1)
+    (house.issuing.cache.fetch(house.releases[1]) / "model.json").write_text("{}")
+    for hours in range(3):
+        house.gold = replace(house.gold, data_hour=LATE + timedelta(hours=hours))
+        with pytest.raises(ReleaseError, match=house.releases[1].release_id):
+            house.refresh()
+    assert house.registry.live(house.workload.name, Track.PRODUCTION).issue == 2
+
+
 def test_one_that_cannot_be_issued_is_named_and_keeps_no_other_from_it(house):
     house.point(Track.PRODUCTION, 0)
     house.point(Track.CANDIDATE, 1)
@@ -123,6 +149,10 @@ def test_an_issue_that_another_run_published_first_stands(house, monkeypatch):
     house.gold = replace(house.gold, frame=read_while_another_publishes)
     assert house.refresh() == {}
     assert issues_in(house.issuing.cache.folder_of(other)) == [1]
+
+
+def test_with_gold_and_no_release_there_is_nothing_to_do(house):
+    assert house.refresh() == {}
 
 
 def test_without_gold_it_is_said(house):
