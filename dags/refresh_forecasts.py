@@ -3,7 +3,8 @@
 Every hour it looks whether a week has been completed since a release was issued, or a day has passed in which late events may have
 changed earlier weeks; if so, the release forecasts again with the model that it has. **All releases that are compared are issued from the
 same gold in the same run**: production, the candidate, and a beaten release that is still scored. An experiment so compares models and
-not the ages of their data. Serving takes the new issue up within 10 s, without a dropped request.
+not the ages of their data. With them come the newest release in the queue and the one that a revert would bring back. Serving takes the
+new issue up within 10 s, without a dropped request.
 
 **On failure:** what could be issued was; the log names the release that could not and why. It goes on answering from its last issue. Clear
 the task: an issue that is there is not made again.

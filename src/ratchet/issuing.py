@@ -1,4 +1,7 @@
-"""Releases issued again from newer gold: all that are compared from the same one, so that models are compared and not the ages of data."""
+"""Releases issued again from newer gold: all that are compared from the same one, so that models are compared and not the ages of data.
+
+With them what may be on a track within minutes: nobody's first answers from it should be of weeks that are over.
+"""
 
 import logging
 import tempfile
@@ -14,7 +17,7 @@ from typing import Final
 
 from ratchet.contracts.errors import DataError, RatchetError, ReleaseError
 from ratchet.contracts.frames import Gold
-from ratchet.contracts.ports import Journal, Registry, Release, Track
+from ratchet.contracts.ports import KEPT, Journal, Registry, Release, Track
 from ratchet.contracts.release import Issue
 from ratchet.serve.cache import ReleaseCache
 from ratchet.train.issue import issue_again
@@ -22,6 +25,8 @@ from ratchet.train.issue import issue_again
 log = logging.getLogger("ratchet.issuing")
 
 DAY: Final = timedelta(days=1)
+EVER: Final = 1_000_000
+PROMOTED: Final = "promote"
 
 Last = tuple[Release, Issue]
 """A release and what it issued last."""
@@ -41,7 +46,7 @@ class Issuing:
     scratch: Path
 
     def refresh(self, workload: str) -> dict[str, int]:
-        """Issue again what is live or compared, once any of it is due: the new issue's number by release id.
+        """Issue again what is live, compared or next to be, once any of it is due: the new issue's number by release id.
 
         All are forecast before any is published. One that cannot be issued keeps no other from it; the error names it at the end.
         """
@@ -68,12 +73,21 @@ class Issuing:
         live = [release.release_id for track in Track if (release := self.registry.live(workload, track))]
         current = self.journal.current(workload)
         experiments = [*([current] if current else []), *self.journal.shadows(workload)]
-        return list(dict.fromkeys([*live, *(side for one in experiments for side in (one.production, one.candidate))]))
+        return [*live, *(side for one in experiments for side in (one.production, one.candidate))]
+
+    def _at_hand(self, workload: str) -> list[str]:
+        """The newest release in the queue, whose turn may come any minute, and the one that a revert would bring back."""
+        live, past = self.registry.live(workload, Track.PRODUCTION), self.journal.past(workload, limit=EVER)
+        promotions = (one for one in past if one.verdict == PROMOTED and live and one.candidate == live.release_id)
+        beaten = next((one.production for one in promotions), "")
+        kept = [release for release in self.registry.releases(workload) if release.files == KEPT]
+        queued = [release.release_id for release in kept if release.state == "queued"]
+        return [*queued[-1:], *(release.release_id for release in kept if release.release_id == beaten)]
 
     def _older(self, workload: str, gold: Gold, failed: list[str]) -> list[Last]:
-        """What is compared and was last issued from older gold than this."""
+        """What is wanted and was last issued from older gold than this."""
         found: list[Last] = []
-        for release_id in self._compared(workload):
+        for release_id in dict.fromkeys([*self._compared(workload), *self._at_hand(workload)]):
             with _noting(failed, release_id):
                 release = self.find(workload, release_id)
                 last = Issue.read(self.cache.fetch(release), release.issue)

@@ -55,9 +55,11 @@ class Wired:
     @cached_property
     def looker(self) -> Looker:
         """The one that looks, wired to everything that can be measured."""
+        from ratchet.keeping import read_first_week
         from ratchet.observe import PostgresAsked, PostgresFeedback, PostgresHours, PrometheusMetrics
         from ratchet.observe.drift_log import PostgresDrift
         from ratchet.posted import FAMILY
+        from ratchet.register.discard import read_file
         from ratchet.trials.around import Around
         from ratchet.trials.measuring import Measurements
         from ratchet.trials.warming import WarmUp
@@ -71,6 +73,7 @@ class Wired:
             feedback=PostgresFeedback(settings.database),
             find=trials.find,
             folder=self._folder,
+            first_week=read_first_week(read_file),
             actuals=self._actuals,
             around=Around(data_hour=self._data_hour, alarm=PostgresDrift(settings.database).alarm),
             replay=WarmUp(address=settings.candidate, secret=secret).replay,

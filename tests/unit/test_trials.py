@@ -92,7 +92,7 @@ class Said:
     def __init__(self) -> None:
         self.counts, self.ratings, self.gaps = dict(HEALTHY), EVEN, ()
         self.served: set[tuple[Track, str]] | None = None
-        self.replayed, self.plain = 200, None
+        self.replayed, self.plain, self.behind = 200, None, False
         self.errors: dict[str, float] = {}
         """By candidate: its error beside production's of 1, in four weeks that matured after its promotion."""
 
@@ -113,6 +113,9 @@ class Said:
 
     def evidence(self, *_, **__):
         return self.plain
+
+    def is_behind(self, _experiment):
+        return self.behind
 
     def is_served(self, _workload, track, release_id):
         return self.served is None or (track, release_id) in self.served
@@ -405,6 +408,20 @@ def test_after_a_rollback_the_next_one_cools_down_twice_as_long_each_time(house)
     house.place(4)
     house.hour(40)
     assert "after 2 rollbacks in a row" in house.look()["reason"]
+
+
+def test_a_candidate_whose_forecasts_begin_with_weeks_that_are_over_meets_nobody(house):
+    house.said.behind = True
+    for number in (1, 2):
+        house.place(number)
+    house.tick()
+    house.hour(2)
+    assert (house.stage, house.world) == ("queued", ("BO1", None, 0))
+    assert "begin with a week that is over" in house.look()["reason"]
+    house.said.behind = False
+    for _ in range(2):
+        house.tick()
+    assert (house.stage, house.world) == ("canary", ("BO1", "CO1", 5))
 
 
 def test_a_newer_candidate_takes_the_place_of_one_that_nobody_has_met(house):

@@ -20,6 +20,7 @@ log = logging.getLogger("ratchet.trials")
 PROMPT: Final = (Stage.QUEUED, Stage.WARMUP, Stage.PROMOTING)
 CALLED_OFF: Final = ("rollback", "revert")
 REMEMBERED: Final = 20
+BEHIND: Final = "its forecasts begin with a week that is over for production's; the next refresh makes new ones"
 
 
 class Measured(Protocol):
@@ -35,6 +36,9 @@ class Measured(Protocol):
         self, experiment: Experiment, state: State, policy: EvidencePolicy, *, at: datetime
     ) -> Evidence | None:
         """What the plain rule reads."""
+
+    def is_behind(self, experiment: Experiment) -> bool:
+        """Whether the candidate's newest forecasts begin with a week that is over for production's."""
 
     def is_served(self, workload: str, track: Track, release_id: str) -> bool:
         """Whether every worker of a track serves this release."""
@@ -122,7 +126,8 @@ class Looker:
         """What a stage waits for that needs no evidence."""
         workload, candidate = experiment.workload, experiment.candidate
         if state.stage is Stage.QUEUED:
-            return replace(look, waits_for=self._obstacle(workload, policy, look.at))
+            cooling = self._obstacle(workload, policy, look.at)
+            return replace(look, waits_for=cooling or (BEHIND if self.measured.is_behind(experiment) else ""))
         track = Track.PRODUCTION if state.stage is Stage.PROMOTING else Track.CANDIDATE
         is_ready = self.measured.is_served(workload, track, candidate)
         if state.stage is Stage.PROMOTING or not is_ready or is_plain(policy):

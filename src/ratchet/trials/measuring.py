@@ -37,6 +37,8 @@ class Measurements:
     find: Callable[[str, str], Release]
     folder: Callable[[Release], Path]
     """Where on this machine a release and all that it has issued are, brought here if need be."""
+    first_week: Callable[[Release, int], date | None]
+    """The first week that an issue forecasts; None if the issue is not there."""
     actuals: Callable[[str, date], Iterable[Actual]]
     """What really happened from a week on; empty while gold holds nothing newer."""
     around: Around
@@ -94,6 +96,16 @@ class Measurements:
         return gather(
             comparison, production=production, candidate=candidate, metrics=self.metrics, feedback=self.feedback, at=at
         )
+
+    def is_behind(self, experiment: Experiment) -> bool:
+        """Whether the candidate's newest forecasts begin with a week that is over for production's; not where nobody can say."""
+        try:
+            sides = [self.find(experiment.workload, side) for side in (experiment.production, experiment.candidate)]
+            old, new = (self.first_week(release, release.issue) for release in sides)
+        except (RatchetError, OSError) as error:
+            log.warning("nobody can say which weeks the releases forecast: %s", error)
+            return False
+        return old is not None and new is not None and new < old
 
     def is_served(self, workload: str, track: Track, release_id: str) -> bool:
         """Whether every worker of a track serves this release, as its metrics say; not while nobody can say."""

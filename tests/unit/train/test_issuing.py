@@ -51,6 +51,12 @@ class House:
     def point(self, track, number):
         self.registry.point(self.workload.name, track, self.releases[number])
 
+    def end(self, production, candidate, verdict):
+        sides = (self.releases[number].release_id for number in (production, candidate))
+        pair = dict(zip(("production", "candidate"), sides, strict=True))
+        experiment = self.journal.open_experiment(self.workload.name, **pair, at=EARLY)
+        self.journal.close_experiment(experiment.experiment_id, verdict=verdict, at=LATE)
+
     def last(self, track):
         release = self.registry.live(self.workload.name, track)
         return Issue.read(self.issuing.cache.fetch(release), release.issue)
@@ -85,6 +91,36 @@ def test_both_sides_of_every_open_experiment_are_issued(house):
     house.journal.shadow(first.experiment_id)
     house.gold = replace(house.gold, data_hour=LATE + timedelta(days=1))
     assert set(house.refresh()) == house.ids(0, 2)
+
+
+def test_the_newest_in_the_queue_is_issued_while_it_waits(house):
+    """Its turn may come any minute, and clients minutes later; older ones in the queue never get a turn."""
+    house.point(Track.PRODUCTION, 0)
+    for number in (1, 2):
+        house.registry.mark(house.releases[number], "queued")
+    assert set(house.refresh()) == house.ids(0, 2)
+
+
+def test_what_a_revert_would_bring_back_is_issued_as_long_as_it_may(house):
+    """The experiment is over and the beaten release on no track; a revert puts it into production at once."""
+    house.point(Track.PRODUCTION, 1)
+    house.end(0, 1, "promote")
+    house.end(1, 2, "rollback")
+    assert set(house.refresh()) == house.ids(0, 1)
+
+
+def test_a_promotion_that_another_one_has_followed_brings_nothing_back(house):
+    house.end(0, 1, "promote")
+    house.end(1, 2, "promote")
+    house.point(Track.PRODUCTION, 2)
+    assert set(house.refresh()) == house.ids(1, 2)
+
+
+def test_a_beaten_release_whose_files_were_removed_fails_nothing(house):
+    house.point(Track.PRODUCTION, 1)
+    house.end(0, 1, "promote")
+    house.registry.retire(house.releases[0])
+    assert set(house.refresh()) == house.ids(1)
 
 
 def test_a_second_run_on_the_same_gold_issues_nothing(house):
