@@ -83,12 +83,17 @@ class Logs(Shape):
     next: str | None
 
 
-class Verdict(Shape):
-    """What the policy said of an experiment at a moment."""
+class Said(Shape):
+    """A verdict in short."""
 
     at: AwareDatetime
     verdict: str
     reason: str
+
+
+class Verdict(Said):
+    """What the policy said of an experiment at a moment."""
+
     stage: str | None
     """Of the experiment after the look."""
     actor: str
@@ -115,6 +120,8 @@ class Experiment(Shape):
     waits_for: str | None
     """What the newest look said; null once it is over."""
     evidence: dict[str, Any] | None
+    moved: Said | None
+    """The newest promotion or revert, however long ago."""
     verdicts: list[Verdict]
 
 

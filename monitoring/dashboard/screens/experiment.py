@@ -12,6 +12,8 @@ from monitoring.dashboard.screens import orders, over_time
 from monitoring.dashboard.trouble import nothing, shown
 
 Body = dict[str, Any]
+MOST = 20
+"""Experiments on the page."""
 STAGES = {
     "queued": "Waiting for its turn",
     "warmup": "Warming up",
@@ -36,7 +38,7 @@ def show() -> None:
     """Show the page."""
     now = datetime.now(UTC)
     st.title("Experiment")
-    experiments = session.ask("experiments", operate=True, limit=20)["experiments"]
+    experiments = session.ask("experiments", operate=True, limit=MOST)["experiments"]
     live = {track: _live(track) for track in ("production", "candidate")}
     newest = experiments[0] if experiments else None
     _now(newest, live, now)
@@ -128,13 +130,19 @@ def _made_of(row: Body | None, release: Body | None, now: datetime) -> str:
 
 
 def _why(production: Body | None, experiments: list[Body]) -> str:
-    """Why production is production: the verdict that made it so."""
+    """Why production is production: the newest promotion or revert that put it there; nothing where that is not known."""
     if production is None:
         return ""
-    for row in experiments:
-        said = next((said for said in row["verdicts"] if said["verdict"] == "promote"), None)
-        if said and row["candidate"] == production["release_id"]:
-            return f"Live since {words.moment(said['at'])}: {said['reason']}."
+    puts = {"promote": "candidate", "revert": "production"}
+    moved = [(row, row["moved"]) for row in experiments if row["moved"]]
+    here = [said for row, said in moved if row[puts[said["verdict"]]] == production["release_id"]]
+    if here:
+        said = max(here, key=lambda one: datetime.fromisoformat(one["at"]))
+        since = "Live" if said["verdict"] == "promote" else "Back"
+        return f"{since} since {words.moment(said['at'])}: {said['reason']}."
+    oldest = experiments[-1]["production"] if experiments else production["release_id"]
+    if moved or len(experiments) == MOST or oldest != production["release_id"]:
+        return ""
     return "The first release: live since there was nothing to compare it with."
 
 

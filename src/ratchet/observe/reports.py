@@ -80,7 +80,8 @@ LIMIT %(limit)s
 """
 LOGS: Final = {"forecasts": FORECAST_LOG, "feedback": FEEDBACK_LOG}
 
-# What is waited for is what the newest look said; its record holds the share that was in force.
+# What is waited for is what the newest look said; its record holds the share that was in force. What moved production may be older
+# than the newest verdicts that go out with it.
 EXPERIMENTS: Final = """
 SELECT experiment_id, production, candidate, started_at, ended_at, experiments.verdict, newest.stage,
        (newest.body::jsonb #>> '{state,since}')::timestamptz AS stage_since,
@@ -88,7 +89,10 @@ SELECT experiment_id, production, candidate, started_at, ended_at, experiments.v
        CASE WHEN ended_at IS NULL THEN newest.reason END AS waits_for,
        (SELECT evidence FROM looks
         WHERE looks.experiment_id = experiments.experiment_id AND evidence IS NOT NULL
-        ORDER BY at DESC LIMIT 1) AS evidence
+        ORDER BY at DESC LIMIT 1) AS evidence,
+       (SELECT jsonb_build_object('at', looks.at, 'verdict', looks.verdict, 'reason', looks.reason) FROM looks
+        WHERE looks.experiment_id = experiments.experiment_id AND looks.verdict IN ('promote', 'revert')
+        ORDER BY at DESC LIMIT 1) AS moved
 FROM experiments
 LEFT JOIN LATERAL (
     SELECT stage, reason, body FROM looks WHERE looks.experiment_id = experiments.experiment_id ORDER BY at DESC LIMIT 1

@@ -172,6 +172,30 @@ def test_experiments_come_with_evidence_and_verdicts(office, postgres):
     assert (older["candidate"], older["waits_for"]) == ("r2", None)
 
 
+def test_an_experiment_tells_what_moved_production_however_many_looks_followed(office, postgres):
+    journal = PostgresJournal(postgres)
+    opened = journal.open_experiment("parcels", production="r1", candidate="r2", at=DATA_HOUR)
+    for number in range(104):
+        at = DATA_HOUR + timedelta(hours=number + 1)
+        verdict = Verdict.PROMOTE if number == 1 else Verdict.REVERT if number == 2 else Verdict.EXTEND
+        decision = Decision(verdict=verdict, reason=f"look {number}", scores={})
+        look = NewLook(
+            at=at,
+            actor="evaluate_ab",
+            policy="digest",
+            policy_body="{}",
+            stage="watch",
+            decision=decision,
+            evidence=None,
+            body="{}",
+        )
+        journal.record(opened.experiment_id, look, at=at)
+    [found] = office.ask("experiments").get_json()["experiments"]
+    assert {said["verdict"] for said in found["verdicts"]} == {"extend"}
+    moved = (DATA_HOUR + timedelta(hours=3)).isoformat()
+    assert found["moved"] == {"at": moved, "verdict": "revert", "reason": "look 2"}
+
+
 def test_without_drift_there_is_no_report(office):
     answer = office.ask("drift_report")
     assert (answer.status_code, answer.get_json()["type"]) == (404, "/problems/no-drift-report")
