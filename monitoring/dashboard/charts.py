@@ -18,6 +18,8 @@ SHADES: Final = [BLUE, ORANGE, "#2a9d6f", "#a35fc4", "#c44e63", "#8a8d2f", GREY,
 FEW: Final = 20
 """With fewer points than this a line is hard to see without them."""
 LEGEND: Final = alt.Legend(orient="top", offset=2, padding=0, columns=3, labelLimit=130, title=None, symbolOpacity=1)
+UTC: Final = alt.Scale(type="utc")
+"""Without it a browser draws its own time zone: a week's Sunday is a Saturday west of Greenwich. A tooltip has no scale: it gets text."""
 TRACKS: Final = {"production": BLUE, "candidate": ORANGE}
 
 
@@ -34,11 +36,13 @@ def show(chart: Drawing, *, title: str, says: str, table: pd.DataFrame, key: str
 
 def forecast(history: pd.DataFrame, weeks: pd.DataFrame, others: pd.DataFrame, *, unit: str) -> Drawing:
     """History, the forecast with both bounds, and, thin, what other families would have said."""
-    axis = alt.X("week:T", title="Week that ends on", axis=alt.Axis(format="%d %b %Y", labelAngle=0, tickCount=5))
+    history, weeks, others = (_told(frame, "week", "%d %b %Y") for frame in (history, weeks, others))
+    days = alt.Axis(format="%d %b %Y", labelAngle=0, tickCount=5)
+    axis = alt.X("week:T", title="Week that ends on", scale=UTC, axis=days)
     scale = alt.Scale(zero=True)
     wide = _band(weeks, axis, "lo_95", "hi_95", 0.18, unit)
     narrow = _band(weeks, axis, "lo_80", "hi_80", 0.32, unit)
-    tip = [alt.Tooltip("week:T", title="Week", format="%d %b %Y")]
+    tip = [alt.Tooltip("when:N", title="Week")]
     middle = alt.Chart(weeks).mark_line(color=BLUE, strokeWidth=2.5, point={"size": 22, "color": BLUE}).encode(
         axis, alt.Y("median:Q", title=unit, scale=scale),
         tooltip=[*tip, *(alt.Tooltip(f"{name}:Q", title=name.replace("_", " "), format=",.1f") for name in
@@ -62,7 +66,7 @@ def _families(others: pd.DataFrame, axis: alt.X) -> Drawing:
             axis,
             alt.Y("value:Q"),
             alt.Color("family:N", title="Family", scale=shades, legend=LEGEND),
-            tooltip=["family:N", alt.Tooltip("week:T", format="%d %b %Y"), alt.Tooltip("value:Q", format=",.1f")],
+            tooltip=["family:N", alt.Tooltip("when:N", title="week"), alt.Tooltip("value:Q", format=",.1f")],
         )
     )
 
@@ -82,15 +86,15 @@ def lines(frame: pd.DataFrame, *, unit: str, shades: dict[str, str] | None = Non
     scale = alt.Scale(zero=True) if frame["value"].any() else alt.Scale(domain=[0, 1])
     colours = [known.get(name, SHADES[number % len(SHADES)]) for number, name in enumerate(names)]
     return (
-        alt.Chart(frame)
+        alt.Chart(_told(frame, "at", "%d %b %H:%M"))
         .mark_line(strokeWidth=2, point={"size": 12} if len(frame) < FEW * len(names) else False)
         .encode(
-            alt.X("at:T", title="Time (UTC)", axis=alt.Axis(format="%H:%M", labelAngle=0, tickCount=5)),
+            alt.X("at:T", title="Time (UTC)", scale=UTC, axis=alt.Axis(format="%H:%M", labelAngle=0, tickCount=5)),
             alt.Y("value:Q", title=unit, scale=scale),
             alt.Color(
                 "line:N", scale=alt.Scale(domain=names, range=colours), legend=LEGEND if len(names) > 1 else None
             ),
-            tooltip=[alt.Tooltip("at:T", format="%d %b %H:%M"), "line:N", alt.Tooltip("value:Q", format=",.4g")],
+            tooltip=[alt.Tooltip("when:N", title="Time (UTC)"), "line:N", alt.Tooltip("value:Q", format=",.4g")],
         )
     )
 
@@ -120,7 +124,9 @@ def intervals(frame: pd.DataFrame, *, unit: str) -> Drawing:
         scale=alt.Scale(domain=list(TRACKS), range=list(TRACKS.values())),
         legend=LEGEND,
     )
-    axis = alt.X("at:T", title="Time (UTC)", axis=alt.Axis(format="%d %b %H:%M", labelAngle=0, tickCount=4))
+    frame = _told(frame, "at", "%d %b %H:%M")
+    times = alt.Axis(format="%d %b %H:%M", labelAngle=0, tickCount=4)
+    axis = alt.X("at:T", title="Time (UTC)", scale=UTC, axis=times)
     scale = alt.Scale(zero=False)
     band = (
         alt.Chart(frame)
@@ -129,7 +135,7 @@ def intervals(frame: pd.DataFrame, *, unit: str) -> Drawing:
     )
     middle = alt.Chart(frame).mark_line(strokeWidth=2).encode(
         axis, alt.Y("value:Q", scale=scale), colour,
-        tooltip=["line:N", alt.Tooltip("at:T", format="%d %b %H:%M"),
+        tooltip=["line:N", alt.Tooltip("when:N", title="Time (UTC)"),
                  *(alt.Tooltip(f"{one}:Q", format=",.3g") for one in ("value", "low", "high"))],
     )  # fmt: skip
     return alt.layer(band, middle).properties(height=260)
@@ -150,6 +156,11 @@ def heat(  # a grid is made of all of these
         )
         .properties(height=260)
     )
+
+
+def _told(frame: pd.DataFrame, time: str, form: str) -> pd.DataFrame:
+    """The same with each time written out as `when`, for tooltips."""
+    return frame.assign(when=pd.to_datetime(frame[time], utc=True).dt.strftime(form))
 
 
 def _sized(chart: Drawing) -> bool:

@@ -1,0 +1,43 @@
+"""Charts as the browser gets them."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from monitoring.dashboard import charts
+
+AT = pd.to_datetime(["2026-11-21T23:50Z", "2026-11-22T00:00Z"], utc=True)
+TRACK = pd.DataFrame({"at": AT, "line": "production", "value": [1.0, 2.0], "low": 0.0, "high": 3.0})
+HISTORY = pd.DataFrame({"week": ["2026-11-08", "2026-11-15"], "value": [1.0, 2.0]})
+BOUNDS = {"median": 3.0, "mean": 3.0, "lo_80": 2.0, "hi_80": 4.0, "lo_95": 1.0, "hi_95": 5.0}
+WEEKS = pd.DataFrame([{"week": "2026-11-22", **BOUNDS}])
+OTHERS = pd.DataFrame([{"family": "Ets", "week": "2026-11-22", "value": 3.0}])
+NOBODY = pd.DataFrame(columns=["family", "week", "value"])
+DRAWN = {
+    "lines": lambda: charts.lines(TRACK, unit="u"),
+    "intervals": lambda: charts.intervals(TRACK, unit="u"),
+    "forecast": lambda: charts.forecast(HISTORY, WEEKS, OTHERS, unit="u"),
+    "forecast alone": lambda: charts.forecast(HISTORY, WEEKS, NOBODY, unit="u"),
+}
+
+
+def encodings(spec):
+    """The encoding of a chart, or of each of its layers."""
+    return [part["encoding"] for part in spec.get("layer", [spec])]
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_times_are_utc_in_every_browser(name):
+    spec = json.loads(DRAWN[name]().to_json())
+    for encoding in encodings(spec):
+        assert encoding["x"]["type"] == "temporal"
+        assert encoding["x"]["scale"]["type"] == "utc"
+        assert "temporal" not in [tip["type"] for tip in encoding.get("tooltip", [])]
+
+
+def test_a_tooltip_says_the_time_in_utc():
+    [data] = json.loads(DRAWN["lines"]().to_json())["datasets"].values()
+    assert [row["when"] for row in data] == ["21 Nov 23:50", "22 Nov 00:00"]
+    told = json.loads(DRAWN["forecast"]().to_json())["datasets"].values()
+    assert {row["when"] for data in told for row in data} == {"08 Nov 2026", "15 Nov 2026", "22 Nov 2026"}
