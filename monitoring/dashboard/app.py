@@ -3,6 +3,7 @@
 import streamlit as st
 
 from monitoring.dashboard import session, words
+from monitoring.dashboard.api import Trouble
 from monitoring.dashboard.screens import data, drift, experiment, forecast, live, models
 from monitoring.dashboard.trouble import shown
 
@@ -43,12 +44,28 @@ def main() -> None:
     if len(names) > 1:
         st.selectbox("Workload", names, key="workload", format_func=words.title)
     with shown():
+        if _is_refused():
+            del st.session_state["key"]
+            _sign_in("That key is unknown or was revoked.")
+            return
         page.run()
 
 
-def _sign_in() -> None:
+def _is_refused() -> bool:
+    try:
+        session.check()
+    except Trouble as trouble:
+        if trouble.slug != "no-key":
+            raise
+        return True
+    return False
+
+
+def _sign_in(why: str = "") -> None:
     """Whoever opens this from elsewhere brings a key; it stays in this tab's session, on the server."""
     st.title("Ratchet")
+    if why:
+        st.error(why, icon=":material/key_off:")
     st.write("Everything here is read with an API key. `ratchet keys add NAME --scopes predict,operate` makes one.")
     with st.form("sign-in"):
         typed = st.text_input("API key", type="password", autocomplete="off")

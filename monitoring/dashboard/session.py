@@ -9,12 +9,14 @@ from typing import Any
 import httpx
 import streamlit as st
 
-from monitoring.dashboard.api import SECONDS, Api
+from monitoring.dashboard.api import SECONDS, Api, Trouble
 from monitoring.dashboard.prometheus import Prometheus
 from monitoring.dashboard.registry import Registry
 from ratchet.settings import Settings
 
 FRESH_SECONDS = 15
+TO_A_KEY = ("not-ready", "database-away")
+"""Problems that the router tells only whoever has a key that it knows."""
 
 
 @st.cache_resource(show_spinner=False)
@@ -94,3 +96,20 @@ def ask(what: str, *, operate: bool = False, track: str = "", **query: object) -
     """Return an answer of the router that is at most a quarter of a minute old."""
     key = keys().get("operate" if operate or track else "predict", "")
     return _ask(key, workload(), person(), what, track, tuple(sorted(query.items())))
+
+
+def check(*, operate: bool = False) -> None:
+    """Raise a `Trouble` unless the router knows the key that was typed: Prometheus and MLflow would tell anybody.
+
+    An installation's own keys are not asked about: *Live* is there for when the router is away.
+    """
+    if not st.session_state.get("key"):
+        return
+    try:
+        if operate:
+            ask("experiments", operate=True, limit=1)
+        else:
+            ask("release")
+    except Trouble as trouble:
+        if trouble.slug not in (TO_A_KEY if operate else (*TO_A_KEY, "wrong-scope")):
+            raise

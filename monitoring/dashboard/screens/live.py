@@ -29,6 +29,7 @@ PANELS = (
 def show() -> None:
     """Show the page."""
     st.title("Live")
+    session.check(operate=True)
     with shown("Alerts"):
         _alerts()
     left, right = st.columns([1, 3], vertical_alignment="bottom")

@@ -1,0 +1,97 @@
+"""Who may look at what: the dashboard before a router, a Prometheus and an MLflow that answer whoever asks."""
+
+import json
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from monitoring.dashboard import session
+from ratchet.settings import Settings
+
+SCOPES = {"theirs": ("predict",), "mine": ("predict", "operate")}
+METRIC = {"metric": {"alertname": "DiskFull", "track": "production"}, "value": [0, "1"], "values": [[1795305600, "1"]]}
+
+
+def problem(status, slug):
+    return httpx.Response(status, json={"type": f"/problems/{slug}", "title": slug, "detail": ""})
+
+
+def answer(request):
+    path = urlsplit(str(request.url)).path
+    if path.startswith("/api/v1/"):
+        return httpx.Response(200, json={"status": "success", "data": {"result": [METRIC]}})
+    held = SCOPES.get(request.headers["X-API-Key"])
+    if held is None:
+        return problem(401, "no-key")
+    if path.endswith("/experiments"):
+        return problem(503, "database-away") if "operate" in held else problem(403, "wrong-scope")
+    return problem(503, "not-ready")
+
+
+@pytest.fixture
+def visit(monkeypatch, tmp_path):
+    """Opens a page with a key: `visit(page, typed=…, own=…)`."""
+    client = httpx.Client(transport=httpx.MockTransport(answer))
+    monkeypatch.setattr(session, "http", lambda: client)
+
+    def visit(page, *, typed="", own=None):
+        path = tmp_path / "keys.json"
+        path.write_text(json.dumps(own or {}))
+        known = Settings(_env_file=None, data_home=tmp_path, dashboard_keys=str(path) if own else "")
+        monkeypatch.setattr(session, "settings", lambda: known)
+        session._ask.clear()
+        opened = page()
+        if typed:
+            opened.session_state["key"] = typed
+        return opened.run()
+
+    return visit
+
+
+def whole():
+    return AppTest.from_file(str(Path(session.__file__).with_name("app.py")), default_timeout=60)
+
+
+def live():
+    def page():
+        from monitoring.dashboard.screens import live  # noqa: PLC0415, the page is all that is run
+        from monitoring.dashboard.trouble import shown  # noqa: PLC0415
+
+        with shown():
+            live.show()
+
+    return AppTest.from_function(page, default_timeout=60)
+
+
+def says(page):
+    return " ".join(one.value for one in page.error)
+
+
+def test_a_key_that_the_router_does_not_know_is_dropped_and_asked_for_again(visit):
+    page = visit(whole, typed="not-a-key-at-all")
+    assert "unknown or was revoked" in says(page)
+    assert [field.label for field in page.text_input] == ["API key"]
+    assert "key" not in page.session_state
+
+
+def test_a_known_key_opens_the_pages_before_there_is_a_release(visit):
+    page = visit(whole, typed="theirs")
+    assert not page.text_input
+    assert "not-ready" in says(page)
+
+
+@pytest.mark.parametrize("key", ["not-a-key-at-all", "theirs"])
+def test_live_needs_an_operators_key(visit, key):
+    page = visit(live, typed=key)
+    assert not page.dataframe
+    assert ("no-key" if key not in SCOPES else "wrong-scope") in says(page)
+
+
+@pytest.mark.parametrize("how", [{"typed": "mine"}, {"own": {"predict": "gone", "operate": "gone"}}])
+def test_live_opens_for_an_operator_with_the_database_away_and_for_the_homes_own_keys(visit, how):
+    page = visit(live, **how)
+    assert page.dataframe[0].value["Alert"].tolist() == ["DiskFull"]
+    assert "no-key" not in says(page)
