@@ -10,6 +10,8 @@ from monitoring.dashboard.trouble import nothing
 MUCH = 0.25
 """A population stability index above this is what practice calls a large shift."""
 
+CONFIRMED = 'max(ratchet_drift_confirmed{workload="%s"})'
+
 
 def show() -> None:
     """Show the page."""
@@ -28,9 +30,7 @@ def show() -> None:
     found = report.get("drift_indicators", {})
     if report.get("overall_drift_detected"):
         drifting = ", ".join(words.title(name) for name, one in found.items() if one["significant_drift"])
-        st.warning(
-            f"**Drift:** {drifting}. Confirmed drift asks for a new candidate by itself.", icon=":material/trending_up:"
-        )
+        st.warning(f"**Drift:** {drifting}. {_sure()}", icon=":material/trending_up:")
     else:
         st.success("No drift: what is seen now looks like what was learnt from.", icon=":material/check:")
     if not found:
@@ -52,3 +52,16 @@ def show() -> None:
     says = f"{most['feature']} has moved most: index {most['psi']:.3f}, mean {most['shift']:+.1f} %. Above {MUCH} is a large shift."
     chart = charts.bars(frame, name="feature", value="psi", unit="Population stability index", line=MUCH)
     charts.show(chart, title="How far each feature has moved", says=says, table=frame, key="drift")
+
+
+def _sure() -> str:
+    """Whether it is confirmed: only that asks for a new candidate. Without Prometheus, what has to happen."""
+    try:
+        found = session.prometheus().now(CONFIRMED % session.workload())
+    except Trouble:
+        found = []
+    if not found:
+        return "Confirmed drift asks for a new candidate by itself."
+    if found[0][1]:
+        return "It is confirmed: a new candidate is asked for by itself, once."
+    return "It is not confirmed: the next look at new data has to agree before a new candidate is asked for."

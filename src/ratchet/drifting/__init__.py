@@ -203,7 +203,8 @@ class Look:
         )
 
     def _keep_on_disk(self, report: DriftReport, page: str) -> None:
-        body = {"at": report.at.isoformat(), "release_id": report.release_id, **report.public()}
+        told = {"at": report.at.isoformat(), "release_id": report.release_id, "confirmed": report.confirmed}
+        body = told | report.public()
         for name, text in ((_page_name(report.at), page), ("newest.html", page), (NEWEST, json.dumps(body))):
             write_whole(self._disk / name, text.encode())
         for old in sorted(self._disk.glob("20*.html"))[:-PAGES]:

@@ -409,6 +409,7 @@ def test_scores_are_metrics_and_a_report_that_is_broken_is_none(look, tmp_path):
     }
     assert scores["ratchet_drift_score", "input.sent"] > 0.25
     assert scores["ratchet_drift_significant", "input.sent"] == 1.0
+    assert scores["ratchet_drift_confirmed", None] == 1.0
     (tmp_path / "drift/parcels/newest.json").write_text('{"at": 3')
     assert not [s for m in DriftScores(home=tmp_path, workloads=("parcels",)).collect() for s in m.samples]
 

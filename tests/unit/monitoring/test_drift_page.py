@@ -1,0 +1,39 @@
+"""What the page *Drift* says of drift that is confirmed, and of drift that is not."""
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from monitoring.dashboard import session
+from monitoring.dashboard.api import Trouble
+
+MOVED = {"psi": 0.26, "drift_percentage": 30.0, "test": "t", "p_value": 0.009, "significant_drift": True}
+REPORT = {"overall_drift_detected": True, "drift_indicators": {"commits": MOVED}}
+
+
+class Prometheus:
+    def __init__(self, value):
+        self.value = value
+
+    def now(self, query):
+        assert "ratchet_drift_confirmed" in query
+        if self.value is None:
+            raise Trouble("Prometheus does not answer")
+        return [({}, self.value)]
+
+
+def page():
+    from monitoring.dashboard.screens import drift  # noqa: PLC0415, the page is all that is run
+
+    drift.show()
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [(1.0, "It is confirmed"), (0.0, "It is not confirmed"), (None, "Confirmed drift asks for a new candidate")],
+)
+def test_the_page_says_whether_drift_is_confirmed(monkeypatch, value, says):
+    monkeypatch.setattr(session, "ask", lambda *_, **__: REPORT)
+    monkeypatch.setattr(session, "workload", lambda: "parcels")
+    monkeypatch.setattr(session, "prometheus", lambda: Prometheus(value))
+    opened = AppTest.from_function(page, default_timeout=60).run()
+    assert says in opened.warning[0].value
