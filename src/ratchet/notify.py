@@ -119,22 +119,28 @@ def _put(outbox: Path, workload: str, row: News, urls: list[str], *, link: str, 
 
 
 def _deliver(outbox: Path, urls: dict[str, str], *, now: datetime) -> int:
-    """Every message in the outbox to everybody who lacks it, oldest first, until the round is over."""
+    """Every message in the outbox to everybody who lacks it, oldest first, until the round is over.
+
+    Who could not be told once is not tried again in this round: one that hangs would use up everybody's time.
+    """
     deadline, sent = time.monotonic() + ROUND_SECONDS, 0
+    away: set[str] = set()
     waiting = sorted(outbox.glob("*-*.json"), key=lambda path: path.stat().st_mtime_ns)
     for path in waiting:
         message = _read(path)
         if message is None:
             continue
         left = [name for name in message["to"] if name in urls]
-        told = [name for name in left if _tell(urls[name], message, deadline=deadline)]
+        told = [name for name in left if name not in away and _tell(urls[name], message, deadline=deadline)]
         sent += len(told)
         lacking = [name for name in left if name not in told]
+        away.update(lacking)
         if lacking and now - datetime.fromisoformat(message["at"]) < KEPT:
             write_whole(path, json.dumps({**message, "to": lacking}).encode())
         else:
             path.unlink()
-        _count(outbox, sent=len(told), failed=len(lacking))
+        # Whoever is no longer in NOTIFY_URLS will never be told.
+        _count(outbox, sent=len(told), failed=len(lacking) + len(message["to"]) - len(left))
     return sent
 
 

@@ -182,3 +182,23 @@ def test_no_password_is_logged_or_kept(tell, receiver, tmp_path, caplog):
     ours = "".join(record.getMessage() for record in caplog.records if record.name.startswith("ratchet"))
     assert "hunter2" not in kept + ours
     assert "json-" in ours
+
+
+def test_who_hangs_does_not_hold_back_what_others_wait_for(tell, receiver, monkeypatch):
+    monkeypatch.setattr(notify, "TRY_SECONDS", 0.4)
+    monkeypatch.setattr(notify, "ROUND_SECONDS", 2.0)
+    hanging = Receiver()
+    hanging.seconds = 3.0
+    rows = [row(number=number) for number in range(1, 6)]
+    assert tell(*rows, urls=f"{hanging.url} {receiver.url}") == 5
+    assert len(receiver.got) == 5
+    hanging.server.shutdown()
+    hanging.server.server_close()
+
+
+def test_a_message_to_an_address_that_is_gone_counts_as_failed(tell, receiver, tmp_path):
+    receiver.status = 500
+    tell(row())
+    tell(urls="json://127.0.0.1:1/another")
+    assert json.loads((tmp_path / "notify/counts.json").read_text()) == {"sent": 0, "failed": 2}
+    assert not list((tmp_path / "notify").glob("*-*.json"))
