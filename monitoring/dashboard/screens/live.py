@@ -20,7 +20,7 @@ PANELS = (
     ("Clients' forecasts on the candidate", "Percent", "line",
      '100 * sum(rate(ratchet_requests_total{track="candidate"}[10m])) / (sum(rate(ratchet_requests_total[10m])) > 0)', 1),
     ("Log waiting on disk", "Records", "track", "sum by (track) (ratchet_log_spool_records)", 0),
-    ("Processor time by service", "Cores", "service", "sum by (service) (rate(ratchet_service_processor_seconds[5m]))", 2),
+    ("Processor time by service", "Cores", "service", "ratchet:service_cores:rate5m", 2),
     ("Memory by service", "MB", "service", "sum by (service) (ratchet_service_memory_bytes) / 1e6", 0),
     ("Runs of DAGs", "In the last hour", "dag_id", "sum by (dag_id) (increase(airflow_dag_run_seconds_count[1h]))", 0),
 )  # fmt: skip

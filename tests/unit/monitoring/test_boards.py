@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from monitoring.dashboard.screens.live import PANELS
 from monitoring.grafana.__main__ import FOLDER
 from monitoring.grafana.boards import BOARDS
 from monitoring.grafana.build import VARIABLES, render
@@ -51,3 +52,9 @@ def test_each_alert_has_an_action_in_the_runbook_and_fires_and_stays_quiet_in_te
 def test_the_runbook_speaks_of_no_alert_that_is_gone():
     text = (ROOT / "docs/runbook.md").read_text().partition("## Alerts")[2].partition("\n## ")[0]
     assert set(re.findall(r"^### (\w+)$", text, re.MULTILINE)) == set(ALERTS)
+
+
+def test_no_panel_takes_the_rate_of_a_gauge_that_falls_when_a_process_ends():
+    shown = [query for *_, query, _ in PANELS] + [(FOLDER / f"{board.uid}.json").read_text() for board in BOARDS]
+    assert not [query for query in shown if re.search(r"rate\(ratchet_service_processor_seconds", query)]
+    assert [query for *_, query, _ in PANELS if query == "ratchet:service_cores:rate5m"]
