@@ -1,6 +1,8 @@
 """A history that no release knows: pasted or uploaded, checked, forecast."""
 
-import io
+import csv
+import math
+import re
 from datetime import date, timedelta
 from typing import Any
 
@@ -11,6 +13,7 @@ from monitoring.dashboard import charts, session, words
 from monitoring.dashboard.api import Trouble
 
 EXAMPLE = "12, 9, 15, 11, 8, 14, 13, 10, 16, 12"
+DATED = re.compile(r"\d-\d")
 Body = dict[str, Any]
 
 
@@ -29,32 +32,49 @@ def show(release: Body) -> None:
         uploaded = st.file_uploader("or a CSV", type=["csv", "txt"])
         if not st.form_submit_button("Forecast", type="primary"):
             return
-    counts = _read(uploaded.getvalue().decode("utf-8", errors="replace") if uploaded else pasted)
+    counts = _table(uploaded.getvalue()) if uploaded else _typed(pasted)
     body = {id_name: name, "target": target, "horizon": min(8, release["horizon"]), "history": counts}
     with st.spinner("Forecasting …"):
         answer = session.user().post("predict", body)
     _chart(answer, counts, title=f"{words.title(str(target))} of {name} by week")
 
 
-def _read(text: str) -> list[float]:
+def _table(content: bytes) -> list[float]:
+    """Return the last column of a CSV, or all that a single line or a text without separators holds."""
+    text = content.decode("utf-8-sig", errors="replace")
+    separator = max(";", ",", key=text.count)
+    if separator not in text:
+        return _numbers(text.split())
+    read = csv.reader(text.splitlines(), delimiter=separator, skipinitialspace=True)
+    rows = [row for row in read if any(cell.strip() for cell in row)]
+    if len(rows) == 1 and all(map(_is_number, rows[0])):
+        return _numbers(rows[0])
+    return _numbers([row[-1].strip() for row in rows])
+
+
+def _typed(text: str) -> list[float]:
+    """Return the counts of a pasted text; with dates in it it is a table."""
+    if DATED.search(text):
+        return _table(text.encode())
+    return _numbers(text.replace(",", " ").replace(";", " ").split())
+
+
+def _numbers(cells: list[str]) -> list[float]:
     """Return the counts; a `Trouble` that names what is no number."""
-    lines = [line.rsplit(",", 1)[-1] if line.count(",") == 1 and "-" in line else line for line in io.StringIO(text)]
-    words_ = " ".join(lines).replace(",", " ").replace(";", " ").split()
-    if words_ and not _is_number(words_[0]):
-        words_ = words_[1:]  # a header
-    if not words_:
+    if cells and not _is_number(cells[0]):
+        cells = cells[1:]  # a heading
+    if not cells:
         raise Trouble("There are no counts", "Paste some, or choose a file.")
-    if wrong := next((word for word in words_ if not _is_number(word)), None):
+    if wrong := next((cell for cell in cells if not _is_number(cell)), None):
         raise Trouble("That is no list of counts", f"{wrong[:30]!r} is no number.")
-    return [float(word) for word in words_]
+    return [float(cell) for cell in cells]
 
 
-def _is_number(word: str) -> bool:
+def _is_number(cell: str) -> bool:
     try:
-        float(word)
+        return math.isfinite(float(cell))
     except ValueError:
         return False
-    return True
 
 
 def _chart(answer: Body, counts: list[float], *, title: str) -> None:
