@@ -42,12 +42,13 @@ def show() -> None:
     live = {track: _live(track) for track in ("production", "candidate")}
     newest = experiments[0] if experiments else None
     _now(newest, live, now)
-    rows = _measured(newest)
+    rows: dict[str, Body] = {}
     with shown("The comparison"):
+        rows = _measured(newest)
         _compare(rows, live, _why(live["production"], experiments), now)
     if experiments:
         age = now - datetime.fromisoformat(experiments[0]["started_at"])
-        over_time.show([row["release"] for row in rows.values() if row], experiments[0]["verdicts"], age=age)
+        over_time.show([row["release"] for row in (rows or live).values() if row], experiments[0]["verdicts"], age=age)
     with shown("Orders"):
         orders.show()
     _history(experiments)
