@@ -3,6 +3,7 @@
 import itertools
 import json
 import math
+import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -18,6 +19,10 @@ from ratchet.contracts.errors import MetricsError
 from ratchet.observe.database import transaction
 
 EVERY_SECONDS: Final = 300.0
+AGAIN_SECONDS: Final = 60.0
+"""Until the next look after one that failed."""
+WAIT_SECONDS: Final = 2.0
+"""What a scrape waits for a look that goes on; Prometheus gives all of this page up after nine seconds."""
 SECONDS: Final = 10
 MOST: Final = 50_000
 LEVELS: Final = ("80", "95")
@@ -42,19 +47,37 @@ Key = tuple[str, str, str]
 
 
 class Realised:
-    """Joins the forecast log with gold, at most every five minutes; says nothing until a week that was forecast is over."""
+    """Joins the forecast log with gold, at most every five minutes; says nothing until a week that was forecast is over.
+
+    A look may take longer than a scrape: it goes on beside it, and what the last one found is told meanwhile.
+    """
 
     def __init__(self, database: str, home: Path, workloads: Sequence[str]) -> None:
         self._database, self._home, self._workloads = database, home, workloads
         self._kept: list[Metric] = []
-        self._at = -EVERY_SECONDS
+        self._failed: Exception | None = None
+        self._next = -math.inf
+        self._looking: threading.Thread | None = None
 
     def collect(self) -> Iterator[Metric]:
-        """What was found lately, or is found now."""
-        if time.monotonic() - self._at >= EVERY_SECONDS:
-            self._kept = list(self._look())
-            self._at = time.monotonic()
+        """What was found lately; the last look's error, if it failed."""
+        if self._looking is None and time.monotonic() >= self._next:
+            self._looking = threading.Thread(target=self._find, daemon=True, name="realised")
+            self._looking.start()
+        if self._looking is not None:
+            self._looking.join(WAIT_SECONDS)
+            if not self._looking.is_alive():
+                self._looking = None
+        if self._failed is not None:
+            raise self._failed
         yield from self._kept
+
+    def _find(self) -> None:
+        try:
+            self._kept, self._failed = list(self._look()), None
+        except Exception as error:  # noqa: BLE001, whatever it is, the next scrape says so
+            self._failed = error
+        self._next = time.monotonic() + (AGAIN_SECONDS if self._failed else EVERY_SECONDS)
 
     def _look(self) -> Iterator[Metric]:
         labels = ("workload", "release", "target")

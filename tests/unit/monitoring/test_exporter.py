@@ -179,3 +179,48 @@ def test_realised_errors_are_scaled_and_bounds_counted_week_by_week():
     rows = [("BO1", "a", "sent", [week, {**week, "week": "2026-11-15"}]), ("BO1", "unknown", "sent", [week])]
     found = realised.measure(rows, {("a", "sent"): {"2026-11-08": 10.0}}, {("a", "sent"): 4.0})
     assert found == {("BO1", "sent", "error"): [0.5], ("BO1", "sent", "80"): [False], ("BO1", "sent", "95"): [True]}
+
+
+class Slow(realised.Realised):
+    """Realised errors of a database that answers when it is let; `looks` says how often it was asked."""
+
+    def __init__(self, home):
+        super().__init__("nowhere", home, ("w",))
+        self.let, self.looks, self.error = threading.Event(), 0, None
+
+    def _look(self):
+        self.looks += 1
+        assert self.let.wait(10)
+        if self.error:
+            raise self.error
+        yield GaugeMetricFamily("found", "something", value=1)
+
+
+@pytest.fixture
+def slow(tmp_path, monkeypatch):
+    monkeypatch.setattr(realised, "WAIT_SECONDS", 0.2)
+    found = Slow(tmp_path)
+    yield found
+    found.let.set()
+
+
+def test_a_slow_look_at_realised_errors_holds_no_scrape_up_and_is_told_by_a_later_one(slow):
+    begin = time.monotonic()
+    for _ in range(3):
+        assert samples(slow) == {}
+    assert time.monotonic() - begin < 5
+    slow.let.set()
+    assert samples(slow) == {("found",): 1}
+    assert (samples(slow), slow.looks) == ({("found",): 1}, 1)
+
+
+def test_a_look_at_realised_errors_that_failed_is_not_repeated_at_each_scrape(slow):
+    slow.error = OSError("statement timeout")
+    slow.let.set()
+    for _ in range(3):
+        with pytest.raises(OSError, match="statement timeout"):
+            samples(slow)
+    assert slow.looks == 1
+    slow.error = None
+    slow._next = time.monotonic()
+    assert samples(slow) == {("found",): 1}
