@@ -24,15 +24,17 @@ def show() -> None:
     uploaded = st.file_uploader("Questions as CSV", type=["csv"], key="batch")
     if uploaded is None:
         return
-    done = _answer(_read(uploaded.getvalue(), id_name), uploaded.file_id)
-    failed = int(done["problem"].notna().sum()) if "problem" in done else 0
-    asked = done.groupby([id_name, "target"], dropna=False).ngroups
-    st.success(
-        f"{asked - failed} of {asked} forecast{f', {failed} not: their rows say why' if failed else ''}.",
-        icon=":material/check:",
-    )
+    asked = _read(uploaded.getvalue(), id_name)
+    done = _answer(asked, uploaded.file_id)
+    st.success(_outcome(len(asked), done), icon=":material/check:")
     st.dataframe(done, hide_index=True, key="batch-answers")
     st.download_button("Forecasts as CSV", done.to_csv(index=False), "forecasts.csv", "text/csv", type="primary")
+
+
+def _outcome(asked: int, done: pd.DataFrame) -> str:
+    """Say how many rows of the question got a forecast; the same series may stand in several of them."""
+    failed = int(done["problem"].notna().sum()) if "problem" in done else 0
+    return f"{asked - failed} of {asked} forecast{f', {failed} not: their rows say why' if failed else ''}."
 
 
 def _read(content: bytes, id_name: str) -> pd.DataFrame:
