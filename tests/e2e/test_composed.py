@@ -68,9 +68,9 @@ def test_an_image_says_what_it_is(house):
 
 
 def test_inference_carries_what_serving_loads_and_little_else(house):
-    """A library that serving never imports, such as a runtime for models, was a third of it once."""
+    """A library that serving never imports, such as a runtime for models, was a third of it once. 67 MB are DuckDB, which reads gold."""
     megabytes = docker("exec", house.container("inference-production"), "du", "-sm", "/opt/ratchet").split()[0]
-    assert int(megabytes) <= 160
+    assert int(megabytes) <= 230
 
 
 def test_only_the_front_is_published(house):
