@@ -93,7 +93,14 @@ def test_a_policy_is_a_mode_or_some_of_its_fields():
 def test_an_interrupt_leaves_no_report_and_no_process(tmp_path, gold):
     command = [sys.executable, "-m", "ratchet", *rehearse(tmp_path, gold, "--processes", "2", "--from", "2025-12-01")]
     environment = {**os.environ, "DATA_HOME": str(tmp_path / "home"), "PYTHONPATH": "src"}
-    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    process = subprocess.Popen(
+        command,
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=_hear_interrupts,
+    )
     for line in process.stderr:
         if "trained" in line:
             break
@@ -105,6 +112,11 @@ def test_an_interrupt_leaves_no_report_and_no_process(tmp_path, gold):
     while time.monotonic() < give_up and _group_lives(process.pid):
         time.sleep(0.1)
     assert not _group_lives(process.pid)
+
+
+def _hear_interrupts():
+    """Tests that were started in the background ignore them, and so would what they start."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _group_lives(group):
