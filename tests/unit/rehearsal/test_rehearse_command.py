@@ -99,7 +99,7 @@ def test_an_interrupt_leaves_no_report_and_no_process(tmp_path, gold):
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        preexec_fn=_hear_interrupts,
+        preexec_fn=_hear_interrupts,  # noqa: PLW1509  # it takes no lock
     )
     for line in process.stderr:
         if "trained" in line:
