@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import attrgetter
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -33,8 +34,7 @@ IMPATIENT_SECONDS: Final = 1.0
 """For so long nobody waits again for a process that did not let go of it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Allowance:
+class Allowance(NamedTuple):
     """What is left of a limit after a request, and when there will be more."""
 
     allowed: bool
@@ -49,6 +49,8 @@ class Allowance:
 class Count(NamedTuple):
     """What is counted of one name, and where: a look at a moment `into` a window."""
 
+    left: float
+    """How much more may be counted now."""
     place: int
     window: int
     into: float
@@ -58,7 +60,7 @@ class Count(NamedTuple):
 
     def fits(self, cost: int) -> bool:
         """Whether the limit leaves room. What costs more than the limit passes when nothing else did."""
-        return self._used() + min(cost, self.limit) <= self.limit
+        return min(cost, self.limit) <= self.left
 
     def tell(self, cost: int, *, taken: bool) -> Allowance:
         """Say what is left, once the cost was taken or was not."""
@@ -66,17 +68,10 @@ class Count(NamedTuple):
         return Allowance(
             allowed=taken,
             limit=self.limit,
-            remaining=max(0, int(self.left() - (cost if taken else 0))),
+            remaining=max(0, int(self.left - (cost if taken else 0))),
             reset_seconds=math.ceil(WINDOW_SECONDS - self.into),
             retry_seconds=0 if taken else self._wait(self.limit - cost),
         )
-
-    def left(self) -> float:
-        """How much more may be counted now."""
-        return self.limit - self._used()
-
-    def _used(self) -> float:
-        return self.counted + self.before * (1 - self.into / WINDOW_SECONDS)
 
     def _wait(self, room: int) -> int:
         """Return the seconds until no more than `room` is counted, if nothing else is asked meanwhile."""
@@ -85,17 +80,20 @@ class Count(NamedTuple):
         return max(1, math.ceil(WINDOW_SECONDS - self.into + WINDOW_SECONDS * (1 - room / self.counted)))
 
 
+LEFT: Final = attrgetter("left")
+
+
 class RateLimits:
-    """Counts in `path`, shared with whoever else opens it; one per process, for its locks are the process's own."""
+    """Counts in `path`, shared with whoever else opens it; a process opens it for itself, for a lock that it inherited keeps nobody out."""
 
     def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-        self._reserve()
-        self._map = mmap.mmap(self._file, SIZE)
         self._clock = clock
         self._lock = threading.Lock()
         self._impatient_until = 0.0
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        self._reserve()
+        self._map = mmap.mmap(self._file, SIZE)
 
     def take(self, name: str, limit: int, cost: int = 1) -> Allowance:
         """Count a request of `name` if its limit per minute leaves room; a refused one costs nothing."""
@@ -114,8 +112,8 @@ class RateLimits:
                         count = found.counted + min(cost, found.limit)
                         COUNT.pack_into(self._map, found.place, found.window, count, found.before)
             finally:
-                fcntl.lockf(self._file, fcntl.LOCK_UN, 1, 0)
-        return min(reversed(counts), key=Count.left).tell(cost, taken=taken)
+                fcntl.flock(self._file, fcntl.LOCK_UN)
+        return min(reversed(counts), key=LEFT).tell(cost, taken=taken)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -124,19 +122,19 @@ class RateLimits:
 
     def _reserve(self) -> None:
         """Give the file its size: written, not sparse, for touching a mapped hole on a full disk would kill the process."""
-        fcntl.lockf(self._file, fcntl.LOCK_EX, 1, SIZE)
+        self._enter()
         try:
             if os.fstat(self._file).st_size != SIZE:
                 os.pwrite(self._file, bytes(SIZE), 0)
                 os.ftruncate(self._file, SIZE)
         finally:
-            fcntl.lockf(self._file, fcntl.LOCK_UN, 1, SIZE)
+            fcntl.flock(self._file, fcntl.LOCK_UN)
 
     def _enter(self) -> None:
         """Keep other processes out, unless one of them has hung inside."""
         for seconds in PATIENCE:
             try:
-                fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, 0)
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
                 if time.monotonic() < self._impatient_until:
                     return
@@ -153,7 +151,9 @@ class RateLimits:
         if known != window:
             # A clock that was set back finds windows of the future: they count as long gone.
             count, before = 0, float(count) if known == window - 1 else 0.0
-        return Count(place, window, now % WINDOW_SECONDS, limit, count, before)
+        into = now % WINDOW_SECONDS
+        left = limit - count - before * (1 - into / WINDOW_SECONDS)
+        return Count(left, place, window, into, limit, count, before)
 
     def _find(self, start: int, digest: int) -> int:
         """Return where the name's count is in its bucket; a new name takes the place of the one that was idle longest."""

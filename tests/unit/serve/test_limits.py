@@ -110,7 +110,7 @@ def test_a_process_that_hangs_inside_holds_nobody_up_for_long(tmp_path, limits):
     code = f"""
 import fcntl, sys
 file = open({str(tmp_path / "limits.bin")!r}, "r+b")
-fcntl.lockf(file, fcntl.LOCK_EX, 1, 0)
+fcntl.flock(file, fcntl.LOCK_EX)
 print("inside", flush=True)
 sys.stdin.read()
 """
