@@ -1,15 +1,12 @@
 """Many series of an open release at once: one search over the mapped keys, one copy per statistic."""
 
 from collections.abc import Iterator, Sequence
-from typing import Final
 
 import numpy as np
 import orjson
 
 from ratchet.contracts.release import STATISTICS, series_key, series_name
 from ratchet.serve.release import DIGITS, OpenRelease
-
-NAMES: Final = ("week", *STATISTICS)
 
 
 def find_rows(opened: OpenRelease, series: Sequence[tuple[str, str]]) -> list[int | None]:
@@ -37,12 +34,20 @@ def rendered(opened: OpenRelease, asked: Sequence[tuple[int, int]]) -> list[byte
 
 def render_rows(opened: OpenRelease, rows: Sequence[int], horizons: Sequence[int]) -> Iterator[bytes]:
     """Say what `OpenRelease.forecast` says of each row, to the digit, as JSON."""
-    wanted = np.asarray(rows, dtype=np.intp)
-    longest = max(horizons, default=0)
+    if not rows:
+        return
+    wanted, longest = np.asarray(rows, dtype=np.intp), max(horizons)
+    figures = np.stack([statistic[wanted, :longest] for statistic in opened.statistics], axis=-1)
     # A float32 times 1000 is exact in float64, so this rounds as `round` does.
-    columns = [
-        np.round(statistic[wanted, :longest].astype(np.float64), DIGITS).tolist() for statistic in opened.statistics
-    ]
-    for horizon, *series in zip(horizons, *columns, strict=True):
-        weeks = zip(opened.weeks[:horizon], *series, strict=False)
-        yield orjson.dumps([dict(zip(NAMES, week, strict=True)) for week in weeks])
+    exact = np.round(figures.astype(np.float64), DIGITS).reshape(len(rows), -1)
+    # All figures are written in one go and put into their places as text: no object is made for any of them.
+    lines = orjson.dumps(exact, option=orjson.OPT_SERIALIZE_NUMPY)[2:-2].split(b"],[")
+    forms = {horizon: _form(opened.weeks[:horizon]) for horizon in set(horizons)}
+    for horizon, line in zip(horizons, lines, strict=True):
+        yield forms[horizon] % tuple(line.split(b",")[: horizon * len(STATISTICS)])
+
+
+def _form(weeks: Sequence[str]) -> bytes:
+    """Return weeks as JSON, with a gap for each figure."""
+    gaps = ",".join(f'"{name}":%b' for name in STATISTICS)
+    return ("[" + ",".join(f'{{"week":"{week}",{gaps}}}' for week in weeks) + "]").encode()

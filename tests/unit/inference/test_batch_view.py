@@ -40,9 +40,10 @@ def test_rounding_many_is_rounding_each(house):
     figures = np.random.default_rng(1).gamma(0.3, 4000, (6, 12)).astype(np.float32)
     figures[0] = [0.0005, 0.0015, 0.0625, 0.1875, 1e-9, 1e6 + 0.0625, 3.4e7, 0, 2.5e-4, 99.9995, 1 / 3, 2 / 3]
     object.__setattr__(opened, "statistics", tuple(figures + n for n in range(6)))
-    many = [orjson.loads(weeks) for weeks in render_rows(opened, list(range(6)), [12] * 6)]
+    horizons = [12, 1, 5, 12, 8, 2]
+    many = list(render_rows(opened, list(range(6)), horizons))
     names = [opened._name(row).split("\x1f") for row in range(6)]
-    assert many == [opened.forecast(*name, 12) for name in names]
+    assert many == [orjson.dumps(opened.forecast(*name, weeks)) for name, weeks in zip(names, horizons, strict=True)]
 
 
 def test_a_wrong_item_gets_its_own_problem(house):
