@@ -359,6 +359,10 @@ class FakeJournal:
         ended = [one for one in self._experiments.values() if one.workload == workload and one.ended_at]
         return sorted(ended, key=lambda one: (one.ended_at, one.experiment_id), reverse=True)[:limit]
 
+    def promotions(self, workload: str, *, limit: int) -> list[Experiment]:
+        promoted = [one for one in self.past(workload, limit=len(self._experiments)) if one.verdict == "promote"]
+        return sorted([*promoted, *self.shadows(workload)], key=lambda one: one.experiment_id, reverse=True)[:limit]
+
     def close_experiment(self, experiment_id: int, *, verdict: str, at: datetime) -> None:
         known = self.experiment(experiment_id)
         said = "revert" if verdict == "revert" else known.verdict or verdict

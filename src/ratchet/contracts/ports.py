@@ -226,6 +226,9 @@ class Journal(Protocol):
     def past(self, workload: str, *, limit: int) -> Sequence[Experiment]:
         """Experiments that ended, the newest first."""
 
+    def promotions(self, workload: str, *, limit: int) -> Sequence[Experiment]:
+        """Experiments that promoted, the newest first, however long ago: ended with that word, or only scored by now."""
+
     def shadow(self, experiment_id: int) -> None:
         """From now on it leaves the tracks to others; twice changes nothing."""
 

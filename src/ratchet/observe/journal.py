@@ -58,6 +58,13 @@ WHERE workload = %(workload)s AND ended_at IS NULL AND shadowed
 ORDER BY experiment_id
 """
 
+PROMOTIONS: Final = """
+SELECT experiment_id, workload, production, candidate, started_at, ended_at, verdict FROM experiments
+WHERE workload = %(workload)s AND (verdict = 'promote' OR (ended_at IS NULL AND shadowed))
+ORDER BY experiment_id DESC
+LIMIT %(limit)s
+"""
+
 SHADOW: Final = """
 UPDATE experiments SET shadowed = true WHERE experiment_id = %(experiment_id)s RETURNING experiment_id
 """
@@ -176,6 +183,10 @@ class PostgresJournal:
     def past(self, workload: str, *, limit: int) -> Sequence[Experiment]:
         """Return experiments that ended, the newest first."""
         return self._experiments(PAST, {"workload": workload, "limit": limit})
+
+    def promotions(self, workload: str, *, limit: int) -> Sequence[Experiment]:
+        """Return experiments that promoted, newest first: ended with that word, or only scored by now."""
+        return self._experiments(PROMOTIONS, {"workload": workload, "limit": limit})
 
     def shadows(self, workload: str) -> Sequence[Experiment]:
         """Return open experiments that leave the tracks to others, oldest first."""
