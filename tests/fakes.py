@@ -391,7 +391,9 @@ class FakeJournal:
         return self._read(self._looks.setdefault((experiment_id, look.at), row))
 
     def newest(self, experiment_id: int) -> LookRow | None:
-        return next(iter(reversed(self.history(experiment_id))), None)
+        rows = (row for row in self._looks.values() if row.experiment_id == experiment_id)
+        found = max(rows, key=lambda row: row.at, default=None)
+        return self._read(found) if found else None
 
     def look(self, experiment_id: int, *, at: datetime) -> LookRow | None:
         found = self._looks.get((experiment_id, at))
@@ -408,7 +410,9 @@ class FakeJournal:
         return dict(self._policies)
 
     def pending(self, workload: str) -> list[LookRow]:
-        return [replace(row, body=None) for row in reversed(self._of(workload)) if row.acted_at is None]
+        waiting = (row for row in self._looks.values() if (row.look_id, CARRIED_OUT) not in self._acts)
+        ours = [row for row in waiting if self._experiments[row.experiment_id].workload == workload]
+        return [replace(row, body=None) for row in sorted(ours, key=lambda row: (row.at, row.look_id))]
 
     def acted(self, look_id: int, *, at: datetime, what: str = CARRIED_OUT) -> None:
         if look_id not in {row.look_id for row in self._looks.values()}:
