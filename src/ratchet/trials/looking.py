@@ -11,7 +11,7 @@ from ratchet.contracts.look import Cadence, Look, Order, OrderKind, Surroundings
 from ratchet.contracts.policy import Evidence, EvidencePolicy, Verdict
 from ratchet.contracts.ports import KEPT, Experiment, Journal, LookRow, NewLook, Release, Track, TrafficSplit
 from ratchet.decide import Record, State, digest, queued, step
-from ratchet.decide.records import from_json, to_json
+from ratchet.decide.records import RULES, from_json, to_json
 from ratchet.decide.stages import cooldown_hours
 from ratchet.decide.state import AFTER_PROMOTION, EXPOSED, Stage, is_plain, is_shadowed
 
@@ -100,6 +100,7 @@ class Looker:
             look=look,
             decision=decision,
             state=after,
+            rules=RULES,
         )
         return self.journal.record(experiment.experiment_id, _written(record, policy), at=now)
 

@@ -4,6 +4,8 @@ from dataclasses import replace
 
 from house import HEALTHY, HOUR, START, WORKLOAD
 from ratchet.contracts.policy import Evidence, Mode, TrackEvidence
+from ratchet.decide import Record
+from ratchet.decide.records import RULES, from_json
 from ratchet.trials import replay_all
 
 
@@ -48,6 +50,7 @@ def test_replaying_finds_every_byte_of_an_experiment_from_queue_to_revert_and_na
     house.said.gaps = ()
     house.say("revert")
     assert [one.differences for one in replay_all(house.journal, WORKLOAD)] == [()]
+    assert from_json(Record, house.journal.newest(1).body).rules == RULES
     forged = house.journal._looks
     key = next(key for key, row in forged.items() if row.stage == "ab")
     forged[key] = replace(forged[key], body=forged[key].body.replace("guardrails held", "guardrails hell"))
