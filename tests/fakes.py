@@ -330,6 +330,11 @@ class FakeJournal:
         self._acts: dict[tuple[int, str], datetime] = {}
         self._policies: dict[str, str] = {}
         self._locks: dict[str, threading.Lock] = {}
+        self.time = datetime.max.replace(tzinfo=UTC)
+        """Later than whatever a test plays."""
+
+    def clock(self) -> datetime:
+        return self.time
 
     def open_experiment(self, workload: str, *, production: str, candidate: str, at: datetime) -> Experiment:
         for known in self._experiments.values():

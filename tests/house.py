@@ -76,7 +76,7 @@ class _Fused:
         "looks",
         "history",
     )
-    _reading += ("policies", "pending", "unanswered", "stage", "share", "salt", "alone")
+    _reading += ("policies", "pending", "unanswered", "clock", "stage", "share", "salt", "alone")
 
     def __init__(self, port: object, fuse: Fuse) -> None:
         self._port, self._fuse = port, fuse

@@ -151,6 +151,10 @@ def test_promotions_are_told_newest_first_however_they_stand_and_whatever_was_ca
     assert told() == ["a"]
 
 
+def test_the_database_has_a_time_of_its_own(postgres):
+    assert abs(PostgresJournal(postgres).clock() - datetime.now(UTC)) < timedelta(minutes=1)
+
+
 def test_a_look_is_kept_to_the_byte(journal, experiment):
     kept = journal.record(experiment.experiment_id, new(), at=AT + 2 * HOUR)
     assert kept == journal.look(experiment.experiment_id, at=AT + HOUR) == journal.newest(experiment.experiment_id)

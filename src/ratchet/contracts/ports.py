@@ -241,6 +241,9 @@ class Journal(Protocol):
     def alone(self, workload: str) -> AbstractContextManager[None]:
         """Only one holder per workload at a time, in the whole installation; others wait."""
 
+    def clock(self) -> datetime:
+        """Its own time: what says that the loop's has jumped ahead."""
+
     def record(self, experiment_id: int, look: NewLook, *, at: datetime) -> LookRow:
         """Keep a look before anyone acts on it; a second one of the same moment returns the first."""
 

@@ -69,6 +69,8 @@ SHADOW: Final = """
 UPDATE experiments SET shadowed = true WHERE experiment_id = %(experiment_id)s RETURNING experiment_id
 """
 
+CLOCK: Final = "SELECT clock_timestamp()"
+
 KEEP_POLICY: Final = """
 INSERT INTO policies (digest, body) VALUES (%(policy)s, %(policy_body)s) ON CONFLICT DO NOTHING
 """
@@ -204,6 +206,13 @@ class PostgresJournal:
         with self._transaction() as cursor:
             cursor.execute(ALONE, {"workload": workload})
             yield
+
+    def clock(self) -> datetime:
+        """Return the database's own time."""
+        with self._transaction() as cursor:
+            cursor.execute(CLOCK)
+            now: datetime = _only(cursor.fetchone(), "time")[0]
+        return now
 
     def record(self, experiment_id: int, look: NewLook, *, at: datetime) -> LookRow:
         """Keep a look before anyone acts on it; a second one of the same moment returns the first."""

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from house import BETTER, HEALTHY, HOUR, WORKLOAD
+from ratchet.contracts.errors import RatchetError
 
 
 @pytest.mark.parametrize(
@@ -60,3 +61,17 @@ def test_a_release_whose_files_are_gone_is_not_promoted(house):
     house.registry._releases[WORKLOAD, 2] = replace(release, files="gone")
     house.clock += HOUR
     assert "the files of release r2 were removed (RELEASES_KEEP)" in house.look()["reason"]
+
+
+def test_a_clock_that_jumped_ahead_judges_nothing_and_stands_in_nobodys_way_afterwards(house):
+    house.on_trial()
+    house.journal.time = house.clock
+    house.clock += 30 * 24 * HOUR
+    for one in (house.look, house.tick, lambda: house.say("promote")):
+        with pytest.raises(RatchetError, match="clocks apart: the loop is at 2026-12-16"):
+            one()
+    assert house.stage == "ab"
+    house.clock = house.journal.time + HOUR / 60
+    house.said.counts["candidate"] = replace(HEALTHY["candidate"], bad_requests=20.0)
+    house.tick(1 / 60)
+    assert (house.world, house.states) == (("BO1", None, 0), ["production", "rolled_back"])
