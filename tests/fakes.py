@@ -330,6 +330,11 @@ class FakeJournal:
         self._acts: dict[tuple[int, str], datetime] = {}
         self._policies: dict[str, str] = {}
         self._locks: dict[str, threading.Lock] = {}
+        self.time = datetime.max.replace(tzinfo=UTC)
+        """Later than whatever a test plays."""
+
+    def clock(self) -> datetime:
+        return self.time
 
     def open_experiment(self, workload: str, *, production: str, candidate: str, at: datetime) -> Experiment:
         for known in self._experiments.values():
@@ -359,6 +364,10 @@ class FakeJournal:
         ended = [one for one in self._experiments.values() if one.workload == workload and one.ended_at]
         return sorted(ended, key=lambda one: (one.ended_at, one.experiment_id), reverse=True)[:limit]
 
+    def promotions(self, workload: str, *, limit: int) -> list[Experiment]:
+        promoted = [one for one in self.past(workload, limit=len(self._experiments)) if one.verdict == "promote"]
+        return sorted([*promoted, *self.shadows(workload)], key=lambda one: one.experiment_id, reverse=True)[:limit]
+
     def close_experiment(self, experiment_id: int, *, verdict: str, at: datetime) -> None:
         known = self.experiment(experiment_id)
         said = "revert" if verdict == "revert" else known.verdict or verdict
@@ -387,7 +396,9 @@ class FakeJournal:
         return self._read(self._looks.setdefault((experiment_id, look.at), row))
 
     def newest(self, experiment_id: int) -> LookRow | None:
-        return next(iter(reversed(self.history(experiment_id))), None)
+        rows = (row for row in self._looks.values() if row.experiment_id == experiment_id)
+        found = max(rows, key=lambda row: row.at, default=None)
+        return self._read(found) if found else None
 
     def look(self, experiment_id: int, *, at: datetime) -> LookRow | None:
         found = self._looks.get((experiment_id, at))
@@ -404,7 +415,9 @@ class FakeJournal:
         return dict(self._policies)
 
     def pending(self, workload: str) -> list[LookRow]:
-        return [replace(row, body=None) for row in reversed(self._of(workload)) if row.acted_at is None]
+        waiting = (row for row in self._looks.values() if (row.look_id, CARRIED_OUT) not in self._acts)
+        ours = [row for row in waiting if self._experiments[row.experiment_id].workload == workload]
+        return [replace(row, body=None) for row in sorted(ours, key=lambda row: (row.at, row.look_id))]
 
     def acted(self, look_id: int, *, at: datetime, what: str = CARRIED_OUT) -> None:
         if look_id not in {row.look_id for row in self._looks.values()}:

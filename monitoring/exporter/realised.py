@@ -6,7 +6,9 @@ import math
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +19,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from ratchet.contracts.coverage import whole_counts
 from ratchet.contracts.errors import MetricsError
 from ratchet.observe.database import transaction
+from ratchet.posted import FAMILY
 
 EVERY_SECONDS: Final = 300.0
 AGAIN_SECONDS: Final = 60.0
@@ -24,16 +27,19 @@ AGAIN_SECONDS: Final = 60.0
 WAIT_SECONDS: Final = 2.0
 """What a scrape waits for a look that goes on; Prometheus gives all of this page up after nine seconds."""
 SECONDS: Final = 10
-MOST: Final = 50_000
+AT_ONCE: Final = 2_000
+"""Rows that are read before they are added up: the memory of a look does not grow with the log."""
 LEVELS: Final = ("80", "95")
-# The newest forecast of each series and release per day: what many asked for counts once.
+# The newest forecast of each series and release per day: what many asked for counts once. An answer from a posted history is none.
 FORECASTS: Final = """
-SELECT DISTINCT ON (release, unique_id, target, at::date) release, unique_id, target, weeks
-FROM forecasts
-WHERE workload = %(workload)s AND at >= now() - interval '60 days' AND weeks IS NOT NULL
-  AND (weeks -> 0 ->> 'week')::date <= %(until)s
-ORDER BY release, unique_id, target, at::date, at DESC
-LIMIT %(most)s
+SELECT release, unique_id, target, jsonb_path_query_array(weeks, '$[*] ? (@.week <= $until)', %(over)s)
+FROM (
+    SELECT DISTINCT ON (release, unique_id, target, at::date) release, unique_id, target, weeks
+    FROM forecasts
+    WHERE workload = %(workload)s AND at >= now() - interval '60 days' AND weeks IS NOT NULL
+      AND (weeks -> 0 ->> 'week')::date <= %(until)s AND family IS DISTINCT FROM %(posted)s
+    ORDER BY release, unique_id, target, at::date, at DESC
+) AS newest
 """
 # Gold of a workload that cannot tell how much it saw has no such column.
 ACTUALS: Final = """
@@ -44,6 +50,20 @@ WHERE ds <= $until ORDER BY unique_id, target, ds
 
 Series = tuple[str, str]
 Key = tuple[str, str, str]
+Row = tuple[str, str, str, list[dict[str, Any]]]
+
+
+@dataclass(slots=True)
+class Mean:
+    """A mean that is added up."""
+
+    total: float = 0.0
+    count: int = 0
+
+    def add(self, value: float) -> None:
+        """Count one more."""
+        self.total += value
+        self.count += 1
 
 
 class Realised:
@@ -89,16 +109,15 @@ class Realised:
         )
         count = GaugeMetricFamily("ratchet_realised_weeks", "Forecast weeks that are over", labels=labels)
         for workload in self._workloads:
-            for (release, target, figure), values in self._measure(workload).items():
-                mean = sum(values) / len(values)
+            for (release, target, figure), mean in self._measure(workload).items():
                 if figure == "error":
-                    mase.add_metric((workload, release, target), mean)
-                    count.add_metric((workload, release, target), len(values))
+                    mase.add_metric((workload, release, target), mean.total / mean.count)
+                    count.add_metric((workload, release, target), mean.count)
                 else:
-                    held.add_metric((workload, release, target, figure), mean)
+                    held.add_metric((workload, release, target, figure), mean.total / mean.count)
         yield from (mase, held, count)
 
-    def _measure(self, workload: str) -> dict[Key, list[float]]:
+    def _measure(self, workload: str) -> dict[Key, Mean]:
         root = self._home / "gold" / workload
         if not (root / "newest.json").exists():
             return {}
@@ -106,22 +125,33 @@ class Realised:
         manifest = json.loads((folder / "manifest.json").read_bytes())
         # Newer weeks may still grow; gold from before it said so has no such day.
         until = date.fromisoformat(manifest.get("truth_until", manifest["last_week"]))
-        rows = self._forecasts(workload, until)
-        return measure(rows, *_actuals(folder / "series.parquet", until)) if rows else {}
+        with closing(self._forecasts(workload, until)) as rows:
+            first = next(rows, None)
+            if first is None:
+                return {}
+            return measure(itertools.chain([first], rows), *_actuals(folder / "series.parquet", until))
 
-    def _forecasts(self, workload: str, until: date) -> list[tuple[str, str, str, list[dict[str, Any]]]]:
-        with transaction(self._database, what="PostgreSQL", error=MetricsError, statement_seconds=SECONDS) as opened:
-            opened.execute(FORECASTS, {"workload": workload, "until": until, "most": MOST})
-            return opened.fetchall()
+    def _forecasts(self, workload: str, until: date) -> Generator[Row]:
+        values = {
+            "workload": workload,
+            "until": until,
+            "over": json.dumps({"until": until.isoformat()}),
+            "posted": FAMILY,
+        }
+        with (
+            transaction(self._database, what="PostgreSQL", error=MetricsError, statement_seconds=SECONDS) as opened,
+            opened.connection.cursor("realised") as streamed,
+        ):
+            streamed.itersize = AT_ONCE
+            streamed.execute(FORECASTS, values)
+            yield from streamed
 
 
 def measure(
-    rows: Sequence[tuple[str, str, str, list[dict[str, Any]]]],
-    actuals: dict[Series, dict[str, float]],
-    scales: dict[Series, float],
-) -> dict[Key, list[float]]:
-    """Return scaled errors of the median, and whether each bound held, by release and target; unknown weeks count for nothing."""
-    found: dict[Key, list[float]] = defaultdict(list)
+    rows: Iterable[Row], actuals: dict[Series, dict[str, float]], scales: dict[Series, float]
+) -> dict[Key, Mean]:
+    """Return the mean scaled error of the median, and how often each bound held, by release and target; unknown weeks count for nothing."""
+    found: dict[Key, Mean] = defaultdict(Mean)
     for release, unique_id, target, weeks in rows:
         happened, scale = actuals.get((unique_id, target), {}), scales.get((unique_id, target), 0.0)
         for week in weeks:
@@ -129,9 +159,9 @@ def measure(
             if actual is None:
                 continue
             if scale > 0:
-                found[release, target, "error"].append(abs(week["median"] - actual) / scale)
+                found[release, target, "error"].add(abs(week["median"] - actual) / scale)
             for level in LEVELS:
-                found[release, target, level].append(week[f"lo_{level}"] <= actual <= week[f"hi_{level}"])
+                found[release, target, level].add(week[f"lo_{level}"] <= actual <= week[f"hi_{level}"])
     return found
 
 

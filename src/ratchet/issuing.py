@@ -25,8 +25,6 @@ from ratchet.train.issue import issue_again
 log = logging.getLogger("ratchet.issuing")
 
 DAY: Final = timedelta(days=1)
-EVER: Final = 1_000_000
-PROMOTED: Final = "promote"
 
 Last = tuple[Release, Issue]
 """A release and what it issued last."""
@@ -77,9 +75,8 @@ class Issuing:
 
     def _at_hand(self, workload: str) -> list[str]:
         """The newest release in the queue, whose turn may come any minute, and the one that a revert would bring back."""
-        live, past = self.registry.live(workload, Track.PRODUCTION), self.journal.past(workload, limit=EVER)
-        promotions = (one for one in past if one.verdict == PROMOTED and live and one.candidate == live.release_id)
-        beaten = next((one.production for one in promotions), "")
+        live, promotions = self.registry.live(workload, Track.PRODUCTION), self.journal.promotions(workload, limit=1)
+        beaten = next((one.production for one in promotions if live and one.candidate == live.release_id), "")
         kept = [release for release in self.registry.releases(workload) if release.files == KEPT]
         queued = [release.release_id for release in kept if release.state == "queued"]
         return [*queued[-1:], *(release.release_id for release in kept if release.release_id == beaten)]

@@ -49,7 +49,9 @@ def replay(options: argparse.Namespace) -> int:
     found = loop.replay(_workload(options, loop.settings), experiment=options.experiment)
     for one in found:
         old = f", {one.without_body} from before looks were kept whole" if one.without_body else ""
-        said = "differ:" if one.differences else "every byte is reproduced"
+        said = f"{len(one.differences)} differ:" if one.differences else "every byte is reproduced"
+        if one.earlier:
+            said = f"{len(one.differences)} differ, {one.earlier} of them in looks that earlier rules judged:"
         print(f"experiment {one.experiment_id}: {one.looks} looks{old}; {said}")
         for difference in one.differences:
             print(f"  {difference}")

@@ -129,6 +129,32 @@ def test_the_past_is_told_newest_first(journal, workload):
     assert [one.candidate for one in journal.past(workload, limit=2)] == ["c", "b"]
 
 
+def test_promotions_are_told_newest_first_however_they_stand_and_whatever_was_called_off_since(journal, workload):
+    def end(candidate, verdict, *, after):
+        opened = journal.open_experiment(workload, production="old", candidate=candidate, at=AT)
+        journal.close_experiment(opened.experiment_id, verdict=verdict, at=AT + after * HOUR)
+        return opened
+
+    def told(limit=9):
+        return [one.candidate for one in journal.promotions(workload, limit=limit)]
+
+    first = journal.open_experiment(workload, production="old", candidate="a", at=AT)
+    assert told() == [], "it is on trial"
+    journal.shadow(first.experiment_id)
+    assert told() == ["a"]
+    second = end("b", "promote", after=1)
+    journal.close_experiment(first.experiment_id, verdict="promote", at=AT + 2 * HOUR)  # its last word came later
+    for name in "cd":
+        end(name, "rollback", after=3)
+    assert (told(), told(1)) == (["b", "a"], ["b"])
+    journal.close_experiment(second.experiment_id, verdict="revert", at=AT + 4 * HOUR)
+    assert told() == ["a"]
+
+
+def test_the_database_has_a_time_of_its_own(postgres):
+    assert abs(PostgresJournal(postgres).clock() - datetime.now(UTC)) < timedelta(minutes=1)
+
+
 def test_a_look_is_kept_to_the_byte(journal, experiment):
     kept = journal.record(experiment.experiment_id, new(), at=AT + 2 * HOUR)
     assert kept == journal.look(experiment.experiment_id, at=AT + HOUR) == journal.newest(experiment.experiment_id)

@@ -1,19 +1,27 @@
 """Realised errors, from a real forecast log and real Parquet."""
 
 import json
-from datetime import UTC, datetime
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 
 import duckdb
 import psycopg2
 import pytest
 from psycopg2.extras import Json
 
-from monitoring.exporter.realised import Realised
+from monitoring.exporter import realised
 
 INSERT = (
     "INSERT INTO forecasts (prediction_id, at, workload, unique_id, target, release, release_id, weeks)"
     " VALUES (%s, %s, 'looked-back', %s, 'sent', 'BO1', 'r1', %s)"
 )
+MANY = """
+INSERT INTO forecasts (prediction_id, at, workload, unique_id, target, release, release_id, weeks)
+SELECT release || number, %s, 'looked-back', 'b' || number, 'sent', release, release, %s
+FROM generate_series(1, 26000) AS number, (VALUES ('BO7'), ('CO8')) AS releases (release)
+"""
+POSTED = INSERT.replace("weeks)", "weeks, family)").replace("%s)", "%s, 'level')")
+WEEK = {"median": 12.0, "lo_80": 9.0, "hi_80": 20.0, "lo_95": 5.0, "hi_95": 30.0}
 SERIES = (
     "SELECT * FROM (VALUES ('a', 'sent', DATE '2026-11-01', 6.0), ('a', 'sent', DATE '2026-11-08', 10.0))"
     " AS t (unique_id, target, ds, y)"
@@ -21,9 +29,9 @@ SERIES = (
 
 
 @pytest.fixture
-def home(postgres, tmp_path):
-    week = {"median": 12.0, "lo_80": 9.0, "hi_80": 20.0, "lo_95": 5.0, "hi_95": 30.0}
-    weeks = [{"week": "2026-11-08", **week}, {"week": "2026-11-15", **week}]
+def home(postgres, tmp_path, monkeypatch):
+    monkeypatch.setattr(realised, "WAIT_SECONDS", 60)  # a busy machine is no reason to be told of nothing
+    weeks = [{"week": "2026-11-08", **WEEK}, {"week": "2026-11-15", **WEEK}]
     now = datetime.now(UTC)
     connection = psycopg2.connect(postgres)
     with connection, connection.cursor() as cursor:
@@ -44,7 +52,7 @@ def home(postgres, tmp_path):
 def measured(postgres, home):
     return {
         (one.name, *one.labels.values()): one.value
-        for family in Realised(postgres, home, ("looked-back", "empty")).collect()
+        for family in realised.Realised(postgres, home, ("looked-back", "empty")).collect()
         for one in family.samples
     }
 
@@ -58,6 +66,25 @@ def test_the_log_meets_gold_week_by_week(postgres, home):
         ("ratchet_realised_coverage", *of, "80"): 1,
         ("ratchet_realised_coverage", *of, "95"): 1,
     }
+
+
+def test_no_release_is_left_out_however_many_series_were_asked_for(postgres, home):
+    with closing(psycopg2.connect(postgres)) as connection, connection, connection.cursor() as cursor:
+        cursor.execute(MANY, (datetime.now(UTC), Json([{"week": "2026-11-08", **WEEK}])))
+    rows = """
+        SELECT 'b' || range AS unique_id, 'sent' AS target, unnest([DATE '2026-11-01', DATE '2026-11-08']) AS ds,
+            unnest([6.0, 10.0]) AS y FROM range(1, 26001)"""
+    duckdb.sql(rows).write_parquet(str(home / "gold/looked-back/p1/series.parquet"))
+    found = measured(postgres, home)
+    weeks = {name: found["ratchet_realised_weeks", "looked-back", name, "sent"] for name in ("BO7", "CO8")}
+    assert weeks == {"BO7": 26000, "CO8": 26000}
+
+
+def test_what_somebody_posted_is_no_forecast_of_a_release(postgres, home):
+    with closing(psycopg2.connect(postgres)) as connection, connection, connection.cursor() as cursor:
+        wrong = Json([{"week": "2026-11-08", **WEEK, "median": 5000.0}])
+        cursor.execute(POSTED, ("posted", datetime.now(UTC) + timedelta(seconds=1), "a", wrong))
+    assert measured(postgres, home)["ratchet_realised_mase", "looked-back", "BO1", "sent"] == 0.5
 
 
 def test_a_week_that_may_still_grow_is_not_measured_by(postgres, home):

@@ -226,6 +226,9 @@ class Journal(Protocol):
     def past(self, workload: str, *, limit: int) -> Sequence[Experiment]:
         """Experiments that ended, the newest first."""
 
+    def promotions(self, workload: str, *, limit: int) -> Sequence[Experiment]:
+        """Experiments that promoted, the newest first, however long ago: ended with that word, or only scored by now."""
+
     def shadow(self, experiment_id: int) -> None:
         """From now on it leaves the tracks to others; twice changes nothing."""
 
@@ -237,6 +240,9 @@ class Journal(Protocol):
 
     def alone(self, workload: str) -> AbstractContextManager[None]:
         """Only one holder per workload at a time, in the whole installation; others wait."""
+
+    def clock(self) -> datetime:
+        """Its own time: what says that the loop's has jumped ahead."""
 
     def record(self, experiment_id: int, look: NewLook, *, at: datetime) -> LookRow:
         """Keep a look before anyone acts on it; a second one of the same moment returns the first."""

@@ -1,8 +1,12 @@
 """The plain rule: a score from ratings and latency on each track, compared as a ratio. Missing is never zero."""
 
 import math
+from typing import Final
 
 from ratchet.contracts.policy import CompositePolicy, Decision, Evidence, TrackEvidence, Verdict
+
+DIGITS: Final = 12
+"""A ratio that is 1.05 in arithmetic is not above it because binary fractions make it 1.0500000000000003."""
 
 
 def decide(evidence: Evidence, policy: CompositePolicy) -> Decision:
@@ -19,10 +23,11 @@ def decide(evidence: Evidence, policy: CompositePolicy) -> Decision:
 
 def _judge(scores: dict[str, float], policy: CompositePolicy) -> Decision:
     figures = f"candidate {scores['candidate']:.4f} / production {scores['production']:.4f} = {scores['ratio']:.4f}"
-    if scores["ratio"] > policy.promote_above:
+    ratio = round(scores["ratio"], DIGITS)
+    if ratio > policy.promote_above:
         reason = f"{figures}, above {policy.promote_above:g}"
         return Decision(verdict=Verdict.PROMOTE, reason=reason, scores=scores)
-    if scores["ratio"] < policy.rollback_below:
+    if ratio < policy.rollback_below:
         reason = f"{figures}, below {policy.rollback_below:g}"
         return Decision(verdict=Verdict.ROLLBACK, reason=reason, scores=scores)
     reason = f"{figures}, between {policy.rollback_below:g} and {policy.promote_above:g}"

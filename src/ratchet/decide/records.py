@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import orjson
 from pydantic import TypeAdapter
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 Value = TypeVar("Value")
+RULES: Final = 2
+"""Counted up when `step` comes to say something else of the same look. 2: hours in which a candidate was suspended are passed over."""
 _adapters: dict[type, TypeAdapter[Any]] = {}
 
 
@@ -38,6 +40,8 @@ class Record:
     decision: Decision
     state: State
     """After the look: the next one starts from it."""
+    rules: int = 1
+    """By which `RULES` it was judged; 1 where a record does not say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +50,8 @@ class Difference:
 
     at: datetime
     what: str
+    is_earlier: bool = False
+    """Written by earlier rules: not what these would say of the same look."""
 
 
 def to_json(value: "DataclassInstance") -> bytes:
@@ -70,17 +76,27 @@ def replay(records: Iterable[Record], policies: Mapping[str, EvidencePolicy]) ->
     """Judge one experiment's looks again, oldest first, from nothing but what was recorded; empty if all is reproduced."""
     differences: list[Difference] = []
     state: State | None = None
+    written: State | None = None
     for record in records:
         policy = policies.get(record.policy)
         if policy is None:
             differences.append(Difference(at=record.look.at, what=f"policy {record.policy} is unknown"))
-            state = record.state
+            state = written = record.state
             continue
         before = state if state is not None else queued(record.began, policy)
-        # Through JSON, so that what is compared took the way that the record took.
-        state, decision = step(from_json(State, to_json(before)), record.look, policy)
-        differences += _compare(record, state, decision)
+        state, found = _judge_again(record, before, policy)
+        if found and written is not None:
+            # What differed once is told once: the looks after it follow from what was written then.
+            follows, again = _judge_again(record, written, policy)
+            state, found = (state, found) if again else (follows, [])
+        differences, written = [*differences, *found], record.state
     return differences
+
+
+def _judge_again(record: Record, before: State, policy: EvidencePolicy) -> tuple[State, list[Difference]]:
+    """Through JSON, so that what is compared took the way that the record took."""
+    state, decision = step(from_json(State, to_json(before)), record.look, policy)
+    return state, _compare(record, state, decision)
 
 
 def _compare(record: Record, state: State, decision: Decision) -> list[Difference]:
@@ -89,7 +105,11 @@ def _compare(record: Record, state: State, decision: Decision) -> list[Differenc
         ("state", record.state, state),
     ]
     return [
-        Difference(at=record.look.at, what=f"{what}: {_first_byte(to_json(old), to_json(new))}")
+        Difference(
+            at=record.look.at,
+            what=f"{what}: {_first_byte(to_json(old), to_json(new))}",
+            is_earlier=record.rules < RULES,
+        )
         for what, old, new in pairs
         if to_json(old) != to_json(new)
     ]

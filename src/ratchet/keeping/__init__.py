@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import partial
 from pathlib import Path
-from typing import Final
 
 from ratchet.contracts.errors import MetricsError, RatchetError
 from ratchet.contracts.ports import GOING, GONE, KEPT, Experiment, Journal, Registry, Release, Track
@@ -23,9 +22,6 @@ from ratchet.keeping.rules import GRACE, Fate, decide, first_scored_week, needed
 __all__ = ["Fate", "Keeping", "Tidied"]
 
 log = logging.getLogger("ratchet.keeping")
-
-REMEMBERED: Final = 100
-"""So many ended experiments are searched for the last promotion."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,11 +106,11 @@ class Keeping:
 
     def _needed(self, workload: str) -> dict[str, str]:
         """Releases that an experiment is about, or that its last word could bring back, with the reason."""
-        past = list(self.journal.past(workload, limit=REMEMBERED))
-        promoted = next((one for one in past if one.verdict == "promote"), None)
         pending = {row.experiment_id for row in self.journal.pending(workload)}
-        why: list[tuple[Experiment, str]] = [(one, "experiment {} beat it last") for one in [promoted] if one]
-        why += [(one, "experiment {} ended last and may be taken back") for one in past[:1]]
+        # The last two: taken back, the newer one leaves the other as the last.
+        promotions = self.journal.promotions(workload, limit=2)
+        why: list[tuple[Experiment, str]] = [(one, "experiment {} made or beat it") for one in promotions]
+        why += [(one, "experiment {} ended last and may be taken back") for one in self.journal.past(workload, limit=1)]
         why += [(self.journal.experiment(number), "experiment {} is to be acted on") for number in sorted(pending)]
         why += [(one, "experiment {} runs") for one in self._open(workload)]
         return {side: text.format(one.experiment_id) for one, text in why for side in (one.production, one.candidate)}

@@ -58,9 +58,18 @@ WHERE workload = %(workload)s AND ended_at IS NULL AND shadowed
 ORDER BY experiment_id
 """
 
+PROMOTIONS: Final = """
+SELECT experiment_id, workload, production, candidate, started_at, ended_at, verdict FROM experiments
+WHERE workload = %(workload)s AND (verdict = 'promote' OR (ended_at IS NULL AND shadowed))
+ORDER BY experiment_id DESC
+LIMIT %(limit)s
+"""
+
 SHADOW: Final = """
 UPDATE experiments SET shadowed = true WHERE experiment_id = %(experiment_id)s RETURNING experiment_id
 """
+
+CLOCK: Final = "SELECT clock_timestamp()"
 
 KEEP_POLICY: Final = """
 INSERT INTO policies (digest, body) VALUES (%(policy)s, %(policy_body)s) ON CONFLICT DO NOTHING
@@ -177,6 +186,10 @@ class PostgresJournal:
         """Return experiments that ended, the newest first."""
         return self._experiments(PAST, {"workload": workload, "limit": limit})
 
+    def promotions(self, workload: str, *, limit: int) -> Sequence[Experiment]:
+        """Return experiments that promoted, newest first: ended with that word, or only scored by now."""
+        return self._experiments(PROMOTIONS, {"workload": workload, "limit": limit})
+
     def shadows(self, workload: str) -> Sequence[Experiment]:
         """Return open experiments that leave the tracks to others, oldest first."""
         return self._experiments(SHADOWS, {"workload": workload})
@@ -193,6 +206,13 @@ class PostgresJournal:
         with self._transaction() as cursor:
             cursor.execute(ALONE, {"workload": workload})
             yield
+
+    def clock(self) -> datetime:
+        """Return the database's own time."""
+        with self._transaction() as cursor:
+            cursor.execute(CLOCK)
+            now: datetime = _only(cursor.fetchone(), "time")[0]
+        return now
 
     def record(self, experiment_id: int, look: NewLook, *, at: datetime) -> LookRow:
         """Keep a look before anyone acts on it; a second one of the same moment returns the first."""

@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
-from ratchet.contracts.errors import RatchetError, RegistryError
+from ratchet.contracts.errors import JournalError, RatchetError, RegistryError
 from ratchet.contracts.look import Cadence, Look, Order, OrderKind, Surroundings, WeekOfLosses
 from ratchet.contracts.policy import Evidence, EvidencePolicy, Verdict
 from ratchet.contracts.ports import KEPT, Experiment, Journal, LookRow, NewLook, Release, Track, TrafficSplit
 from ratchet.decide import Record, State, digest, queued, step
-from ratchet.decide.records import from_json, to_json
+from ratchet.decide.records import RULES, from_json, to_json
 from ratchet.decide.stages import cooldown_hours
 from ratchet.decide.state import AFTER_PROMOTION, EXPOSED, Stage, is_plain, is_shadowed
 
@@ -20,6 +20,8 @@ log = logging.getLogger("ratchet.trials")
 PROMPT: Final = (Stage.QUEUED, Stage.WARMUP, Stage.PROMOTING)
 CALLED_OFF: Final = ("rollback", "revert")
 REMEMBERED: Final = 20
+AHEAD: Final = timedelta(hours=1)
+"""Clocks that are less apart make a gap of a look."""
 BEHIND: Final = "its forecasts begin with a week that is over for production's; the next refresh makes new ones"
 
 
@@ -81,6 +83,7 @@ class Looker:
         newest = self.journal.newest(experiment.experiment_id)
         if newest is not None and asked.at <= newest.at:
             return self.journal.look(experiment.experiment_id, at=asked.at) or newest
+        self._require_present(asked.at)
         before = from_json(Record, newest.body) if newest and newest.body else None
         if before is not None:
             policy = self._inherit(policy, before.policy)
@@ -100,8 +103,17 @@ class Looker:
             look=look,
             decision=decision,
             state=after,
+            rules=RULES,
         )
         return self.journal.record(experiment.experiment_id, _written(record, policy), at=now)
+
+    def _require_present(self, at: datetime) -> None:
+        """A look from the future would be the newest one until then: no guardrail, and nobody's word, would be heard before."""
+        now = self.journal.clock()
+        if at - now > AHEAD:
+            raise JournalError(
+                f"clocks apart: the loop is at {at:%Y-%m-%d %H:%M}, the database at {now:%Y-%m-%d %H:%M}; nothing is judged"
+            )
 
     def _fill(self, experiment: Experiment, state: State, policy: EvidencePolicy, asked: Asked) -> Look:
         look = replace(

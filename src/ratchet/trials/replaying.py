@@ -18,6 +18,8 @@ class Replayed:
     without_body: int
     """Looks from before they were kept whole: nothing to replay."""
     differences: tuple[str, ...]
+    earlier: int = 0
+    """So many of them are in looks that earlier rules judged: these would say something else, which forges nothing."""
 
 
 def replay_all(journal: Journal, workload: str, *, only: int | None = None) -> Iterator[Replayed]:
@@ -33,8 +35,9 @@ def replay_all(journal: Journal, workload: str, *, only: int | None = None) -> I
 def _replay(experiment_id: int, rows: Iterable[LookRow], policies: dict[str, EvidencePolicy]) -> Replayed:
     rows = list(rows)
     records = [(row, from_json(Record, row.body)) for row in rows if row.body is not None]
+    found = replay([record for _, record in records], policies)
     differences = [
-        f"{one.at:%Y-%m-%d %H:%M:%S}: {one.what}" for one in replay([record for _, record in records], policies)
+        f"{one.at:%Y-%m-%d %H:%M:%S}: {one.what}{' (judged by earlier rules)' * one.is_earlier}" for one in found
     ]
     differences += [
         f"{row.at:%Y-%m-%d %H:%M:%S}: the columns of look {row.look_id} are not those of its record"
@@ -46,4 +49,5 @@ def _replay(experiment_id: int, rows: Iterable[LookRow], policies: dict[str, Evi
         looks=len(records),
         without_body=len(rows) - len(records),
         differences=tuple(differences),
+        earlier=sum(one.is_earlier for one in found),
     )

@@ -4,20 +4,18 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any
 
 from ratchet.contracts.errors import RatchetError
 from ratchet.contracts.look import Cadence, Order, OrderKind
 from ratchet.contracts.policy import EvidencePolicy
 from ratchet.contracts.ports import Experiment, Journal, LookRow, Track
 from ratchet.decide.state import OVER, Stage
-from ratchet.trials.acting import PROMOTED, Trials
+from ratchet.trials.acting import Trials
 from ratchet.trials.looking import Asked, Looker, overthrown, stopped_by
 from ratchet.trials.placed import find_look, require_same
 
 log = logging.getLogger("ratchet.trials")
-
-EVER: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,8 +140,7 @@ class Turns:
 
     def _promotion(self, workload: str) -> Experiment | None:
         """The newest promotion, whatever was tried and called off since; None if production is something else than it says."""
-        ended = [one for one in self.journal.past(workload, limit=EVER) if one.verdict == PROMOTED]
-        newest = max((*ended, *self.journal.shadows(workload)), key=lambda one: one.experiment_id, default=None)
+        newest = next(iter(self.journal.promotions(workload, limit=1)), None)
         live = self.trials.registry.live(workload, Track.PRODUCTION)
         return newest if newest and live and live.release_id == newest.candidate else None
 

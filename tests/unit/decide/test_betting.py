@@ -103,16 +103,22 @@ def test_ratings_that_waited_too_long_are_let_go():
     assert betting.waiting == ((), (5.0,))
 
 
+def rated(rng, means, counts):
+    """So many ratings around each hour's mean, hour by hour."""
+    ratings = np.clip(rng.normal(np.repeat(means, counts), 1), 1, 5).tolist()
+    ends = np.cumsum(counts).tolist()
+    return [tuple(ratings[begin:end]) for begin, end in zip([0, *ends], ends, strict=False)]
+
+
 def crossings(rates, *, effect=0.0, runs=400, hours=168, seed=5):
     """How often each test ever crossed its line, when looked at every hour."""
     rng = np.random.default_rng(seed)
     ever = np.zeros(2)
     for _ in range(runs):
         betting, crossed = no_bets(POLICY), np.zeros(2, dtype=bool)
-        for hour, (n0, n1) in enumerate(rng.poisson(rates, size=(hours, 2))):
-            drift = 0.4 * hour / hours
-            production = tuple(np.clip(rng.normal(3.5 + drift, 1, n0), 1, 5).tolist())
-            candidate = tuple(np.clip(rng.normal(3.5 + drift + effect, 1, n1), 1, 5).tolist())
+        counts, drift = rng.poisson(rates, size=(hours, 2)), 3.5 + 0.4 * np.arange(hours) / hours
+        sides = [rated(rng, drift + moved, counts[:, side]) for side, moved in enumerate((0.0, effect))]
+        for hour, (production, candidate) in enumerate(zip(*sides, strict=True)):
             betting = bet_on_hour(betting, production, candidate, elapsed_hours=hour, policy=POLICY)
             crossed |= [betting.log_better() >= log_threshold(0.05), betting.log_worse() >= log_threshold(0.05)]
         ever += crossed

@@ -51,6 +51,21 @@ def test_the_ratio_of_scores_decides(rating, latency_ms, verdict):
     assert decision.verdict is verdict
 
 
+@pytest.mark.parametrize(
+    ("production", "candidate", "verdict"),
+    [
+        pytest.param(3.0, 3.15, Verdict.HOLD, id="1.05 in arithmetic, 1.0500000000000003 in binary fractions"),
+        pytest.param(5.0, 4.0, Verdict.HOLD, id="0.80, 0.7999999999999999"),
+        pytest.param(3.0, 3.1501, Verdict.PROMOTE, id="just above"),
+        pytest.param(5.0, 3.9999, Verdict.ROLLBACK, id="just below"),
+    ],
+)
+def test_exactly_on_a_line_nothing_is_done(production, candidate, verdict):
+    slow = {"latency_ms": POLICY.latency_budget_ms}  # the ratio of scores is that of ratings
+    one = evidence(production={"rating": production, **slow}, candidate={"rating": candidate, **slow})
+    assert decide(one, POLICY).verdict is verdict
+
+
 def test_scores_and_reason_hold_the_figures():
     decision = decide(evidence(candidate={"rating": 5.0, "latency_ms": 2500.0}), POLICY)
     assert decision.scores == pytest.approx({"candidate": 0.85, "production": 0.857, "ratio": 0.85 / 0.857})

@@ -81,6 +81,13 @@ def test_a_shift_of_all_series_is_found_within_weeks(shift, weeks):
     assert moved == pytest.approx(100 * shift, abs=20)
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_the_distance_is_that_of_the_textbook_also_with_ties(seed):
+    rng = np.random.default_rng(seed)
+    one, other = rng.poisson(3, 60).astype(float), rng.poisson(3 + seed % 3, 1 + 40 * (seed % 4)).astype(float)
+    assert drift.ks_distance(one, other) == pytest.approx(stats.ks_2samp(one, other).statistic, abs=1e-12)
+
+
 def test_psi_is_zero_for_equal_shares_and_symmetric():
     one, two = np.array([0.25, 0.25, 0.5]), np.array([0.5, 0.3, 0.2])
     assert drift.psi(one, one) == 0

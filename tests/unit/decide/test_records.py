@@ -6,8 +6,8 @@ import pytest
 from looks import BEGAN, BETTER, EVEN, POLICY, WORSE, look, minute, week
 from ratchet.contracts.look import Look, Order, OrderKind, TrackCounts
 from ratchet.contracts.policy import Decision, EvidencePolicy, Verdict
-from ratchet.decide import Record, State, digest, queued, replay, step
-from ratchet.decide.records import from_json, to_json
+from ratchet.decide import Record, State, digest, fold, queued, replay, step
+from ratchet.decide.records import RULES, from_json, to_json
 
 LACKING = TrackCounts(requests=math.nan, bad_requests=None, new_clients=4)
 
@@ -48,6 +48,20 @@ def test_replaying_the_records_reproduces_every_decision_byte_for_byte():
     assert {record.decision.verdict for record in records} >= {Verdict.HOLD, Verdict.EXTEND, Verdict.PROMOTE}
     assert replay(records, {digest(POLICY): POLICY}) == []
     assert [to_json(record) for record in records] == [to_json(record) for record in recorded(HISTORY)]
+
+
+def test_looks_that_earlier_rules_judged_are_told_as_such_and_those_after_them_are_reproduced(monkeypatch):
+    suspended = [*(look(n) for n in range(1, 40)), *(look(n, candidate=LACKING) for n in range(40, 50))]
+    with monkeypatch.context() as earlier:
+        earlier.setattr(fold, "pass_over", lambda ratings, _: replace(ratings, unreadable=ratings.unreadable + 1))
+        records = recorded([*suspended, *(look(n) for n in range(50, 80))])
+    passed_over = [record.look.at for record in records if record.state.is_suspended][1:]
+    assert len(passed_over) == 4
+    found = replay(records, {digest(POLICY): POLICY})
+    assert sorted({one.at for one in found}) == [*passed_over, records[49].look.at]
+    assert all(one.is_earlier for one in found)
+    now = [replace(record, rules=RULES) for record in records]
+    assert not any(one.is_earlier for one in replay(now, {digest(POLICY): POLICY}))
 
 
 def test_a_changed_record_is_found():

@@ -107,6 +107,14 @@ def test_both_sides_of_a_trial_and_what_a_rollback_or_revert_would_bring_back_st
     assert house.tidy().removed == ["r5"]
 
 
+def test_what_a_revert_would_bring_back_stays_however_many_were_tried_and_called_off_since(house):
+    house.end(house.open(1, 6), "promote")  # 6, in production, beat 1
+    for number in range(120):
+        called_off = house.journal.open_experiment(W, production="r6", candidate=f"tried{number}", at=HOUR)
+        house.journal.close_experiment(called_off.experiment_id, verdict="rollback", at=HOUR + timedelta(days=number))
+    assert house.tidy().removed == ["r2", "r3", "r4", "r5"]
+
+
 def test_releases_of_a_look_that_is_still_to_be_acted_on_stay(house):
     experiment = house.open(1, 2)
     said = Decision(verdict=Verdict.ROLLBACK, reason="worse", scores={})

@@ -178,7 +178,11 @@ def test_realised_errors_are_scaled_and_bounds_counted_week_by_week():
     week = {"week": "2026-11-08", "median": 12.0, "lo_80": 11.0, "hi_80": 20.0, "lo_95": 5.0, "hi_95": 30.0}
     rows = [("BO1", "a", "sent", [week, {**week, "week": "2026-11-15"}]), ("BO1", "unknown", "sent", [week])]
     found = realised.measure(rows, {("a", "sent"): {"2026-11-08": 10.0}}, {("a", "sent"): 4.0})
-    assert found == {("BO1", "sent", "error"): [0.5], ("BO1", "sent", "80"): [False], ("BO1", "sent", "95"): [True]}
+    assert {key: (mean.total, mean.count) for key, mean in found.items()} == {
+        ("BO1", "sent", "error"): (0.5, 1),
+        ("BO1", "sent", "80"): (0, 1),
+        ("BO1", "sent", "95"): (1, 1),
+    }
 
 
 class Slow(realised.Realised):

@@ -1,0 +1,64 @@
+"""Which release is tried next, and when."""
+
+from dataclasses import replace
+
+from house import POLICY, WORKLOAD, House
+
+
+def test_a_release_that_was_rolled_back_is_never_tried_again(house):
+    house.on_trial()
+    house.say("rollback")
+    assert house.place(2).state == "rolled_back"
+    house.tick()
+    assert house.world == ("BO1", None, 0)
+
+
+def test_after_a_rollback_the_next_one_cools_down_twice_as_long_each_time(house):
+    house.on_trial()
+    house.say("rollback")
+    house.place(3)
+    house.hour(23)
+    assert house.stage == "queued"
+    assert "cooling down until 2026-11-17" in house.look()["reason"]
+    house.hour(2)
+    house.tick()
+    assert house.stage == "canary"
+    house.say("rollback")
+    house.place(4)
+    house.hour(40)
+    assert "after 2 rollbacks in a row" in house.look()["reason"]
+
+
+def test_a_candidate_whose_forecasts_begin_with_weeks_that_are_over_meets_nobody(house):
+    house.said.behind = True
+    for number in (1, 2):
+        house.place(number)
+    house.tick()
+    house.hour(2)
+    assert (house.stage, house.world) == ("queued", ("BO1", None, 0))
+    assert "begin with a week that is over" in house.look()["reason"]
+    house.said.behind = False
+    for _ in range(2):
+        house.tick()
+    assert (house.stage, house.world) == ("canary", ("BO1", "CO1", 5))
+
+
+def test_a_newer_candidate_takes_the_place_of_one_that_nobody_has_met(house):
+    house.place(1)
+    house.place(2)
+    house.tick()
+    assert house.stage == "warmup"
+    house.place(3)
+    house.tick()
+    assert (house.states, house.journal.current(WORKLOAD).candidate) == (["production", "superseded", "trial"], "r3")
+
+
+def test_a_newer_candidate_waits_for_one_that_clients_have_met_and_the_newest_is_next(tmp_path):
+    house = House(tmp_path, replace(POLICY, cooldown_hours=0)).on_trial()
+    for number in (3, 4):
+        house.place(number)
+    assert (house.journal.current(WORKLOAD).candidate, house.states[2:]) == ("r2", ["queued", "queued"])
+    house.say("rollback")
+    house.tick()
+    assert house.journal.current(WORKLOAD).candidate == "r4"
+    assert house.states == ["production", "rolled_back", "superseded", "trial"]
