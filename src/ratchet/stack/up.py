@@ -30,6 +30,7 @@ def up(settings: Settings) -> None:
     supervisor = Supervisor(home)
     with _alone(home):
         if supervisor.is_running() and home.first_turn.exists():
+            supervisor.states()  # an error while all of it is being stopped
             print("Ratchet runs already; nothing was changed. `make status` shows it, `make down` stops it.")
             return
         stack = Stack(settings=settings, secrets=secrets.load(home.secrets), home=home)
