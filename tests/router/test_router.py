@@ -288,6 +288,34 @@ def test_a_browser_s_cookie_is_not_told_by_its_request_id(house):
     assert cookie not in track.request_ids[-1]
 
 
+@pytest.fixture
+def strict(make_stack):
+    rig = Rig(make_stack(rate_limit_per_address=60))
+    house = House(rig)
+    rig.write_configuration()
+    house.tracks["production"].start()
+    rig.start_router()
+    yield house
+    while house.clients:
+        house.clients.pop().close()
+    house.tracks["production"].stop()
+    rig.close()
+
+
+def test_a_flood_from_one_address_reaches_a_track_no_more_often_than_an_address_may_ask(strict):
+    """Also of what no track counts, as documents and paths that are not there are."""
+    client = strict.client()
+    answers = [strict.ask(client, method="GET", path=path) for path in ("/openapi.json", "/api/nowhere") * 60]
+    passed = [status for status, _, _ in answers].count(200)
+    assert len(strict.tracks["production"].request_ids) == passed
+    assert 55 <= passed <= 65, "some were spent when the router started; some came back meanwhile"
+    status, headers, body = answers[-1]
+    assert (status, headers["Retry-After"], json.loads(body)["type"]) == (429, "5", "/problems/too-many-requests")
+    other = http.client.HTTPConnection("127.0.0.1", strict.port, timeout=15, source_address=("127.0.0.2", 0))
+    strict.clients.append(other)
+    assert strict.ask(other)[0] == 200
+
+
 def test_headers_of_more_than_eight_kilobytes_are_refused_as_a_problem(house):
     status, _, body = house.ask(house.client(), X_User_Id="x" * 9000)
     assert (status, json.loads(body)["type"]) == (431, "/problems/headers-too-large")
