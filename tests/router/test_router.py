@@ -342,6 +342,24 @@ def test_a_connection_that_production_drops_is_tried_again_where_no_candidate_se
         candidate.status = 200
 
 
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_an_order_that_a_track_may_have_taken_is_not_given_to_the_other_one(house, method):
+    house.rig.share(0)
+    production, candidate = house.tracks["production"], house.tracks["candidate"]
+    before = len(production.request_ids), len(candidate.request_ids)
+    production.drops = 1
+    status, headers, _ = house.ask(house.client(), path="/api/parcels/orders", method=method)
+    seen = len(production.request_ids) - before[0], len(candidate.request_ids) - before[1]
+    assert (status, headers["Retry-After"], seen) == {"POST": (503, "2", (1, 0)), "GET": (200, None, (1, 1))}[method]
+
+
+def test_an_order_reaches_the_other_track_where_one_is_not_there(house):
+    house.tracks["production"].stop()
+    house.rig.share(0)
+    status, _, body = house.ask(house.client(), path="/api/parcels/orders")
+    assert (status, json.loads(body)["track"]) == (200, "candidate")
+
+
 @pytest.mark.parametrize("ill", ["candidate", "production"])
 def test_refusals_of_other_questions_move_nobody_to_the_other_track(house, ill):
     time.sleep(5.5)  # until a track that was ill in a test before is forgiven
