@@ -26,7 +26,12 @@ def up(settings: Settings) -> None:
     """Start the whole loop, or say that it runs; on any failure stop what was started and say why."""
     home = Home(settings.home)
     fresh = not home.folder.exists()
-    home.prepare()
+    try:
+        home.prepare()
+    except OSError as error:
+        raise RatchetError(
+            f"DATA_HOME={home.folder} cannot be used: {error.strerror}; set another one in .env"
+        ) from error
     supervisor = Supervisor(home)
     with _alone(home):
         if supervisor.is_running() and home.first_turn.exists():
