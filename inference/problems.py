@@ -99,11 +99,16 @@ def name_errors(error: ValidationError) -> tuple[str, list[dict[str, str]]]:
         return f"{count} things are wrong with it: too many to name.", []
     found = error.errors(include_url=False, include_context=False, include_input=False)[:MOST_ERRORS]
     errors = [
-        {"field": ".".join(map(str, each["loc"]))[:LONGEST_WORD] or BODY, "message": each["msg"][:LONGEST_WORD]}
+        {"field": ".".join(map(str, each["loc"]))[:LONGEST_WORD] or BODY, "message": _say(each["type"], each["msg"])}
         for each in found
     ]
     said = [f"{each['field']}: {each['message']}" for each in errors[:MOST_SAID]]
     return "; ".join([*said, *([f"and {count - len(said)} more"] if count > len(said) else [])]), errors
+
+
+def _say(kind: str, message: str) -> str:
+    """Return pydantic's words; of what has been parsed already, as a batch has, it would name the class that it wanted."""
+    return "Input should be an object" if kind == "model_type" else message[:LONGEST_WORD]
 
 
 def register(app: Flask) -> None:

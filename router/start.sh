@@ -3,6 +3,10 @@
 set -eu
 : "${SALT:?SALT is not set: the split would move at every start}"
 if [ "$SALT" = changeme ]; then echo 'router: SPLIT_SALT is still changeme: run make env' >&2; exit 1; fi
+# As the tracks read it: 0 is no limit, which nginx says as more than it can answer.
+PER_ADDRESS=${RATE_LIMIT_PER_ADDRESS:-30000}
+if [ "$PER_ADDRESS" -eq 0 ] || [ "$PER_ADDRESS" -gt 10000000 ]; then PER_ADDRESS=10000000; fi
+export PER_ADDRESS
 mkdir -p "$RUN"
 mkdir -p "$RUN/more"
 printf 'server { listen %s; access_log off; location = /nginx_status { stub_status; } }\n' "${STATUS_PORT:-7001}" >"$RUN/more/status.conf"

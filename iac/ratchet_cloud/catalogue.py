@@ -100,7 +100,7 @@ CATALOGUE: Final[Mapping[str, Part]] = {
     "inference-candidate": _inference("candidate", 6002),
     "router": Part(
         image="router",
-        settings={"ROUTER_PORT": "7000"},
+        settings={"ROUTER_PORT": "7000", "RATE_LIMIT_PER_ADDRESS": "0"},  # as of the tracks
         own={"PRODUCTION": f"inference-production.{DOMAIN}:6001", "CANDIDATE": f"inference-candidate.{DOMAIN}:6002"},
         secrets=("SPLIT_SALT",),
         mounts={"weights": "/weights"},

@@ -13,6 +13,9 @@ from ratchet.stack.postgres import Server
 from ratchet.stack.secrets import Secrets
 from ratchet.stack.unprivileged import wrap
 
+_NO_LIMIT = 10_000_000
+"""Requests a minute that no router can answer: nginx has no word for none."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
@@ -259,6 +262,7 @@ class Stack:
             "EXPORTER": f"127.0.0.1:{settings.exporter_port}",
             "RULES": str(ROOT / "monitoring/prometheus/rules.yml"),
             "SALT": self.secrets.split_salt,
+            "PER_ADDRESS": str(min(settings.rate_limit_per_address or _NO_LIMIT, _NO_LIMIT)),
             "WEIGHTS": str(self.home.weights),
             "PAGES": str(ROOT / "router" / "pages"),
             "RUN": str(router),

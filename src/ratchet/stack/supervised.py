@@ -1,12 +1,13 @@
 """supervisord: its configuration, and talking to it while it runs."""
 
 import os
+import shlex
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,10 @@ _SAME_FOR_ALL = (
     "stdout_logfile_maxbytes=10MB",
     "stdout_logfile_backups=2",
 )
+
+
+class StoppingError(RatchetError):
+    """The supervisor is stopping everything, and takes no orders meanwhile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +138,7 @@ class Supervisor:
         It stops one part after another; what does not end in time is ended with it. A `RatchetError` names what is left even so.
         """
         if self.is_running():
-            with self._rpc() as rpc:
+            with suppress(StoppingError), self._rpc() as rpc:
                 rpc.shutdown()
         end = time.monotonic() + timeout
         while self.leftovers(supervised=True) and time.monotonic() < end and self._socket.exists():
@@ -159,6 +164,16 @@ class Supervisor:
         transport = SupervisorTransport(None, None, f"unix://{self._socket}")
         try:
             yield ServerProxy("http://127.0.0.1", transport=transport).supervisor
+        except Fault as fault:
+            if "SHUTDOWN_STATE" in fault.faultString:
+                raise StoppingError(
+                    "Ratchet is being stopped just now; `make down` returns once all of it is"
+                ) from fault
+            raise
+        except OSError as error:
+            raise StoppingError(
+                f"the supervisor has just ended ({error.strerror}); `make down` ends what it left"
+            ) from error
         finally:
             transport.close()
 
@@ -175,7 +190,7 @@ class Supervisor:
         environment = {**service.environment, marks.SERVICE_MARK: service.name}
         variables = ",".join(f"{name}={_quote(value)}" for name, value in environment.items())
         launched = [sys.executable, "-m", "ratchet.stack.launch", service.name, *service.command]
-        command = " ".join(f"'{_escape(part)}'" for part in launched)
+        command = shlex.join(launched).replace("%", "%%")
         lines = [
             f"[program:{service.name}]",
             f"command={command}",
@@ -192,10 +207,6 @@ class Supervisor:
 def _group(service: Service) -> str:
     """A signal to the whole group suits process trees; PostgreSQL and nginx stop their own children in order."""
     return "false" if service.name in ("postgres", "router") or service.name.startswith("inference") else "true"
-
-
-def _escape(value: str) -> str:
-    return value.replace("%", "%%").replace('"', '\\"')
 
 
 def _quote(value: str) -> str:

@@ -26,10 +26,16 @@ def up(settings: Settings) -> None:
     """Start the whole loop, or say that it runs; on any failure stop what was started and say why."""
     home = Home(settings.home)
     fresh = not home.folder.exists()
-    home.prepare()
+    try:
+        home.prepare()
+    except OSError as error:
+        raise RatchetError(
+            f"DATA_HOME={home.folder} cannot be used: {error.strerror}; set another one in .env"
+        ) from error
     supervisor = Supervisor(home)
     with _alone(home):
         if supervisor.is_running() and home.first_turn.exists():
+            supervisor.states()  # an error while all of it is being stopped
             print("Ratchet runs already; nothing was changed. `make status` shows it, `make down` stops it.")
             return
         stack = Stack(settings=settings, secrets=secrets.load(home.secrets), home=home)

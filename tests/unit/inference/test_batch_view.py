@@ -35,6 +35,24 @@ def test_each_item_gets_what_a_single_question_gets(house):
         assert result == single
 
 
+@pytest.mark.parametrize(
+    "item",
+    [
+        3,
+        [],
+        {"depot": "no/where", "target": "sent"},
+        {"depot": "north/a", "target": "received", "horizon": "4"},
+        {"depot": "new/one", "target": "sent", "history": [-1]},
+        {"depot": "new/one", "target": "sent", "history": [{"week": "2026-11-03", "value": 1}]},
+    ],
+    ids=["a number", "a list", "unknown", "two wrong fields", "a wrong count", "a wrong day"],
+)
+def test_what_is_wrong_with_an_item_is_said_as_of_a_single_question(house, item):
+    single = house.predict(orjson.dumps(item)).get_json()
+    assert single.pop("request_id")
+    assert ask(house, [item]).get_json()["results"] == [single]
+
+
 def test_rounding_many_is_rounding_each(house):
     opened = house.slot.current.opened
     figures = np.random.default_rng(1).gamma(0.3, 4000, (6, 12)).astype(np.float32)

@@ -86,3 +86,9 @@ def test_a_start_that_cannot_be_leaves_no_folder(settings, make_stack):
         with pytest.raises(RatchetError, match="ROUTER_PORT"):
             up(blocked)
     assert not settings.home.exists()
+
+
+def test_a_home_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(RatchetError, match=f"DATA_HOME={tmp_path}/file/home cannot be used: Not a directory"):
+        up(Settings(_env_file=None, data_home=tmp_path / "file" / "home"))

@@ -3,15 +3,18 @@
 import shutil
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 
+from ratchet.contracts.errors import RatchetError
 from ratchet.stack import environment, marks
 from ratchet.stack.paths import Home
 from ratchet.stack.services import Service
 from ratchet.stack.supervised import Supervisor
 
-STUBBORN = ["sh", "-c", "trap '' TERM; while :; do sleep 0.2; done"]
+STUBBORN = ["sh", "-c", """trap '' TERM; echo "deaf, 100 %"; while :; do sleep 0.2; done"""]
 
 
 @pytest.fixture
@@ -29,9 +32,17 @@ def test_what_does_not_end_by_itself_is_ended_and_the_supervisor_with_it(home):
     supervisor.start_daemon()
     for name in names:
         supervisor.start(name)
-    while {state.state for state in supervisor.states()} != {"RUNNING"}:
+    logs = [home.logs / f"{name}.log" for name in names]
+    while {log.read_text() if log.exists() else "" for log in logs} != {"deaf, 100 %\n"}:
         time.sleep(0.2)
-    supervisor.shut_down(timeout=2)
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(supervisor.shut_down, timeout=2)
+        time.sleep(1)
+        for order in (supervisor.states, partial(supervisor.restart, "one")):
+            with pytest.raises(RatchetError, match="being stopped"):
+                order()
+        supervisor.shut_down(timeout=1)  # as by a person who did not want to wait, and then did
+        first.result()
     assert not supervisor.is_running()
     assert supervisor.leftovers(supervised=True) == []
 
