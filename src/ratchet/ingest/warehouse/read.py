@@ -119,7 +119,12 @@ def _require_whole(task: Task) -> None:
 
 
 def _shown(record: object) -> bytes:
-    return json.dumps(record, default=str).encode("utf-8", "replace")[: 1 << 16]
+    try:
+        text = json.dumps(record, default=str)
+    except RecursionError:  # what could be read may be too deep to be written: its surface is shown
+        surface = record.items() if isinstance(record, Mapping) else ()
+        text = json.dumps({name: "…" if isinstance(value, dict | list) else value for name, value in surface})
+    return text.encode("utf-8", "replace")[: 1 << 16]
 
 
 def _spread(tasks: Sequence[Task], cores: int) -> list[list[Task]]:

@@ -124,6 +124,19 @@ def test_what_is_not_plain_is_left_to_careful_reading(line):
     assert RECORDS.quick(FILE, line) is None
 
 
+@pytest.mark.parametrize(("depth", "said"), [(200, "event"), (300, "nested too deeply"), (1015, "nested too deeply")])
+def test_an_event_without_an_id_that_is_too_deep_for_a_key_is_rejected_by_name(depth, said):
+    deep = orjson.loads("[" * depth + "]" * depth)
+    event = {
+        "type": "PushEvent",
+        "actor": "ada",
+        "repository": {"owner": "acme", "name": "api"},
+        "payload": {"x": deep},
+    }
+    found = RECORDS.parse(FILE, {**event, "created_at": EVENT["created_at"]})
+    assert said in {found, found[0]}
+
+
 def test_histories_and_totals_are_never_events():
     line = json.dumps(EVENT).encode()
     for source, part in (("github_api", "acme/api/commits"), ("sample_history", "")):
