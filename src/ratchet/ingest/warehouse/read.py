@@ -19,6 +19,7 @@ from ratchet import workloads
 from ratchet.contracts.errors import DataError
 from ratchet.contracts.release import file_digest
 from ratchet.contracts.workload import LandedFile, Records
+from ratchet.ingest.warehouse.ending import ending
 from ratchet.ingest.warehouse.unpack import records
 
 ROWS: Final = "rows"
@@ -155,7 +156,8 @@ def _read_apart(workload: str, shares: Sequence[Sequence[Task]], *, out: Path, h
         for process in started:
             said, complained = process.communicate()
             if process.returncode:
-                raise DataError(f"{workload}: {complained.decode(errors='replace').strip()[-500:]}")
+                complaint = complained.decode(errors="replace").strip()[-500:]
+                raise DataError(f"{workload}: {ending('a reader of landed files', process.returncode, complaint)}")
             yield from (Count(**count) for count in json.loads(said))
     finally:
         for process in started:
