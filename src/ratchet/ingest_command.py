@@ -142,7 +142,7 @@ def _status(options: argparse.Namespace) -> str:
 
 def _shown(source: "SourceStatus") -> list[str]:
     counted = "" if source.events is None else f", {source.events:,} events, {source.rejected:,} rejected"
-    span = f"{source.first:%Y-%m-%d %H}:00 to {source.newest:%Y-%m-%d %H}:00"
+    span = f"{source.first:%Y-%m-%d %H}:00 to {source.newest:%Y-%m-%d %H}:00" if source.files else "nothing has landed"
     lines = [f"{source.source}: {source.files:,} files, {_size(source.bytes)}, {span}{counted}"]
     hours = sum(int((last - first).total_seconds()) // 3600 + 1 for first, last in source.gaps)
     if hours:
@@ -152,7 +152,7 @@ def _shown(source: "SourceStatus") -> list[str]:
         ]
         more = f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
         lines.append(f"  {hours:,} hours between are not there: {', '.join(shown[:_SHOWN])}{more}")
-    return lines + [f"  {trouble.what}: {trouble.name}: {trouble.reason}" for trouble in source.troubles[:_SHOWN]]
+    return lines + [f"  {trouble.what}: {trouble.name}: {trouble.reason}" for trouble in source.troubles]
 
 
 def _size(size: float) -> str:

@@ -74,6 +74,18 @@ def test_nothing_landed_is_said(capsys):
     assert "nothing has landed" in run(capsys, "status")[1]
 
 
+def test_all_troubles_of_a_source_are_shown_of_which_nothing_has_landed(capsys, tmp_path):
+    for number in range(12):
+        folder = tmp_path / "histories" / f"a__{number}"
+        folder.mkdir(parents=True)
+        (folder / "commits.csv").write_text("when\n2026-11-02T10:00:00Z\n")
+    _, told, _ = run(capsys, "csv", str(tmp_path / "histories"))
+    assert told.splitlines()[-1] == "  and 2 more: `ratchet ingest status`"
+    status = run(capsys, "status")[1].splitlines()
+    assert status[0] == "github_csv: 0 files, 0 B, nothing has landed"
+    assert sum(line.startswith("  damaged: a/") for line in status) == 12
+
+
 def test_what_landed_is_told_even_if_gold_cannot_be_built(capsys, tmp_path):
     (tmp_path / "hours").mkdir()
     (tmp_path / "hours" / "2015-01-01-0.json.gz").write_bytes(HOUR)

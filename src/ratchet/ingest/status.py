@@ -21,8 +21,8 @@ class SourceStatus:
     source: str
     files: int
     bytes: int
-    first: datetime
-    newest: datetime
+    first: datetime | None
+    newest: datetime | None
     gaps: tuple[tuple[datetime, datetime], ...]
     """Hours between the first and the newest one that have not landed, as (first, last); empty if pieces are not hours."""
     troubles: tuple[Trouble, ...]
@@ -34,24 +34,23 @@ class SourceStatus:
 def status(bronze: Path, *, hours_file: Path) -> list[SourceStatus]:
     """Every source that has landed anything or met trouble, by name."""
     counts = _counts(hours_file)
-    folders = sorted(path.parent for path in bronze.glob("*/manifest.jsonl"))
+    folders = sorted({path.parent for name in (manifest.NAME, troubles.NAME) for path in bronze.glob(f"*/{name}")})
     return [found for folder in folders if (found := _status(folder, counts.get(folder.name)))]
 
 
 def _status(folder: Path, counts: tuple[int, int] | None) -> SourceStatus | None:
-    entries = manifest.read(folder)
-    if not entries:
+    entries, met = manifest.read(folder), troubles.read(folder).values()
+    if not entries and not met:
         return None
     hours = sorted({entry.hour for entry in entries})
     names = {f"{entry.part} {entry.hour:%Y-%m-%d} hour {entry.hour.hour}".strip() for entry in entries}
-    met = troubles.read(folder).values()
     by_hour = all(not entry.part for entry in entries)
     return SourceStatus(
         source=folder.name,
         files=len(entries),
         bytes=sum(entry.bytes for entry in entries),
-        first=hours[0],
-        newest=hours[-1],
+        first=hours[0] if hours else None,
+        newest=hours[-1] if hours else None,
         gaps=tuple(_gaps(hours)) if by_hour else (),
         troubles=tuple(row.trouble for row in met if row.trouble.name not in names),
         events=counts[0] if counts else None,

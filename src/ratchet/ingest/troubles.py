@@ -12,7 +12,7 @@ from ratchet.contracts.errors import DataError
 from ratchet.contracts.source import Trouble
 from ratchet.ingest.durable import exclusive
 
-_NAME: Final = "troubles.jsonl"
+NAME: Final = "troubles.jsonl"
 _LOCK: Final = ".lock"
 _OVER: Final = "over"
 _YOUNG: Final = timedelta(days=2)
@@ -31,7 +31,7 @@ class Remembered:
 def read(folder: Path) -> dict[str, Remembered]:
     """The last trouble of each name that is not over; a torn last line counts as not written."""
     try:
-        text = (folder / _NAME).read_bytes()
+        text = (folder / NAME).read_bytes()
     except FileNotFoundError:
         return {}
     lines = text[: text.rfind(b"\n") + 1].splitlines()
@@ -42,7 +42,7 @@ def read(folder: Path) -> dict[str, Remembered]:
 def remember(folder: Path, trouble: Trouble, *, at: datetime) -> None:
     """Add a trouble, on disk when this returns; a line that a kill has torn is cut off before."""
     line = (json.dumps({**asdict(trouble), "at": at.isoformat()}) + "\n").encode()
-    with exclusive(folder / _LOCK), (folder / _NAME).open("a+b") as stream:
+    with exclusive(folder / _LOCK), (folder / NAME).open("a+b") as stream:
         stream.seek(0)
         stream.truncate(stream.read().rfind(b"\n") + 1)
         stream.write(line)
@@ -69,4 +69,4 @@ def _parse(line: bytes, folder: Path, number: int) -> Remembered:
         at = datetime.fromisoformat(values.pop("at"))
         return Remembered(trouble=Trouble(**values), at=at)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise DataError(f"{folder / _NAME}, line {number}: not a trouble ({error})") from error
+        raise DataError(f"{folder / NAME}, line {number}: not a trouble ({error})") from error

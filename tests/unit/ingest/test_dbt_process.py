@@ -10,6 +10,7 @@ import pytest
 from ratchet import workloads
 from ratchet.contracts.errors import DataError
 from ratchet.ingest.warehouse.dbt import Project
+from ratchet.ingest.warehouse.read import _read_apart
 
 WORKLOAD = workloads.find("github_activity")
 
@@ -49,3 +50,14 @@ sys.exit(2)
     with pytest.raises(DataError) as told:
         Project(workload=WORKLOAD, place=tmp_path).run("build")
     assert str(told.value) == "github_activity: OSError: [Errno 28] No space left on device"
+
+
+def test_a_process_that_was_ended_before_it_could_say_anything_is_named(tmp_path, monkeypatch):
+    """A machine out of memory ends the largest process, and nobody is told."""
+    ended = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+    monkeypatch.setattr("ratchet.ingest.warehouse.dbt._DBT", (sys.executable, "-c", ended))
+    with pytest.raises(DataError, match=r"github_activity: dbt was ended by SIGKILL, as a machine .* out of memory"):
+        Project(workload=WORKLOAD, place=tmp_path).run("build")
+    monkeypatch.setattr("ratchet.ingest.warehouse.read.sys.executable", "/bin/false")
+    with pytest.raises(DataError, match="github_activity: a reader of landed files ended with 1 and said nothing"):
+        list(_read_apart("github_activity", [[]], out=tmp_path, hold=()))

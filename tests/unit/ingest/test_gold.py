@@ -301,7 +301,7 @@ def test_no_line_can_crash_the_build(tmp_path):
         "nested too deeply": b'{"id":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
         "created_at unreadable": (star % 1).replace(b"2015-01-04", b"2015-02-31"),
         "created_at outside the archive": (star % 2).replace(b"2015-01-04", b"1970-01-01"),
-        "type missing": b'{"id":{"type":1},"nested":' + b"[" * 900 + b"]" * 900 + b"}",
+        "type missing": b'{"id":{"type":1},"nested":' + b"[" * 1020 + b"]" * 1020 + b"}",
         "created_at missing": (star % 3).replace(b"created_at", b"created"),
     }
     lines = [line for at, raw in enumerate(bad.values(), start=10) for line in (star % at, raw, b"")]

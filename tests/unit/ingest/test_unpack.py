@@ -45,6 +45,14 @@ def packed(*lines: bytes) -> bytes:
         pytest.param(
             packed(b'{"a":' + b"[" * 5000 + b"]" * 5000 + b"}", ONE), ["nested too deeply", json.loads(ONE)], id="deep"
         ),
+        pytest.param(
+            packed(b'{"a":-1E400,"b":"1E400 \\" 1e400"}', b'{"a":' + b"9" * 400 + b"}", b'{"a":01E400}', b'{1E400:"'),
+            [{"a": 1e308, "b": '1E400 " 1e400'}, {"a": 1e308}, "not JSON", "not JSON"],
+            id="numbers that no double holds",
+        ),
+        pytest.param(
+            packed(b'{"a":' + b"1" * 5000 + b"}" + ONE), [{"a": 1e308}, json.loads(ONE)], id="a long number, no newline"
+        ),
     ],
 )
 def test_records_and_holes_come_in_order(tmp_path, content, expected):

@@ -14,6 +14,7 @@ from typing import Final
 
 from ratchet.contracts.errors import DataError
 from ratchet.contracts.workload import Workload
+from ratchet.ingest.warehouse.ending import ending
 
 SHELL: Final = Path(__file__).parent
 _RESULTS: Final = "run_results.json"
@@ -78,7 +79,8 @@ class Project:
         def go() -> None:
             said, _ = process.communicate("go\n")
             if process.returncode:
-                raise DataError(f"{self.workload.name}: {_failures(target / _RESULTS) or _cause(said)}")
+                why = _failures(target / _RESULTS) or ending("dbt", process.returncode, _cause(said))
+                raise DataError(f"{self.workload.name}: {why}")
 
         with process:
             try:

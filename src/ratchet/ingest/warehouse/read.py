@@ -19,6 +19,7 @@ from ratchet import workloads
 from ratchet.contracts.errors import DataError
 from ratchet.contracts.release import file_digest
 from ratchet.contracts.workload import LandedFile, Records
+from ratchet.ingest.warehouse.ending import ending
 from ratchet.ingest.warehouse.unpack import records
 
 ROWS: Final = "rows"
@@ -119,7 +120,12 @@ def _require_whole(task: Task) -> None:
 
 
 def _shown(record: object) -> bytes:
-    return json.dumps(record, default=str).encode("utf-8", "replace")[: 1 << 16]
+    try:
+        text = json.dumps(record, default=str)
+    except RecursionError:  # what could be read may be too deep to be written: its surface is shown
+        surface = record.items() if isinstance(record, Mapping) else ()
+        text = json.dumps({name: "…" if isinstance(value, dict | list) else value for name, value in surface})
+    return text.encode("utf-8", "replace")[: 1 << 16]
 
 
 def _spread(tasks: Sequence[Task], cores: int) -> list[list[Task]]:
@@ -150,7 +156,8 @@ def _read_apart(workload: str, shares: Sequence[Sequence[Task]], *, out: Path, h
         for process in started:
             said, complained = process.communicate()
             if process.returncode:
-                raise DataError(f"{workload}: {complained.decode(errors='replace').strip()[-500:]}")
+                complaint = complained.decode(errors="replace").strip()[-500:]
+                raise DataError(f"{workload}: {ending('a reader of landed files', process.returncode, complaint)}")
             yield from (Count(**count) for count in json.loads(said))
     finally:
         for process in started:

@@ -6,6 +6,7 @@ a newline between them (all archive files before 2012-08-11) are told apart as t
 
 import csv
 import json
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -25,7 +26,10 @@ _NEXT_OBJECT: Final = re.compile(rb'\}\s*\{\s*"')
 _END_BEFORE_NEXT: Final = re.compile(r'\}\s*(?=\{\s*")')
 _SHOWN: Final = 1 << 16
 _TRIES: Final = 1000
-_DECODER: Final = json.JSONDecoder()
+# It tells objects apart, no more: a number is not made, since Python refuses to make a very long one.
+_DECODER: Final = json.JSONDecoder(parse_int=str, parse_float=str)
+_TEXT_OR_NUMBER: Final = re.compile(rb'"(?:[^"\\]|\\.)*"?|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?', re.DOTALL)
+_LARGE: Final = b"1e308"
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +155,19 @@ def _judged(line: bytes, value: object) -> Found:
 def _loads(line: bytes) -> object:
     try:
         return orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        if "infinity" not in str(error):
+            return None
+    try:
+        return orjson.loads(_TEXT_OR_NUMBER.sub(_bounded, line))
     except orjson.JSONDecodeError:
         return None
+
+
+def _bounded(found: re.Match[bytes]) -> bytes:
+    """JSON sets no bound to a number, and what nobody reads spoils no event; what is read is held to bounds of its own."""
+    text = found[0]
+    return _LARGE if text[:1] != b'"' and math.isinf(float(text)) else text
 
 
 def _why(line: bytes) -> str:

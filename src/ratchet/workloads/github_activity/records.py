@@ -108,18 +108,26 @@ def _event(file: LandedFile, event: Mapping[str, Any]) -> Row | str:
     commits, estimated = _commits(payload) if type_ == "PushEvent" else (0, False)
     merged = type_ == "PullRequestEvent" and _is_merged(payload, action)
     key = _key(event, type_, event_id, created, str(repo_id or repository))
+    if key is None:
+        return "nested too deeply"
     return (
         *("event", type_, event_id, key, created, repository, repo_id, actor, email, action),
         *(commits, estimated, created if merged else None, language, None, None, None, None),
     )
 
 
-def _key(event: Mapping[str, Any], type_: str, event_id: str | None, created: datetime, repository: str) -> str:
-    """The era's key: ids repeat over eras and series, and 2012 to 2014 has none, where only the whole event tells it apart."""
+def _key(event: Mapping[str, Any], type_: str, event_id: str | None, created: datetime, repository: str) -> str | None:
+    """The era's key: ids repeat over eras and series, and 2012 to 2014 has none, where only the whole event tells it apart.
+
+    None if the event is nested more deeply than can be written.
+    """
     if event_id is not None:
         return digest(f"{type_} {event_id} {created} {repository}")
     kept = {name: event[name] for name in ("type", "actor", "created_at", "url", "payload") if name in event}
-    return digest(orjson.dumps([kept, repository], option=orjson.OPT_SORT_KEYS).decode())
+    try:
+        return digest(orjson.dumps([kept, repository], option=orjson.OPT_SORT_KEYS).decode())
+    except orjson.JSONEncodeError:
+        return None
 
 
 def _repository(
