@@ -49,19 +49,20 @@ def issue_again(folder: Path, history: pd.DataFrame, *, last: int, data_hour: da
     names = read_names(folder)
     forecasts, by_family = _forecast(folder, panel, names, horizon=card.horizon)
     _keep_missing(forecasts, folder / issue_folder(last), moved)
-    out.mkdir()
-    for statistic in STATISTICS:
-        bundle.save(out / f"{statistic}.npy", forecasts[statistic])
-    for family, said in by_family.items():
-        bundle.save(out / "families" / Path(family_file(family)).name, said)
-    issue = Issue(
-        number=last + 1,
-        data_hour=data_hour.astimezone(UTC),
-        first_week=first_week,
-        horizon=card.horizon,
-        checksums=bundle.checksums(out),
-    )
-    (out / ISSUE).write_text(issue.to_json())
+    with bundle.clear_errors(out):
+        out.mkdir()
+        for statistic in STATISTICS:
+            bundle.save(out / f"{statistic}.npy", forecasts[statistic])
+        for family, said in by_family.items():
+            bundle.save(out / "families" / Path(family_file(family)).name, said)
+        issue = Issue(
+            number=last + 1,
+            data_hour=data_hour.astimezone(UTC),
+            first_week=first_week,
+            horizon=card.horizon,
+            checksums=bundle.checksums(out),
+        )
+        (out / ISSUE).write_text(issue.to_json())
     return issue
 
 
