@@ -20,7 +20,7 @@ from ratchet.contracts.frames import Gold
 from ratchet.contracts.ports import KEPT, Journal, Registry, Release, Track
 from ratchet.contracts.release import Issue
 from ratchet.serve.cache import ReleaseCache
-from ratchet.train.issue import issue_again
+from ratchet.train.issue import issue_again, read_issue
 
 log = logging.getLogger("ratchet.issuing")
 
@@ -57,9 +57,10 @@ class Issuing:
             ready = self._forecast_together(self._older(workload, gold, failed), gold, Path(scratch), failed)
             with self.journal.alone(workload):
                 for release, issue, folder in ready:
-                    if self.find(workload, release.release_id).issue == release.issue:
-                        self.registry.issue(release, folder, issue.number)
-                        made[release.release_id] = issue.number
+                    with _noting(failed, release.release_id):
+                        if self.find(workload, release.release_id).issue == release.issue:
+                            self.registry.issue(release, folder, issue.number)
+                            made[release.release_id] = issue.number
         log.info("issued again from gold as of %s: %s", gold.data_hour, made or "nothing was due")
         self.cache.prune(now=time.time())
         if failed:
@@ -87,7 +88,7 @@ class Issuing:
         for release_id in dict.fromkeys([*self._compared(workload), *self._at_hand(workload)]):
             with _noting(failed, release_id):
                 release = self.find(workload, release_id)
-                last = Issue.read(self.cache.fetch(release), release.issue)
+                last = read_issue(self.cache.fetch(release), release.issue)
                 if last.data_hour < gold.data_hour:
                     found.append((release, last))
         return found

@@ -3,7 +3,8 @@
 import json
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
@@ -76,8 +77,22 @@ def find(folder: Path) -> Card | None:
     return card if sound else None
 
 
+@contextmanager
+def clear_errors(folder: Path) -> Iterator[None]:
+    """Have a full disk, and whatever else keeps a folder from being written, said in one line."""
+    try:
+        yield
+    except OSError as error:
+        raise ReleaseError(f"{folder} cannot be written, is the disk full? {error}") from error
+
+
 def write(content: Content, folder: Path) -> Card:
     """Write the release and return its card with checksums. What was there and does not verify is replaced."""
+    with clear_errors(folder):
+        return _write(content, folder)
+
+
+def _write(content: Content, folder: Path) -> Card:
     keys = _keys(content.names)
     folder.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))

@@ -38,6 +38,8 @@ PRIOR_WEEKS = 26
 """A series' own spread counts with its weeks of the last year, the mean of all series with this many."""
 MIN_SPREAD = 0.05
 """About that of a series with one event in two years: less cannot be told from silence, and would divide by nothing."""
+FAR = 10.0
+"""One series says no more of the others: a week counts as so many spreads away at most, a spread as so many times a usual one."""
 _BUSY = 10.0
 _MANY_ZEROS = 0.3
 _ANSCOMBE = 3 / 8
@@ -159,6 +161,15 @@ def achieved(held: HeldOut) -> dict[str, float]:
     return {name: round(share, 4) for name, share in shares.items() if np.isfinite(share)}
 
 
+def usual(spreads: Floats) -> float:
+    """Average the spreads of all series, so that a huge one hardly counts more than the others; 0 where none is known."""
+    some = spreads[np.isfinite(spreads)]
+    moving = some[some > 0]
+    if not len(moving):
+        return 0.0
+    return float(np.minimum(some, FAR * np.quantile(moving, 0.5, method="lower")).mean())
+
+
 def covered(actual: Floats, lo: Floats, hi: Floats) -> Floats:
     """1 where an actual lies within its bounds, 0 where not, NaN where nobody knows."""
     return np.asarray(np.where(np.isnan(actual + lo + hi), np.nan, (actual >= lo) & (actual <= hi)))
@@ -231,7 +242,9 @@ def _misses(held: HeldOut) -> list[Misses]:
 
 def _pool(residual: Floats, misses: Misses) -> Pool:
     bounds = {level: _quantiles(residual, miss=miss) for level, miss in misses.items()}
-    return Pool(bounds=bounds, mean=float(residual.mean()), square=float((residual**2).mean()))
+    # A week of a million among weeks of ten would be the mean of every series in the pool.
+    near = np.clip(residual, -FAR, FAR)
+    return Pool(bounds=bounds, mean=float(near.mean()), square=float((near**2).mean()))
 
 
 def _quantiles(ordered: Floats, *, miss: float) -> tuple[float, float]:
@@ -252,7 +265,7 @@ def _cells(calibration: Calibration, size: Ints, blocks: Ints) -> Iterator[tuple
 def _spread(roots: Floats) -> Floats:
     weeks = np.isfinite(roots).sum(axis=-1)
     own = np.sqrt(scores.mean((roots - scores.mean(roots)[:, None]) ** 2))
-    everyone = float(np.nan_to_num(scores.mean(own)))
+    everyone = usual(own)
     shared = (weeks * np.nan_to_num(own) + PRIOR_WEEKS * everyone) / (weeks + PRIOR_WEEKS)
     return np.asarray(np.maximum(shared, MIN_SPREAD))
 

@@ -18,6 +18,7 @@ from ratchet.contracts.release import (
     STATISTICS,
     Issue,
     family_file,
+    file_digest,
     issue_folder,
     read_names,
 )
@@ -36,7 +37,8 @@ def issue_again(folder: Path, history: pd.DataFrame, *, last: int, data_hour: da
     card = bundle.find(folder)
     if card is None:
         raise ReleaseError(f"{folder} is no whole release")
-    before = _read(folder, last)
+    before = read_issue(folder, last)
+    _require_whole(folder, before)
     if data_hour <= before.data_hour:
         raise DataError(f"{folder.name} was already issued as of {before.data_hour}, no older than {data_hour}")
     panel, _ = accept(history, targets=card.targets, data_hour=data_hour)
@@ -47,27 +49,37 @@ def issue_again(folder: Path, history: pd.DataFrame, *, last: int, data_hour: da
     names = read_names(folder)
     forecasts, by_family = _forecast(folder, panel, names, horizon=card.horizon)
     _keep_missing(forecasts, folder / issue_folder(last), moved)
-    out.mkdir()
-    for statistic in STATISTICS:
-        bundle.save(out / f"{statistic}.npy", forecasts[statistic])
-    for family, said in by_family.items():
-        bundle.save(out / "families" / Path(family_file(family)).name, said)
-    issue = Issue(
-        number=last + 1,
-        data_hour=data_hour.astimezone(UTC),
-        first_week=first_week,
-        horizon=card.horizon,
-        checksums=bundle.checksums(out),
-    )
-    (out / ISSUE).write_text(issue.to_json())
+    with bundle.clear_errors(out):
+        out.mkdir()
+        for statistic in STATISTICS:
+            bundle.save(out / f"{statistic}.npy", forecasts[statistic])
+        for family, said in by_family.items():
+            bundle.save(out / "families" / Path(family_file(family)).name, said)
+        issue = Issue(
+            number=last + 1,
+            data_hour=data_hour.astimezone(UTC),
+            first_week=first_week,
+            horizon=card.horizon,
+            checksums=bundle.checksums(out),
+        )
+        (out / ISSUE).write_text(issue.to_json())
     return issue
 
 
-def _read(folder: Path, number: int) -> Issue:
+def read_issue(folder: Path, number: int) -> Issue:
+    """Read issue `number` of the release in `folder`; `ReleaseError` if it cannot be read."""
     try:
         return Issue.read(folder, number)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ReleaseError(f"{folder}: issue {number} cannot be read: {error!r}") from error
+
+
+def _require_whole(folder: Path, issue: Issue) -> None:
+    """Pass an issue that is as it was written: a series that the new weeks do not hold goes on with what it says."""
+    place = folder / issue_folder(issue.number)
+    for name, digest in issue.checksums.items():
+        if not (place / name).is_file() or file_digest(place / name) != digest:
+            raise ReleaseError(f"{folder}: {name} of issue {issue.number} is not as it was written")
 
 
 def _forecast(

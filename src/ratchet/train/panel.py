@@ -131,7 +131,8 @@ def _as_of(history: pd.DataFrame, data_hour: datetime) -> pd.DataFrame:
     frame = pd.DataFrame(
         {
             "name": [series_name(unique_id, target) for unique_id, target in zip(ids, targets, strict=True)],
-            "ds": history["ds"].dt.tz_localize(None).astype("datetime64[ns]").to_numpy(),
+            # Nanoseconds end in 1677, and two of their dates may be further apart than they can count.
+            "ds": history["ds"].dt.tz_localize(None).astype("datetime64[us]").to_numpy(),
             "y": pd.to_numeric(history["y"], errors="coerce").to_numpy(dtype=float, na_value=np.nan),
             "seen": seen(history),
         }
@@ -186,7 +187,7 @@ def _panel(series: dict[str, pd.DataFrame]) -> Panel:
     unseen = np.isnan(values) & (np.arange(len(longest)) >= len(longest) - ages[:, None])
     return Panel(
         names=tuple(series),
-        weeks=pd.DatetimeIndex(longest["ds"]),
+        weeks=pd.DatetimeIndex(longest["ds"]).as_unit("ns"),
         values=_fill(values, unseen),
         unseen=unseen if unseen.any() else None,
     )

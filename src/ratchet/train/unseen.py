@@ -24,10 +24,9 @@ def learn(panel: Panel, validation: Validation, nature: calibrate.Nature) -> dic
         name: [pools[size, block] for block in range(len(calibrate.BLOCK_ENDS) + 1)]
         for size, name in enumerate(calibrate.SIZES)
     }
-    spreads = posted.spreads(panel.values)
     return {
         "family": posted.FAMILY,
-        "spread": round(float(np.nan_to_num(np.nanmean(spreads))), 6),
+        "spread": round(calibrate.usual(posted.spreads(panel.values)), 6),
         "pools": {name: [_write(pool) for pool in blocks] for name, blocks in sizes.items()},
         "coverage": calibrate.achieved(held),
     }

@@ -1,4 +1,5 @@
 import json
+import resource
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
@@ -94,6 +95,17 @@ def test_a_crash_half_way_leaves_nothing(content, tmp_path):
     incomplete = replace(content, forecasts={"mean": content.forecasts["mean"]})
     with pytest.raises(KeyError):
         bundle.write(incomplete, tmp_path / "r")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_is_full_is_said_in_a_line_and_leaves_nothing(content, tmp_path):
+    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (64, usual[1]))
+    try:
+        with pytest.raises(ReleaseError, match="r cannot be written, is the disk full"):
+            bundle.write(content, tmp_path / "r")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, usual)
     assert list(tmp_path.iterdir()) == []
 
 

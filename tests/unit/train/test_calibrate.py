@@ -1,6 +1,7 @@
 """Bounds must mean what they say out of sample, on simulated series whose future is known."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -83,6 +84,23 @@ def test_the_mean_adds_up_to_what_happens_and_the_median_does_not(size, simulate
     total = future.actual[0][rows].sum()
     assert answer["mean"][rows].sum() / total == pytest.approx(1.0, abs=0.06)
     assert answer["median"][rows].sum() / total < 0.93
+
+
+def test_a_week_of_a_million_in_one_series_is_not_what_the_others_expect():
+    past, future = world(series=60, folds=5, seed=12)
+    actual = past.actual.copy()
+    actual[2, 0, 5] = 1e6
+    plain, beside = (
+        answer_for(future, learn(replace(past, actual=values)))["mean"] for values in (past.actual, actual)
+    )
+    np.testing.assert_allclose(beside, plain, rtol=0.1, atol=0.1)
+
+
+def test_one_huge_series_makes_no_other_one_uncertain():
+    past = draw((20, 100), 3.0, np.random.default_rng(12))
+    beside = describe(np.concatenate([past, 1e12 * draw((1, 100), 3.0, np.random.default_rng(13))])).spread
+    np.testing.assert_allclose(beside[:20], describe(past).spread, rtol=0.5)
+    assert beside[20] > 1e5
 
 
 def test_bounds_are_ordered_around_the_median_and_never_negative(simulated):

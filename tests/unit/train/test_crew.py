@@ -15,6 +15,7 @@ from ratchet import forecasters
 from ratchet.contracts.errors import RatchetError
 from ratchet.contracts.release import TRAINING
 from ratchet.stack.ports import free_port
+from ratchet.train import Budget
 from ratchet.train.crew import Job, hire, on_cores, on_dask
 from ratchet.train.folds import plan
 
@@ -47,9 +48,9 @@ if __name__ == "__main__":
 
 @pytest.fixture(scope="module")
 def cluster():
-    """A real scheduler and a worker in a process of its own."""
+    """A real scheduler and two workers, each in a process of its own."""
     with LocalCluster(
-        n_workers=1, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address=None
+        n_workers=2, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address=None
     ) as made:
         yield made
 
@@ -68,7 +69,28 @@ def test_a_cluster_makes_the_same_release_to_the_last_byte(run, history, cluster
     )
     assert there == here
     assert files(tmp_path / "there") == files(tmp_path / "here") != {}
-    assert any("1 Dask workers" in line for line in said)
+    assert any("2 Dask workers" in line for line in said)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_search_on_a_cluster_keeps_the_same_settings_though_a_worker_is_killed(run, gold, cluster, tmp_path):
+    """Of random walks the newest weeks say most: a short window is kept."""
+    steps = np.random.default_rng(4).normal(0, 3, (20, 160))
+    walks = gold(np.abs(100 + np.cumsum(steps, axis=1)).round())
+    told = {"recipe": ("naive", "window_median"), "budget": Budget(trials=6)}
+    here = run(walks, tmp_path / "here", **told)
+    killed = []
+
+    def kill_one(line):
+        if line.startswith("3 of") and not killed:
+            killed.append(next(iter(cluster.workers.values())).pid)
+            os.kill(killed[0], signal.SIGKILL)
+
+    there = run(walks, tmp_path / "there", crew=on_dask(cluster.scheduler_address), progress=kill_one, **told)
+    assert killed
+    assert there == here
+    assert here.options == {"window_median": {"weeks": 8}}
+    assert files(tmp_path / "there") == files(tmp_path / "here") != {}
 
 
 def test_a_scheduler_that_is_away_is_named_with_the_way_out(run, history, tmp_path):

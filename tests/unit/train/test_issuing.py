@@ -9,7 +9,7 @@ from fakes import FakeJournal, FakeRegistry
 from ratchet.contracts.errors import DataError, RegistryError, ReleaseError
 from ratchet.contracts.frames import Gold
 from ratchet.contracts.ports import Track
-from ratchet.contracts.release import Issue, issues_in
+from ratchet.contracts.release import ISSUE, Issue, issue_folder, issues_in
 from ratchet.issuing import Issuing, is_due
 from ratchet.serve.cache import ReleaseCache
 from ratchet.serve.release import open_release
@@ -162,6 +162,44 @@ def test_one_that_cannot_be_issued_is_named_and_keeps_no_other_from_it(house):
         house.refresh()
     assert house.registry.live(house.workload.name, Track.PRODUCTION).issue == 2
     assert house.registry.live(house.workload.name, Track.CANDIDATE).issue == 1
+
+
+def test_one_whose_last_issue_cannot_be_read_is_named_and_keeps_no_other_from_it(house):
+    house.point(Track.PRODUCTION, 0)
+    house.point(Track.CANDIDATE, 1)
+    (house.issuing.cache.fetch(house.releases[0]) / issue_folder(1) / ISSUE).write_text("half an iss")
+    with pytest.raises(ReleaseError, match=f"not issued again: {house.releases[0].release_id}.*issue 1 cannot be read"):
+        house.refresh()
+    assert house.registry.live(house.workload.name, Track.CANDIDATE).issue == 2
+
+
+def test_one_whose_last_issue_is_damaged_is_named_and_keeps_no_other_from_it(house):
+    """What a series said before is what it says again where new weeks do not hold it."""
+    house.point(Track.PRODUCTION, 0)
+    house.point(Track.CANDIDATE, 1)
+    house.refresh()
+    damaged = house.registry.live(house.workload.name, Track.PRODUCTION)
+    (house.issuing.cache.fetch(damaged) / issue_folder(2) / "median.npy").write_bytes(b"")
+    house.gold = replace(house.gold, data_hour=LATE + timedelta(days=1))
+    with pytest.raises(ReleaseError, match=f"not issued again: {damaged.release_id}.*median.npy of issue 2"):
+        house.refresh()
+    assert house.registry.live(house.workload.name, Track.CANDIDATE).issue == 3
+
+
+def test_one_that_cannot_be_published_is_named_and_keeps_no_other_from_it(house, monkeypatch):
+    house.point(Track.PRODUCTION, 0)
+    house.point(Track.CANDIDATE, 1)
+    publish = house.registry.issue
+
+    def refuse(release, folder, number):
+        if release.release_id == house.releases[0].release_id:
+            raise RegistryError("its place is full")
+        return publish(release, folder, number)
+
+    monkeypatch.setattr(house.registry, "issue", refuse)
+    with pytest.raises(ReleaseError, match=f"not issued again: {house.releases[0].release_id}: its place is full"):
+        house.refresh()
+    assert house.registry.live(house.workload.name, Track.CANDIDATE).issue == 2
 
 
 def test_a_release_that_is_gone_from_the_registry_keeps_no_other_from_it(house):

@@ -27,6 +27,10 @@ BROKEN = {
     "gap": (lambda one: one.drop(index=5), "weeks are missing"),
     "twice": (lambda one: pd.concat([one, one.iloc[[5]]]), "more than one row"),
     "monday": (lambda one: one.assign(ds=one["ds"] - pd.Timedelta(6, "D")), "does not end on Sunday"),
+    "long-ago": (
+        lambda one: one.assign(ds=one["ds"].where(one.index != 0, pd.Timestamp("1700-01-03"))),
+        "weeks are missing",
+    ),
     "no-week": (lambda one: one.assign(ds=one["ds"].where(one.index != 5)), "no week"),
     "ended-early": (lambda one: one.iloc[:-3], "its last week is 2026-05-10, not 2026-05-31"),
     "short": (lambda one: one.iloc[-3:], "shorter than 4 weeks"),

@@ -176,7 +176,7 @@ def test_bad_series_are_named_and_the_others_forecast_as_without_them(run, histo
     np.testing.assert_array_equal(load(tmp_path / card.release_id, "hi_95"), load(released[1], "hi_95"))
 
 
-def test_odd_series_are_forecast_all_the_same(run, history, gold, tmp_path):
+def test_odd_series_are_forecast_all_the_same_and_the_others_as_without_them(run, history, released, gold, tmp_path):
     odd = [
         gold(np.zeros((1, 110)), prefix="silent"),
         gold(np.full((1, 110), 5.0), prefix="constant"),
@@ -192,6 +192,12 @@ def test_odd_series_are_forecast_all_the_same(run, history, gold, tmp_path):
     notes = {record["unique_id"]: record.get("note") for record in json.loads((folder / release.SCORES).read_bytes())}
     assert "too young" in notes["young/000"]
     assert notes["constant/000"] is not None
+    plain = dict(zip(release.read_names(released[1]), load(released[1], "mean").mean(axis=1), strict=True))
+    beside = dict(zip(release.read_names(folder), load(folder, "mean").mean(axis=1), strict=True))
+    # What one series did a thousand million times in a week is no part of what another one expects.
+    assert {name: beside[name] for name in plain} == pytest.approx(plain, rel=0.5, abs=1.0)
+    spreads = [json.loads((path / release.POSTED).read_bytes())["spread"] for path in (folder, released[1])]
+    assert spreads[0] == pytest.approx(spreads[1], rel=2.0)
 
 
 @pytest.mark.parametrize("weeks", [4, 5, 8, 13, 27])
