@@ -10,7 +10,7 @@ import pytest
 
 from ratchet.__main__ import main
 from ratchet.contracts.errors import NotReadyError, RatchetError
-from ratchet.serve.keys import KeyStore, add_key, list_keys, revoke_key
+from ratchet.serve.keys import CONNECT, KeyStore, add_key, list_keys, revoke_key
 
 NOWHERE = "postgresql://nobody@127.0.0.1:1/none"
 
@@ -118,6 +118,21 @@ def test_a_revocation_that_could_not_be_written_down_is_written_later(postgres, 
     away.rename(cache_file.parent)
     store.refresh()
     assert KeyStore(NOWHERE, cache_file=cache_file).holder(key) is None
+
+
+def test_a_table_that_somebody_holds_is_not_waited_for(postgres, store, monkeypatch):
+    monkeypatch.setitem(CONNECT, "options", CONNECT["options"].replace("3s", "200ms"))
+    store.refresh()
+    key = add_key(postgres, "made before", ["predict"])
+    holding = psycopg2.connect(postgres)
+    try:
+        holding.cursor().execute("LOCK TABLE api_keys")
+        store.refresh()
+    finally:
+        holding.close()
+    assert store.holder(key) is None
+    store.refresh()
+    assert store.holder(key).name == "made before"
 
 
 def test_before_any_list_was_seen_nobody_can_say(cache_file):

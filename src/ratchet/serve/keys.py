@@ -23,7 +23,12 @@ logger = logging.getLogger(__name__)
 WHAT: Final = "the database of API keys"
 PREFIX: Final = "rk"
 SCOPES: Final = frozenset({"predict", "operate"})
-CONNECT_SECONDS: Final = 3
+CONNECT: Final[dict[str, Any]] = {
+    "connect_timeout": 3,
+    "options": "-c statement_timeout=3s",
+    "tcp_user_timeout": 5_000,
+}
+"""A server that is locked or has gone silent is away: who waits for it learns of no other key, and of none that has ended."""
 
 INSERT: Final = "INSERT INTO api_keys (key_id, name, scopes, digest) VALUES (%s, %s, %s, %s)"
 REVOKE: Final = "UPDATE api_keys SET revoked_at = now() WHERE key_id = %s AND revoked_at IS NULL"
@@ -162,7 +167,7 @@ def _digest(key: str) -> bytes:
 
 
 def _change(database_url: str, statement: str, values: tuple[Any, ...]) -> int:
-    connection = psycopg2.connect(database_url, connect_timeout=CONNECT_SECONDS)
+    connection = psycopg2.connect(database_url, **CONNECT)
     try:
         with connection, connection.cursor() as cursor:
             cursor.execute(statement, values)
@@ -172,7 +177,7 @@ def _change(database_url: str, statement: str, values: tuple[Any, ...]) -> int:
 
 
 def _fetch(database_url: str, query: str) -> list[tuple[Any, ...]]:
-    connection = psycopg2.connect(database_url, connect_timeout=CONNECT_SECONDS)
+    connection = psycopg2.connect(database_url, **CONNECT)
     try:
         with connection, connection.cursor() as cursor:
             cursor.execute(query)
