@@ -6,11 +6,12 @@ from contextlib import contextmanager
 from flask import Blueprint, Response, g, request
 
 from inference import detail as details
-from inference.gold_shapes import Named, ScorePage, TablePage
+from inference.gold_shapes import Named, ScorePage
 from inference.identity import require
 from inference.problems import NO_GOLD, UNKNOWN_TABLE, ProblemError
 from inference.respond import as_json
 from inference.service import Gold, Service
+from inference.table_shapes import GroupPage, TablePage
 from ratchet.contracts.errors import MetricsError
 from ratchet.serve.answer import UnknownWorkloadError
 
@@ -52,6 +53,13 @@ def make(service: Service) -> Blueprint:
             )
         where = {"workload": workload, "table": page.table, "total": total, "limit": page.limit, "offset": page.offset}
         return as_json({**where, "rows": found})
+
+    @bp.get("/api/<workload>/tables/groups")
+    def groups(workload: str) -> Response:
+        with _operated(service, workload) as gold:
+            page = GroupPage.model_validate(request.args.to_dict())
+            total, found = gold.groups(workload, page.table, page.grouping())
+        return as_json({"workload": workload, "table": page.table, "total": total, "groups": found})
 
     return bp
 

@@ -1,10 +1,10 @@
-"""What is asked of the data behind the forecasts, and what its answers look like."""
+"""What is asked of the series behind the forecasts, and what its answers look like."""
 
 from datetime import date
 from functools import lru_cache
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, Field, create_model
+from pydantic import BaseModel, Field, create_model
 
 from inference.fields import Text
 from inference.operator_shapes import Query
@@ -27,56 +27,6 @@ class ScorePage(Query):
     order: Literal["worst", "best"] = "worst"
     target: Name | None = None
     limit: Annotated[int, Field(ge=1, le=100)] = 10
-
-
-class TablePage(Query):
-    """Which page of which table."""
-
-    table: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
-    order: Annotated[Text, Field(min_length=1, max_length=100)] | None = None
-    down: bool = True
-    limit: Annotated[int, Field(ge=1, le=1000)] = 100
-    offset: Annotated[int, Field(ge=0, le=1_000_000_000)] = 0
-
-
-class Column(Shape):
-    """A column of a table."""
-
-    name: str
-    type: str
-    description: str
-
-
-class Table(Shape):
-    """A table of gold."""
-
-    name: str
-    description: str
-    rows: int
-    columns: list[Column]
-
-
-class Tables(Shape):
-    """The newest gold."""
-
-    workload: str
-    data_hour: AwareDatetime | None
-    last_week: str | None
-    series: int | None
-    synthetic: bool | None
-    quality: dict[str, Any] | None
-    tables: list[Table]
-
-
-class TableRows(Shape):
-    """A page of a table's rows."""
-
-    workload: str
-    table: str
-    total: int
-    limit: int
-    offset: int
-    rows: list[dict[str, Any]]
 
 
 class At(Shape):

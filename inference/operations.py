@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from inference import gold_shapes as gold
-from inference import operator_shapes, orders, shapes
+from inference import operator_shapes, orders, shapes, table_shapes
 from inference.feedback import Feedback
 from inference.items import MAX_ITEMS
 from inference.operator_shapes import ExperimentPage, LogPage, Window
@@ -98,11 +98,15 @@ def of_gold(root: str, id_name: str) -> tuple[Operation, ...]:
         ),
         Operation(
             method="get", path=f"{root}/tables", does="The tables that the workload publishes", scope="operate",
-            fails=GUARDED, answer=gold.Tables,
+            fails=GUARDED, answer=table_shapes.Tables,
         ),
         Operation(
             method="get", path=f"{root}/tables/rows", does="A page of a table", scope="operate", fails=GUARDED,
-            query=gold.TablePage, answer=gold.TableRows,
+            query=table_shapes.TablePage, answer=table_shapes.TableRows,
+        ),
+        Operation(
+            method="get", path=f"{root}/tables/groups", does="A table summed, or its maxima, by columns: over all of its rows",
+            scope="operate", fails=GUARDED, query=table_shapes.GroupPage, answer=table_shapes.TableGroups,
         ),
     )  # fmt: skip
 

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from ratchet.contracts.drift import DriftReport
 from ratchet.contracts.ports import Track
+from ratchet.observe.gold_tables import Grouping
 from ratchet.observe.orders import OrderRow
 from ratchet.serve.answer import Answerer
 from ratchet.serve.keys import Holder
@@ -58,6 +59,9 @@ class Gold(Protocol):
         self, workload: str, table: str, *, limit: int, offset: int, order: str | None, down: bool
     ) -> tuple[int, list[dict[str, Any]]]:
         """How many rows a table has and a page of them; `KeyError` for a table or column that is not there."""
+
+    def groups(self, workload: str, table: str, asked: Grouping) -> tuple[int, list[dict[str, Any]]]:
+        """How many groups a table has and the largest of them; `KeyError` as for rows, and for a measure without numbers."""
 
     def history(self, workload: str, *, unique_id: str, target: str, limit: int) -> list[dict[str, Any]]:
         """The newest weeks of a series, oldest first."""

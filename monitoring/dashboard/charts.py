@@ -17,7 +17,9 @@ GREY: Final = "#7a8694"
 SHADES: Final = [BLUE, ORANGE, "#2a9d6f", "#a35fc4", "#c44e63", "#8a8d2f", GREY, "#3aa3b5"]
 FEW: Final = 20
 """With fewer points than this a line is hard to see without them."""
-LEGEND: Final = alt.Legend(orient="top", offset=2, padding=0, columns=3, labelLimit=130, title=None, symbolOpacity=1)
+LEGEND: Final = alt.Legend(
+    orient="top", offset=2, padding=0, columns=2, columnPadding=6, labelLimit=118, title=None, symbolOpacity=1
+)
 UTC: Final = alt.Scale(type="utc")
 """Without it a browser draws its own time zone: a week's Sunday is a Saturday west of Greenwich. A tooltip has no scale: it gets text."""
 TRACKS: Final = {"production": BLUE, "candidate": ORANGE}
@@ -150,11 +152,11 @@ def heat(  # a grid is made of all of these
         .mark_rect()
         .encode(
             alt.X(f"{across}:O", title=words.title(across), axis=alt.Axis(labelAngle=0)),
-            alt.Y(f"{down}:O", title=None, sort=list(order)),
+            alt.Y(f"{down}:O", title=None, sort=list(order), axis=alt.Axis(labelOverlap=False)),
             alt.Color(f"{value}:Q", title=unit, scale=alt.Scale(scheme="blues"), legend=alt.Legend(orient="top")),
             tooltip=[across, down, alt.Tooltip(f"{value}:Q", format=",.4g")],
         )
-        .properties(height=260)
+        .properties(height=340)
     )
 
 

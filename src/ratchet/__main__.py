@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 from pydantic import ValidationError
 
+from ratchet import workloads
 from ratchet.contracts.errors import RatchetError
 from ratchet.forecast_command import add_forecast
 from ratchet.ingest_command import add_ingest
@@ -143,7 +144,7 @@ def _add(
 
 
 def _workload(options: argparse.Namespace, settings: Settings) -> str:
-    return str(options.workload or settings.workloads.split(",")[0])
+    return workloads.find(options.workload or settings.workloads.split(",")[0]).name
 
 
 def _up(_: argparse.Namespace) -> None:

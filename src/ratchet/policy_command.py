@@ -3,6 +3,7 @@
 import argparse
 from typing import TypeAlias
 
+from ratchet import workloads
 from ratchet.contracts.errors import RatchetError
 from ratchet.settings import Settings
 
@@ -68,4 +69,4 @@ def compare_rules(options: argparse.Namespace) -> str:
 
 
 def _workload(options: argparse.Namespace, settings: Settings) -> str:
-    return str(options.workload or settings.workloads.split(",")[0])
+    return workloads.find(options.workload or settings.workloads.split(",")[0]).name

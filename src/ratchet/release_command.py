@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeAlias
 
+from ratchet import workloads
 from ratchet.contracts.ports import GONE, Release, Track
 from ratchet.settings import Settings
 
@@ -31,7 +32,7 @@ def releases(options: argparse.Namespace) -> str:
     from ratchet.loop import Loop
 
     loop = Loop()
-    workload = options.workload or _workloads(loop.settings)[0]
+    workload = workloads.find(options.workload).name if options.workload else _workloads(loop.settings)[0]
     found = loop.trials.registry.releases(workload)
     rows = [_row(release) for release in reversed(found)]
     return _table([_HEAD, *rows]) if rows else f"no release of {workload} is registered yet"

@@ -35,6 +35,19 @@ def test_a_database_that_is_away_is_one_clear_line(words, capsys, monkeypatch, t
     assert "hunter2" not in "".join(told)
 
 
+@pytest.mark.parametrize(
+    "words",
+    ["docs", "train", "refresh", "evaluate", "drift", "releases", "policy show", "policy replay", "hold --why x"],
+)
+def test_a_workload_that_is_not_there_is_named_with_those_that_are(words, capsys, monkeypatch, tmp_path):
+    """Some asked MLflow for it first, and some sent people to an ingest of it, which there is not either."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DATA_HOME", str(tmp_path))
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    assert main([*words.split(), "nothing_of_ours"]) == 1
+    assert capsys.readouterr().err.splitlines()[-1] == "ratchet: no workload `nothing_of_ours`; known: github_activity"
+
+
 def test_a_disk_that_takes_no_more_is_one_clear_line(tmp_path):
     """Files may not grow beyond 64 KiB: bronze fits, a warehouse does not."""
     script = (

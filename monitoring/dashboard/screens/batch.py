@@ -27,8 +27,15 @@ def show() -> None:
     asked = _read(uploaded.getvalue(), id_name)
     done = _answer(asked, uploaded.file_id)
     st.success(_outcome(len(asked), done), icon=":material/check:")
-    st.dataframe(done, hide_index=True, key="batch-answers")
+    st.dataframe(done, hide_index=True, column_order=_seen_first(done, id_name), key="batch-answers")
     st.download_button("Forecasts as CSV", done.to_csv(index=False), "forecasts.csv", "text/csv", type="primary")
+
+
+def _seen_first(done: pd.DataFrame, id_name: str) -> list[str]:
+    """Return the columns with the reasons beside the questions, if there are any: the last one of the CSV is out of sight."""
+    failed = "problem" in done and done["problem"].notna().any()
+    lead = [id_name, "target", *(["problem"] if failed else [])]
+    return [*lead, *(name for name in done.columns if name not in {*lead, "problem"})]
 
 
 def _outcome(asked: int, done: pd.DataFrame) -> str:

@@ -15,6 +15,7 @@ GRID: Final = ("weekday", "hour_of_day")
 DAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 PLUMBING: Final = ("series",)
 """What training reads: the Forecast page shows it better."""
+CELLS: Final = 7 * 24
 TOP: Final = 15
 REJECTED: Final = "sum by (reason) (ratchet_rejected_events_total)"
 FAILED: Final = "sum by (check) (ratchet_quality_failures_total)"
@@ -81,13 +82,11 @@ def _table(table: Body) -> None:
         _rows(table, _read(table, order=None))
         return
     measure = st.selectbox("Measure", numbers, format_func=words.title, key=f"measure-{table['name']}")
-    frame = _read(table, order=measure)
-    names = [one["name"] for one in table["columns"]]
-    if set(GRID) <= set(names):
-        _grid(table, frame, measure)
+    if set(GRID) <= {one["name"] for one in table["columns"]}:
+        _grid(table, measure)
     else:
-        _longest(table, frame, measure)
-    _rows(table, frame)
+        _longest(table, measure)
+    _rows(table, _read(table, order=measure))
 
 
 def _read(table: Body, *, order: str | None) -> pd.DataFrame:
@@ -95,13 +94,22 @@ def _read(table: Body, *, order: str | None) -> pd.DataFrame:
     return pd.DataFrame(session.ask("tables/rows", operate=True, table=table["name"], limit=1000, **query)["rows"])
 
 
-def _grid(table: Body, frame: pd.DataFrame, measure: str) -> None:
-    texts = [one["name"] for one in table["columns"] if one["type"] == "varchar"]
-    for name in texts:
-        values = ["All", *sorted(frame[name].dropna().unique())]
-        wanted = st.selectbox(words.title(name), values, key=f"{table['name']}-{name}")
-        frame = frame if wanted == "All" else frame[frame[name] == wanted]
-    summed = frame.groupby(list(GRID))[measure].sum().reset_index()
+def _groups(table: Body, by: tuple[str, ...], measure: str, **how: object) -> pd.DataFrame:
+    """Groups over all of a table's rows, however many: a page of them would be a part of the picture."""
+    named = {"table": table["name"], "by": ",".join(by), "measure": measure, **how}
+    found = session.ask("tables/groups", operate=True, **named)["groups"]
+    return pd.DataFrame(found, columns=[*by, "value"]).rename(columns={"value": measure}).dropna()
+
+
+def _grid(table: Body, measure: str) -> None:
+    only = {}
+    if text := _text(table):
+        known = _groups(table, (text,), measure, limit=1000)[text]
+        wanted = st.selectbox(words.title(text), ["All", *sorted(known)], key=f"{table['name']}-{text}")
+        only = {} if wanted == "All" else {"only": text, "holds": wanted}
+    summed = _groups(table, GRID, measure, limit=CELLS, **only)
+    if summed.empty:
+        return
     summed["weekday"] = summed["weekday"].map(lambda number: DAYS[int(number) - 1])
     most = summed.loc[summed[measure].idxmax()]
     says = f"Most on {most['weekday']}s from {most['hour_of_day']:.0f} to {most['hour_of_day'] + 1:.0f} h UTC: {most[measure]:,.0f}."
@@ -113,12 +121,16 @@ def _grid(table: Body, frame: pd.DataFrame, measure: str) -> None:
     )
 
 
-def _longest(table: Body, frame: pd.DataFrame, measure: str) -> None:
-    text = next((one["name"] for one in table["columns"] if one["type"] == "varchar"), None)
-    if text is None or frame.empty:
+def _text(table: Body) -> str | None:
+    return next((str(one["name"]) for one in table["columns"] if one["type"] == "varchar"), None)
+
+
+def _longest(table: Body, measure: str) -> None:
+    text = _text(table)
+    if text is None:
         return
-    most = frame.groupby(text)[measure].max().nlargest(TOP).reset_index()
-    if most[measure].isna().all():
+    most = _groups(table, (text,), measure, how="max", limit=TOP)
+    if most.empty:
         return
     first = most.iloc[0]
     says = f"{first[text]} leads with {first[measure]:,.6g}; the first {len(most)} by their largest value."

@@ -31,8 +31,12 @@ def show() -> None:
     if report.get("overall_drift_detected"):
         drifting = ", ".join(words.title(name) for name, one in found.items() if one["significant_drift"])
         st.warning(f"**Drift:** {drifting}. {_sure()}", icon=":material/trending_up:")
-    else:
-        st.success("No drift: what is seen now looks like what was learnt from.", icon=":material/check:")
+    elif found:
+        judged = ", ".join(map(words.title, found))
+        st.success(
+            f"No drift in what could be judged: {judged}. What has no recent data yet is not listed.",
+            icon=":material/check:",
+        )
     if not found:
         nothing("No feature could be judged.", "There are too few values yet.")
         return
@@ -50,6 +54,8 @@ def show() -> None:
     frame = pd.DataFrame(rows)
     most = frame.loc[frame["psi"].idxmax()]
     says = f"{most['feature']} has moved most: index {most['psi']:.3f}, mean {most['shift']:+.1f} %. Above {MUCH} is a large shift."
+    if most["psi"] > MUCH and most["drifts"] == "no":
+        says += " It is no drift: such a feature varies as much by itself."
     chart = charts.bars(frame, name="feature", value="psi", unit="Population stability index", line=MUCH)
     charts.show(chart, title="How far each feature has moved", says=says, table=frame, key="drift")
 

@@ -2,6 +2,8 @@
 
 import json
 import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -12,10 +14,26 @@ if TYPE_CHECKING:
     import duckdb
 
 MEMORY: Final = "256MB"
+NUMBERS: Final = (
+    *("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE", "DECIMAL"),
+    *("UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT"),
+)
 SERIES: Final = "series"
 HISTORY: Final = "SELECT ds, y FROM read_parquet($path) WHERE unique_id = $unique_id AND target = $target ORDER BY ds DESC LIMIT $limit"
 
 Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grouping:
+    """What is wanted of a table: the `sum` or `max` of a column of numbers for each combination of some columns, the largest first."""
+
+    by: tuple[str, ...]
+    measure: str
+    how: str
+    only: tuple[str, str] | None
+    """A column and what it has to hold."""
+    limit: int
 
 
 class GoldTables:
@@ -44,16 +62,25 @@ class GoldTables:
     ) -> tuple[int, list[Row]]:
         """Return how many rows a table has and a page of them; a `KeyError` for a table or column that is not there."""
         folder, _ = self._newest(workload)
-        path = folder / f"{table}.parquet"
-        if path not in set(folder.glob("*.parquet")):
-            raise KeyError(table)
         with self._alone, _connect() as opened:
-            found = opened.read_parquet(str(path))
+            found = _open(opened, folder, table)
             total = found.count("*").fetchall()[0][0]
             if order is not None:
                 found = _sorted(found, order, down=down)
             page = found.limit(limit, offset)
             return total, [dict(zip(page.columns, map(_plain, row), strict=True)) for row in page.fetchall()]
+
+    def groups(self, workload: str, table: str, asked: Grouping) -> tuple[int, list[Row]]:
+        """Return how many groups a table has and the largest of them, each with its `value`, over all of the table's rows.
+
+        A `KeyError` for a table or column that is not there, and for a measure that holds no numbers.
+        """
+        folder, _ = self._newest(workload)
+        with self._alone, _connect() as opened:
+            grouped = _group(_open(opened, folder, table), asked)
+            total = grouped.count("*").fetchall()[0][0]
+            page = grouped.limit(asked.limit).fetchall()
+        return total, [dict(zip((*asked.by, "value"), map(_plain, row), strict=True)) for row in page]
 
     def history(self, workload: str, *, unique_id: str, target: str, limit: int) -> list[Row]:
         """Return the newest weeks of a series, oldest first; empty if gold does not know it."""
@@ -89,6 +116,36 @@ def _connect() -> "duckdb.DuckDBPyConnection":
     return duckdb.connect(config={"memory_limit": MEMORY, "threads": 1})
 
 
+def _open(opened: "duckdb.DuckDBPyConnection", folder: Path, table: str) -> "duckdb.DuckDBPyRelation":
+    path = folder / f"{table}.parquet"
+    if path not in set(folder.glob("*.parquet")):
+        raise KeyError(table)
+    return opened.read_parquet(str(path))
+
+
+def _require(found: "duckdb.DuckDBPyRelation", columns: Sequence[str]) -> None:
+    if missing := [name for name in columns if name not in found.columns]:
+        raise KeyError(missing[0])
+
+
+def _group(found: "duckdb.DuckDBPyRelation", asked: Grouping) -> "duckdb.DuckDBPyRelation":
+    from duckdb import ColumnExpression, ConstantExpression, FunctionExpression  # noqa: PLC0415
+
+    _require(found, (*asked.by, asked.measure))
+    if str(found.types[found.columns.index(asked.measure)]).partition("(")[0] not in NUMBERS:
+        raise KeyError(asked.measure)
+    if asked.only:
+        column, holds = asked.only
+        _require(found, (column,))
+        found = found.filter(ColumnExpression(column).cast("VARCHAR") == ConstantExpression(holds))
+    names = [f"by_{number}" for number in range(len(asked.by))]
+    columns = [ColumnExpression(column).alias(name) for column, name in zip(asked.by, names, strict=True)]
+    value = FunctionExpression(asked.how, ColumnExpression(asked.measure).cast("DOUBLE")).alias("value")
+    return found.aggregate([*columns, value]).sort(
+        ColumnExpression("value").desc().nulls_last(), *map(ColumnExpression, names)
+    )
+
+
 def _describe(opened: "duckdb.DuckDBPyConnection", path: Path, said: Row) -> Row:
     found = opened.read_parquet(str(path))
     columns = said.get("columns", {})
@@ -106,8 +163,7 @@ def _describe(opened: "duckdb.DuckDBPyConnection", path: Path, said: Row) -> Row
 def _sorted(found: "duckdb.DuckDBPyRelation", order: str, *, down: bool) -> "duckdb.DuckDBPyRelation":
     import duckdb  # noqa: PLC0415
 
-    if order not in found.columns:
-        raise KeyError(order)
+    _require(found, (order,))
     column = duckdb.ColumnExpression(order)
     return found.sort(column.desc() if down else column.asc())
 

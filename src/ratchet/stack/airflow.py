@@ -1,7 +1,9 @@
 """Airflow as its users reach it: the REST API, with a token."""
 
 import json
+import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib import error, request
@@ -44,18 +46,35 @@ class Airflow:
         tasks = self._call("GET", f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances")["task_instances"]
         return next((str(task["task_id"]) for task in tasks if task["state"] == "failed"), "a task")
 
-    def wait(self, dag_id: str, run_id: str, *, timeout: float) -> None:
-        """Return when the run has succeeded; a `RatchetError` that says where to look if it has not."""
-        end = time.monotonic() + timeout
+    def is_running(self, dag_id: str) -> bool:
+        """Whether any run of the DAG is at work: one that an earlier, interrupted start left goes before a new one."""
+        return bool(self._call("GET", f"/api/v2/dags/{dag_id}/dagRuns?state=running&limit=1")["dag_runs"])
+
+    def wait(
+        self, dag_id: str, run_id: str, *, timeout: float, long: float = math.inf, tell: Callable[[str], None] = print
+    ) -> None:
+        """Return when the run has succeeded; a `RatchetError` that says where to look if it failed.
+
+        It may take as long as it needs: only for `timeout` seconds nobody takes it up. After `long` seconds `tell` hears where its log is.
+        """
+        begin = busy = time.monotonic()
+        log = f"airflow/logs/dag_id={dag_id}/run_id={run_id} in DATA_HOME"
         while (state := self.run_state(dag_id, run_id)) != "success":
-            where = f"{self.address}/dags/{dag_id}/runs/{run_id}"
+            now = time.monotonic()
             if state == "failed":
-                log = f"airflow/logs/dag_id={dag_id}/run_id={run_id} in DATA_HOME"
+                where = f"{self.address}/dags/{dag_id}/runs/{run_id}"
                 raise RatchetError(
                     f"DAG {dag_id} failed in {self.failed_task(dag_id, run_id)}: {where} (its log: {log})"
                 )
-            if time.monotonic() > end:
-                raise RatchetError(f"DAG {dag_id} is still {state} after {timeout:.0f} s: {where}")
+            if state == "running" or self.is_running(dag_id):
+                busy = now
+            if now - busy > timeout:
+                raise RatchetError(
+                    f"DAG {dag_id}: nobody took its run up for {timeout:.0f} s; see `make logs S=airflow-scheduler`"
+                )
+            if now - begin > long:
+                tell(f"  it goes on for as long as it needs; its log: {log}")
+                long = math.inf
             time.sleep(0.5)
 
     def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:  # noqa: ANN401  # JSON

@@ -14,6 +14,7 @@ from ratchet.stack.progress import Progress
 from ratchet.stack.services import Stack
 
 _DAG_SECONDS = 300
+_LONG_SECONDS = 60
 _SWAP_SECONDS = 30
 
 
@@ -80,7 +81,7 @@ def _turn(client: Airflow, progress: Progress, dag_id: str, what: str, **conf: A
     with progress.step(f"Airflow runs {dag_id}: {what}"):
         run = client.trigger(dag_id, conf)  # before its schedule may run: one at a time, and this one is waited for
         client.unpause(dag_id)
-        client.wait(dag_id, run, timeout=_DAG_SECONDS)
+        client.wait(dag_id, run, timeout=_DAG_SECONDS, long=_LONG_SECONDS, tell=progress.note)
 
 
 def wait_for_forecast(stack: Stack, progress: Progress) -> None:

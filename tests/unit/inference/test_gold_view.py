@@ -43,12 +43,27 @@ def test_a_page_of_rows_in_an_order(library):
     assert rest["rows"][0]["name"] == "b"
 
 
+def test_groups_are_over_all_rows_and_not_over_a_page_of_them(library):
+    found = library.ask("tables/groups?table=series&by=unique_id,target&measure=y&limit=1").get_json()
+    assert (found["total"], found["groups"]) == (2, [{"unique_id": "north/a", "target": "sent", "value": 12.0}])
+    most = library.ask("tables/groups?table=series&by=unique_id&measure=y&how=max").get_json()["groups"]
+    assert [one["value"] for one in most] == [7.0, 1.0]
+    of_x = library.ask("tables/groups?table=series&by=target&measure=y&only=unique_id&holds=x").get_json()["groups"]
+    assert of_x == [{"target": "sent", "value": 1.0}]
+
+
 @pytest.mark.parametrize(
     ("path", "status", "slug"),
     [
         ("tables/rows?table=none", 404, "unknown-table"),
         ("tables/rows?table=busy_depots&order=1%3BDROP", 404, "unknown-table"),
         ("tables/rows?table=..%2Fseries", 422, "invalid-request"),
+        ("tables/groups?table=none&by=name&measure=events", 404, "unknown-table"),
+        ("tables/groups?table=busy_depots&by=name,place&measure=events", 404, "unknown-table"),
+        ("tables/groups?table=busy_depots&by=events&measure=name", 404, "unknown-table"),
+        ("tables/groups?table=busy_depots&by=name&measure=events&only=place", 404, "unknown-table"),
+        ("tables/groups?table=busy_depots&by=name,name&measure=events", 422, "invalid-request"),
+        ("tables/groups?table=busy_depots&by=name&measure=events&how=median", 422, "invalid-request"),
         ("tables/rows?table=busy_depots&limit=1001", 422, "invalid-request"),
         ("series/detail?unique_id=nobody&target=sent", 404, "unknown-series"),
     ],

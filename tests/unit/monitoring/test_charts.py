@@ -41,3 +41,16 @@ def test_a_tooltip_says_the_time_in_utc():
     assert [row["when"] for row in data] == ["21 Nov 23:50", "22 Nov 00:00"]
     told = json.loads(DRAWN["forecast"]().to_json())["datasets"].values()
     assert {row["when"] for data in told for row in data} == {"08 Nov 2026", "15 Nov 2026", "22 Nov 2026"}
+
+
+def test_every_row_of_a_grid_has_its_name():
+    """Left to itself Vega drops each second one where rows are low: every second weekday."""
+    cells = pd.DataFrame({"hour": [0], "day": ["Monday"], "events": [1.0]})
+    grid = charts.heat(cells, across="hour", down="day", value="events", unit="u", order=["Monday"])
+    assert json.loads(grid.to_json())["encoding"]["y"]["axis"]["labelOverlap"] is False
+
+
+def test_a_legend_fits_a_phone():
+    """Two columns of names and their symbols, beside the axis, in the 340 pixels that a phone leaves; a third was cut off."""
+    of_one = charts.LEGEND.labelLimit + 20 + charts.LEGEND.columnPadding
+    assert 50 + charts.LEGEND.columns * of_one <= 340

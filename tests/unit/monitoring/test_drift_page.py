@@ -37,3 +37,19 @@ def test_the_page_says_whether_drift_is_confirmed(monkeypatch, value, says):
     monkeypatch.setattr(session, "prometheus", lambda: Prometheus(value))
     opened = AppTest.from_function(page, default_timeout=60).run()
     assert says in opened.warning[0].value
+
+
+LARGE_BY_ITSELF = {**MOVED, "psi": 0.41, "p_value": 0.99, "significant_drift": False}
+
+
+@pytest.mark.parametrize(
+    ("indicators", "says"), [({}, []), ({"predictions": LARGE_BY_ITSELF}, ["judged: Predictions."])]
+)
+def test_what_was_not_judged_is_not_called_free_of_drift(monkeypatch, indicators, says):
+    report = {"overall_drift_detected": False, "drift_indicators": indicators}
+    monkeypatch.setattr(session, "ask", lambda *_, **__: report)
+    opened = AppTest.from_function(page, default_timeout=60).run()
+    assert [one.value.partition(" could be ")[2][:20] for one in opened.success] == says
+    told = [one.value for one in opened.caption]
+    assert all("It is no drift" in one for one in told)
+    assert len(told) == len(says)
