@@ -181,6 +181,7 @@ def _fetch(database_url: str, query: str) -> list[tuple[Any, ...]]:
     try:
         with connection, connection.cursor() as cursor:
             cursor.execute(query)
-            return cursor.fetchall()
+            rows: list[tuple[Any, ...]] = cursor.fetchall()
+            return rows
     finally:
         connection.close()
