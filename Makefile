@@ -4,7 +4,8 @@ SHELL := /bin/bash
 RATCHET := .venv/bin/ratchet
 PY := .venv/bin/python
 # Where the environment forbids bytecode, each of the many processes that are started would compile all that it imports again.
-export PYTHONDONTWRITEBYTECODE :=
+PYTHONDONTWRITEBYTECODE :=
+export PYTHONDONTWRITEBYTECODE
 # Tests that break things under a constant load: beside other tests they would measure those.
 ALONE := tests/faults tests/router
 # One process each, for minutes: whoever begins last with these ends last. Much of what they do is waiting, so two cores have room for four.
