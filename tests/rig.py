@@ -199,8 +199,10 @@ class Rig:
     def close(self):
         """Stop everything, users first, the database last."""
         self.registry.stop()
+        if "router" in self.processes:  # first: a track waits for the connections that a router holds open
+            self.stop("router", signal.SIGQUIT)
         for name in [name for name in self.processes if name != "postgres"]:
-            self.stop(name, signal.SIGQUIT if name == "router" else signal.SIGTERM)
+            self.stop(name)
         if "postgres" in self.processes:
             self.stop("postgres", signal.SIGINT)
         for log in self.logs:
