@@ -5,7 +5,9 @@ RATCHET := .venv/bin/ratchet
 PY := .venv/bin/python
 # Where the environment forbids bytecode, each of the many processes that are started would compile all that it imports again.
 PYTHONDONTWRITEBYTECODE :=
-export PYTHONDONTWRITEBYTECODE
+# tools/install leaves uv there on a machine that has none.
+PATH := $(PATH):$(CURDIR)/.tools/uv/bin
+export PYTHONDONTWRITEBYTECODE PATH
 # Tests that break things under a constant load: beside other tests they would measure those.
 ALONE := tests/faults tests/router
 # One process each, for minutes: whoever begins last with these ends last. Much of what they do is waiting, so two cores have room for four.

@@ -15,6 +15,7 @@ soak    --soak seconds (600) as fast as answers come: depth of the spool, and ro
 import argparse
 import os
 import platform
+import shutil
 import signal
 import sys
 import tempfile
@@ -38,6 +39,8 @@ def main():
     parser.add_argument("--soak", type=int, default=600)
     parser.add_argument("--threads", type=int, default=Settings.model_fields["web_threads"].default)
     options = parser.parse_args()
+    if missing := [name for name in ("wrk", "taskset") if shutil.which(name) is None]:
+        sys.exit(f"{' and '.join(missing)} not found: apt-get install wrk util-linux")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # whatever was started is stopped too
     print(
         f"{platform.machine()} x{os.cpu_count()}, Python {platform.python_version()}, {options.threads} threads a worker"
