@@ -6,6 +6,7 @@ each way on the same files, peak memory, and what one more hour costs on top of 
 
 import argparse
 import gzip
+import importlib
 import os
 import platform
 import re
@@ -26,7 +27,6 @@ import psutil
 
 from ratchet import ingest, workloads
 from ratchet.ingest.bronze import FolderBronze
-from ratchet.ingest.warehouse import build as building
 from ratchet.ingest.warehouse.build import build
 
 HOUR = Path(__file__).resolve().parents[4] / "shared" / "data" / "gharchive" / "2015-01-01-0.json.gz"
@@ -34,6 +34,7 @@ FIRST = datetime(2015, 1, 4, tzinfo=UTC)
 STAMP = re.compile(rb'"created_at":"2015-01-01T00:')
 ID = re.compile(rb'^\{"id":"(\d+)"', re.MULTILINE)
 WORKLOAD = workloads.find("github_activity")
+BUILDING = importlib.import_module("ratchet.ingest.warehouse.build")
 
 
 def make(folder: Path, first: int, hours: int, *, small: bool = False) -> list[Path]:
@@ -91,14 +92,14 @@ class Reading:
     """Adds up what a build spends reading; the rest of its time is the models, which a warehouse would run instead."""
 
     def __init__(self) -> None:
-        self.seconds, self._read = 0.0, building.read
+        self.seconds, self._read = 0.0, BUILDING.read
 
     def __enter__(self) -> Self:
-        building.read = self._timed
+        BUILDING.read = self._timed
         return self
 
     def __exit__(self, *_: object) -> None:
-        building.read = self._read
+        BUILDING.read = self._read
 
     def _timed(self, *tasks: object, **how: object) -> object:
         started = time.perf_counter()
