@@ -14,8 +14,9 @@ from selectors import EVENT_READ
 from typing import Any, Final
 
 from gunicorn import SERVER  # type: ignore[import-untyped]
-from gunicorn.workers.gthread import TConn, ThreadWorker  # type: ignore[import-untyped]
+from gunicorn.workers.gthread import TConn  # type: ignore[import-untyped]
 
+from inference.leaving import LeavingWorker
 from inference.plain import read_plain
 from inference.shortcut import Shortcut
 
@@ -25,7 +26,7 @@ SWEEP_SECONDS: Final = 1.0
 REST_SECONDS: Final = 30.0
 
 
-class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no annotations
+class Worker(LeavingWorker):
     """gunicorn's `gthread`, which looks at each request first; an application without a `Shortcut` is served as ever."""
 
     _shortcut: Shortcut | None = None

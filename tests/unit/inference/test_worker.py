@@ -248,6 +248,27 @@ def test_a_silent_connection_is_closed_and_one_that_speaks_is_kept(tmp_path):
         server.stop()
 
 
+def test_a_stop_answers_what_is_asked_and_waits_for_no_silence(tmp_path):
+    server = Gunicorn(leave_home(tmp_path), WEB_WORKERS="1")
+    try:
+        server.first_answer()
+        with connect(server) as idle, connect(server) as asking, connect(server):
+            for client in (idle, asking):
+                client.sendall(PLAIN)
+                assert read_answer(client)[0] == 200
+            begun = time.monotonic()
+            server.process.terminate()
+            time.sleep(0.2)
+            asking.sendall(PLAIN)
+            status, headers, _, _ = read_answer(asking)
+            assert (status, headers["connection"]) == (200, "close")
+            assert idle.recv(1) == b""
+            server.process.wait(timeout=20)
+            assert time.monotonic() - begun < 5, "gunicorn's own worker waits ten seconds"
+    finally:
+        server.stop()
+
+
 def test_all_is_answered_while_many_ask_at_once(track):
     def ask(_):
         with connect(track) as client:
