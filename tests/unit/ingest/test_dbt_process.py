@@ -10,7 +10,7 @@ import pytest
 from ratchet import workloads
 from ratchet.contracts.errors import DataError
 from ratchet.ingest.warehouse.dbt import Project
-from ratchet.ingest.warehouse.read import _read_apart
+from ratchet.ingest.warehouse.read import Task, _read_apart
 
 WORKLOAD = workloads.find("github_activity")
 
@@ -59,5 +59,8 @@ def test_a_process_that_was_ended_before_it_could_say_anything_is_named(tmp_path
     with pytest.raises(DataError, match=r"github_activity: dbt was ended by SIGKILL, as a machine .* out of memory"):
         Project(workload=WORKLOAD, place=tmp_path).run("build")
     monkeypatch.setattr("ratchet.ingest.warehouse.read.sys.executable", "/bin/false")
-    with pytest.raises(DataError, match="github_activity: a reader of landed files ended with 1 and said nothing"):
-        list(_read_apart("github_activity", [[]], out=tmp_path, hold=()))
+    named = dict.fromkeys(("path", "sha256", "source", "file", "hour", "part"), "a" * 50)
+    more_than_a_pipe_holds = [Task(file_id=number, bytes=1, **named) for number in range(500)]
+    for share in ([], more_than_a_pipe_holds):
+        with pytest.raises(DataError, match="github_activity: a reader of landed files ended with 1 and said nothing"):
+            list(_read_apart("github_activity", [share], out=tmp_path, hold=()))

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import partial
@@ -149,10 +150,7 @@ def _read_apart(workload: str, shares: Sequence[Sequence[Task]], *, out: Path, h
     ]
     try:
         for process, share in zip(started, shares, strict=True):
-            if process.stdin:
-                process.stdin.write(json.dumps([asdict(task) for task in share]).encode())
-                process.stdin.close()
-                process.stdin = None
+            _give(process, json.dumps([asdict(task) for task in share]).encode())
         for process in started:
             said, complained = process.communicate()
             if process.returncode:
@@ -162,7 +160,15 @@ def _read_apart(workload: str, shares: Sequence[Sequence[Task]], *, out: Path, h
     finally:
         for process in started:
             process.kill()
-            process.wait()
+            process.communicate()
+
+
+def _give(process: subprocess.Popen[bytes], asked: bytes) -> None:
+    """Say what is asked, and no more. One that has ended before it heard is told of when it is collected."""
+    stream, process.stdin = process.stdin, None
+    if stream:
+        with suppress(BrokenPipeError), stream:
+            stream.write(asked)
 
 
 def _main(arguments: Sequence[str], asked: IO[bytes], answer: IO[str]) -> None:
