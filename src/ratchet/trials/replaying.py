@@ -27,9 +27,9 @@ def replay_all(journal: Journal, workload: str, *, only: int | None = None) -> I
     policies = {name: from_json(EvidencePolicy, body) for name, body in journal.policies().items()}
     current = journal.current(workload)
     found = [*([current] if current else []), *journal.shadows(workload), *journal.past(workload, limit=1_000_000)]
-    for experiment in found:
-        if only in (None, experiment.experiment_id):
-            yield _replay(experiment.experiment_id, journal.history(experiment.experiment_id), policies)
+    for number in dict.fromkeys(one.experiment_id for one in found):  # one that ended between two reads is in both
+        if only in (None, number):
+            yield _replay(number, journal.history(number), policies)
 
 
 def _replay(experiment_id: int, rows: Iterable[LookRow], policies: dict[str, EvidencePolicy]) -> Replayed:

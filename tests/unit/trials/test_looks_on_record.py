@@ -59,6 +59,18 @@ def test_replaying_finds_every_byte_of_an_experiment_from_queue_to_revert_and_na
     assert "hell" in found.differences[0]
 
 
+def test_an_experiment_that_ends_while_it_is_looked_up_is_replayed_once(house, monkeypatch):
+    house.on_trial()
+    shadows = house.journal.shadows
+
+    def ended_meanwhile(workload):
+        house.journal.close_experiment(1, verdict="rollback", at=house.clock)
+        return shadows(workload)
+
+    monkeypatch.setattr(house.journal, "shadows", ended_meanwhile)
+    assert [one.experiment_id for one in replay_all(house.journal, WORKLOAD)] == [1]
+
+
 def test_the_stakes_of_an_experiment_stay_while_its_other_parameters_may_change(house):
     house.on_trial()
     house.policy = replace(house.policy, bets=(0.5,), alpha_promote_ratings=0.001)
