@@ -18,6 +18,7 @@ from inference import (
     release,
     trail,
 )
+from inference.desk import Desks
 from inference.lean import LeanFlask
 from inference.service import Service
 from inference.shortcut import Shortcut
@@ -33,9 +34,12 @@ def create_app(service: Service) -> Flask:
     problems.register(app)
     choice.register(app, service)
     limits.register(app)
-    for concern in (predict, batch, feedback, release, gold, operate, orders, health, metrics, docs):
+    desks = Desks(service)
+    for forecasts in (predict, batch):
+        app.register_blueprint(forecasts.make(service, desks))
+    for concern in (feedback, release, gold, operate, orders, health, metrics, docs):
         app.register_blueprint(concern.make(service))
-    app.wsgi_app = Shortcut(app.wsgi_app, service)  # type: ignore[method-assign]  # Flask's documented place for this
+    app.wsgi_app = Shortcut(app.wsgi_app, service, desks)  # type: ignore[method-assign]  # Flask's documented place for this
     return app
 
 

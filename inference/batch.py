@@ -1,130 +1,118 @@
 """`POST /api/<workload>/predict/batch`: up to 1,000 questions, each with a forecast or a problem of its own; JSON or CSV, in and out."""
 
-import time
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from operator import attrgetter
+from typing import Any, Final
 
+import orjson
 from flask import Blueprint, Response, g, request
 from pydantic import ValidationError
 
 from inference import tables
+from inference.desk import Desk, Desks
+from inference.forms import Form, write_rows
 from inference.identity import caller, require
 from inference.items import CSV, read
 from inference.limits import count_items
-from inference.predict import answer, sign_many
 from inference.problems import INVALID, UNKNOWN_SERIES, ProblemError, describe, name_errors
-from inference.questions import Question, list_of, questions
-from inference.records import own_record, shared_record
-from inference.respond import as_json
+from inference.questions import Question
+from inference.respond import JSON
 from inference.service import Service
-from inference.tell import Standing, Told, tell
 from ratchet.contracts.errors import UnknownSeriesError
 from ratchet.serve.many import find_rows, rendered
-from ratchet.serve.swap import Serving
 
-Result = dict[str, Any]
-
-
-class Placed(NamedTuple):
-    """One forecast of a batch: where in the batch it was asked for, the question, and the answer."""
-
-    place: int
-    question: Question
-    told: Told
+TARGET: Final = attrgetter("target")
+Problem = dict[str, Any]
 
 
-def make(service: Service) -> Blueprint:
+def make(service: Service, desks: Desks) -> Blueprint:
     """Make the blueprint."""
     bp = Blueprint("batch", __name__)
 
     @bp.post("/api/<workload>/predict/batch")
     def batch(workload: str) -> Response:
         require(service, "predict")
-        serving = g.serving = service.answerer.serving(workload)
-        asked = read(serving.opened.card.id_name)
+        desk = desks.of(workload)
+        g.serving, id_name = desk.serving, desk.serving.opened.card.id_name
+        asked = read(id_name)
         count_items(service, len(asked))
-        results, answered = _answer_all(service, serving, asked)
-        if request.accept_mimetypes.best_match(["application/json", CSV]) == CSV:
-            return Response(tables.write(results, asked, id_name=serving.opened.card.id_name), mimetype=CSV)
-        return as_json(_summary(service, serving, results, answered))
+        results = _answer_all(desk, asked, now=service.clock())
+        said = _say(service, desk, results, _write_down(service, desk, results))
+        if request.accept_mimetypes.best_match([JSON, CSV]) == CSV:
+            return Response(tables.write(orjson.loads(said)["results"], asked, id_name=id_name), mimetype=CSV)
+        return Response(said, content_type=JSON)
 
     return bp
 
 
-def _answer_all(service: Service, serving: Serving, asked: Sequence[Any]) -> tuple[list[Result], int]:
-    """Return one result per item, in the order of the items, and how many of them are forecasts."""
-    results: list[Result] = [{} for _ in asked]
-    valid = _validate(serving, asked, results)
-    rows = find_rows(serving.opened, [(question.unique_id, question.target) for _, question in valid])
-    known = [(place, question, row) for (place, question), row in zip(valid, rows, strict=True) if row is not None]
-    found = rendered(serving.opened, [(row, question.horizon) for _, question, row in known])
-    standing = Standing(serving.opened)
-    answered = [
-        Placed(place=place, question=question, told=standing.tell(question, row, weeks))
-        for (place, question, row), weeks in zip(known, found, strict=True)
-    ]
-    unknown = [one for one, row in zip(valid, rows, strict=True) if row is None]
-    answered += _answer_unknown(serving, unknown, results, now=service.clock())
-    _write_down(service, serving, answered, results)
-    return results, len(answered)
+def _answer_all(desk: Desk, asked: Sequence[Any], *, now: datetime) -> list[Form | Problem]:
+    """Return the form or the problem of each item: what was said before first, all else by the same rules as single questions."""
+    results: list[Form | Problem | None] = [*desk.recall(asked)]
+    if None in results:
+        valid = _validate(desk, asked, results)
+        rows = find_rows(desk.serving.opened, [(question.unique_id, question.target) for _, question in valid])
+        known = [(place, question, row) for (place, question), row in zip(valid, rows, strict=True) if row is not None]
+        found = rendered(desk.serving.opened, [(row, question.horizon) for _, question, row in known])
+        for (place, question, row), weeks in zip(known, found, strict=True):
+            results[place] = desk.lay_out(question, row, weeks)
+        for place, question in [one for one, row in zip(valid, rows, strict=True) if row is None]:
+            results[place] = _answer_unknown(desk, question, now=now)
+    return [one for one in results if one is not None]
 
 
-def _answer_unknown(
-    serving: Serving, unknown: Sequence[tuple[int, Question]], results: list[Result], *, now: datetime
-) -> list[Placed]:
-    """Answer what the release does not know from posted histories, and say which have none that makes sense."""
-    answered = []
-    for place, question in unknown:
-        try:
-            answered.append(Placed(place=place, question=question, told=tell(serving.opened, question, now)))
-        except UnknownSeriesError as error:
-            results[place] = describe(UNKNOWN_SERIES, str(error))
-        except ProblemError as error:
-            results[place] = describe(error.kind, error.detail)
-    return answered
-
-
-def _validate(serving: Serving, asked: Sequence[Any], results: list[Result]) -> list[tuple[int, Question]]:
-    card = serving.opened.card
-    model = questions(card.id_name, card.targets, card.horizon)
+def _validate(desk: Desk, asked: Sequence[Any], results: list[Form | Problem | None]) -> list[tuple[int, Question]]:
+    """Return what is valid of the items that have no result yet, each with its place; what is not gets its problem."""
+    places = [place for place, one in enumerate(results) if one is None]
     try:
-        return list(enumerate(list_of(model).validate_python(asked)))
+        return list(zip(places, desk.validate_all([asked[place] for place in places]), strict=True))
     except ValidationError:  # at least one of them: each is looked at by itself
-        validate = model.__pydantic_validator__.validate_python
+        pass
     valid = []
-    for place, item in enumerate(asked):
+    for place in places:
         try:
-            valid.append((place, validate(item)))
+            valid.append((place, desk.validate(asked[place])))
         except ValidationError as error:
             detail, errors = name_errors(error)
             results[place] = describe(INVALID, detail, errors=errors)
     return valid
 
 
-def _write_down(service: Service, serving: Serving, told: Sequence[Placed], results: list[Result]) -> None:
-    """Log every forecast before any is answered, as single ones are, and all of them at once."""
-    now, asker = service.clock(), caller(service)
-    of_all = shared_record(service, serving, asker)
-    of_all |= {"at": now, "latency_ms": round((time.perf_counter() - asker.started) * 1000 / max(len(told), 1), 3)}
-    records = []
-    for one, prediction_id in zip(told, sign_many(service, serving, now, len(told)), strict=True):
-        question = one.question
-        records.append(of_all | own_record(question, one.told, prediction_id=prediction_id))
-        results[one.place] = answer(service, serving, question, one.told, prediction_id=prediction_id)
-    service.log.append_all(records)
-    meters = service.metrics.of(serving.release.workload, service.track.value, serving.name)
-    for target, count in Counter(one.question.target for one in told).items():
-        meters.answered(target, count)
+def _answer_unknown(desk: Desk, question: Question, *, now: datetime) -> Form | Problem:
+    """Answer what the release does not know from a posted history, or say that there is none that makes sense."""
+    try:
+        return desk.form_now(question, now)
+    except UnknownSeriesError as error:
+        return describe(UNKNOWN_SERIES, str(error))
+    except ProblemError as error:
+        return describe(error.kind, error.detail)
 
 
-def _summary(service: Service, serving: Serving, results: list[Result], answered: int) -> dict[str, Any]:
-    return {
-        "workload": serving.release.workload,
+def _write_down(service: Service, desk: Desk, results: Sequence[Form | Problem]) -> list[bytes]:
+    """Sign every forecast, and log all of them at once before any is answered; return their ids."""
+    now, forms = service.clock(), [one for one in results if isinstance(one, Form)]
+    ids = desk.sign_many(now, len(forms))
+    if forms:
+        service.log.append_lines(write_rows(forms, ids, caller(service), at=now), len(forms))
+    for target, count in Counter(map(TARGET, forms)).items():
+        desk.meters.answered(target, count)
+    return ids
+
+
+def _say(service: Service, desk: Desk, results: Sequence[Form | Problem], ids: Sequence[bytes]) -> bytes:
+    """Return the answer to a batch: how much of it was answered, then each result in its place."""
+    summary = {
+        "workload": desk.serving.release.workload,
         "track": service.track.value,
-        "release": serving.name,
-        "answered": answered,
-        "failed": len(results) - answered,
-        "results": results,
+        "release": desk.serving.name,
+        "answered": len(ids),
+        "failed": len(results) - len(ids),
     }
+    signed = iter(ids)
+    told = [one.fill(next(signed)) if isinstance(one, Form) else (orjson.dumps(one),) for one in results]
+    pieces = [piece for one in told for piece in (b",", *one)]
+    pieces[0] = orjson.dumps(summary)[:-1] + b',"results":['
+    return b"".join(
+        (*pieces, b"]}")
+    )  # in one go: a copy of each result would cost more than all else that is done for it

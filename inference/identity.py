@@ -1,8 +1,7 @@
 """Who asks: the holder of the key, and the client that the router's split and the log know."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from inference import limits
 from inference.here import asked, kept
@@ -14,8 +13,7 @@ from ratchet.serve.replay import is_genuine_ticket
 TRACKS = frozenset(track.value for track in Track)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Caller:
+class Caller(NamedTuple):
     """Who asks, as the log may know it: what is the same for every forecast of a request."""
 
     request_id: str

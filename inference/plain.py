@@ -4,6 +4,7 @@
 """
 
 import re
+from functools import lru_cache
 from typing import Final
 
 MOST_FIELDS: Final = 64
@@ -28,7 +29,7 @@ def read_plain(said: bytes) -> Question | None:
     environ = {}
     for line in lines:
         name, _, value = line.partition(":")
-        environ["HTTP_" + name.upper().replace("-", "_")] = value.strip(" ")
+        environ[_variable(name)] = value.strip(" ")
     if len(environ) != len(lines) or len(lines) > MOST_FIELDS or not _NOT_PLAIN.isdisjoint(environ):
         return None
     length = environ.pop("HTTP_CONTENT_LENGTH", "")
@@ -36,3 +37,8 @@ def read_plain(said: bytes) -> Question | None:
         return None
     environ |= {"REQUEST_METHOD": "POST", "PATH_INFO": found[1].decode("ascii"), "CONTENT_LENGTH": length}
     return environ, body
+
+
+@lru_cache(maxsize=256)
+def _variable(name: str) -> str:
+    return "HTTP_" + name.upper().replace("-", "_")

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Protocol
 
 from ratchet.contracts.drift import DriftReport
@@ -22,8 +23,8 @@ class ForecastLog(Protocol):
     def append(self, record: dict[str, Any]) -> bool:
         """Keep a record; False if that is not possible now."""
 
-    def append_all(self, records: Sequence[dict[str, Any]]) -> bool:
-        """Keep records, all of them or none; False if that is not possible now."""
+    def append_lines(self, lines: bytes, records: int) -> bool:
+        """Keep so many records that are JSON already, a line each: all of them or none; False if that is not possible now."""
 
 
 class Keys(Protocol):
@@ -101,4 +102,9 @@ class Service:
 
     def hide(self, client: str) -> str:
         """Return a stable stand-in for a client's name, from which nobody without the secret finds the name."""
-        return hashlib.blake2b(client.encode(), key=self.secret[:64], digest_size=12).hexdigest()
+        return _hide(self.secret[:64], client)
+
+
+@lru_cache(maxsize=4096)
+def _hide(secret: bytes, client: str) -> str:
+    return hashlib.blake2b(client.encode(), key=secret, digest_size=12).hexdigest()

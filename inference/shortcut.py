@@ -6,21 +6,15 @@ views use, and `tests/unit/inference/test_shortcut.py` holds both ways to the sa
 
 import io
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
+from inference.desk import Desks
 from inference.identity import read_caller
 from inference.limits import take_both, tell
-from inference.predict import settle
-from inference.questions import Question, questions
+from inference.respond import JSON
 from inference.service import Service
-from inference.tell import Standing
 from inference.trail import name_request
-from ratchet.serve.metrics import ReleaseMeters
-from ratchet.serve.swap import Serving
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -30,24 +24,14 @@ LONGEST_LENGTH = 6
 Answered = tuple[bytes, list[tuple[str, str]]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Desk:
-    """What answers for one workload now, with all that does not change from question to question."""
-
-    serving: Serving
-    validate: Callable[[bytes], Question]
-    standing: Standing
-    meters: ReleaseMeters
-
-
 class Shortcut:
-    """Wraps a Flask application: `app.wsgi_app = Shortcut(app.wsgi_app, service)`."""
+    """Wraps a Flask application: `app.wsgi_app = Shortcut(app.wsgi_app, service, desks)`."""
 
-    def __init__(self, app: "WSGIApplication", service: Service) -> None:
+    def __init__(self, app: "WSGIApplication", service: Service, desks: Desks) -> None:
         self._app = app
         self._service = service
+        self._desks = desks
         self._workloads = {f"/api/{workload}/predict": workload for workload in service.answerer.workloads()}
-        self._desks: dict[str, Desk] = {}
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Answer, or have Flask answer: to the client it is the same."""
@@ -77,43 +61,24 @@ class Shortcut:
         """Return the body and headers of an answer; None, or an error, means that nothing has been counted or logged yet."""
         service, request_id = self._service, name_request(environ)
         holder = service.keys.holder(environ["HTTP_X_API_KEY"])
-        desk = self._desk(workload)
-        question = desk.validate(body)
-        if holder is None or "predict" not in holder.scopes or question.history is not None:
+        desk = self._desks.of(workload)
+        form = desk.form_of_body(body)
+        if form is None or holder is None or "predict" not in holder.scopes:
             return None
-        row = desk.serving.opened.row(question.unique_id, question.target)
         allowance = take_both(service.limits, environ, holder.key_id) if service.limits else None
         if allowance is not None and not allowance.allowed:
             return None
-        told = desk.standing.tell(question, row, desk.serving.opened.rendered(row, question.horizon))
         caller = read_caller(service, environ, request_id=request_id, key_id=holder.key_id, started=started)
-        content = orjson.dumps(settle(service, desk.serving, question, told, caller, now=service.clock()))
+        content = desk.settle(form, caller, now=service.clock())
         desk.meters.count(200, time.perf_counter() - started)
         return content, [
-            ("Content-Type", "application/json"),
+            ("Content-Type", JSON),
             ("Content-Length", str(len(content))),
             *(tell(allowance) if allowance else ()),
             ("X-Request-ID", request_id),
             ("X-Track", service.track.value),
             ("X-Release", desk.serving.name),
         ]
-
-    def _desk(self, workload: str) -> Desk:
-        serving = self._service.answerer.serving(workload)
-        desk = self._desks.get(workload)
-        if desk is None or desk.serving is not serving:
-            desk = self._desks[workload] = self._open(serving)
-        return desk
-
-    def _open(self, serving: Serving) -> Desk:
-        card = serving.opened.card
-        model = questions(card.id_name, card.targets, card.horizon)
-        return Desk(
-            serving=serving,
-            validate=model.__pydantic_validator__.validate_json,
-            standing=Standing(serving.opened),
-            meters=self._service.metrics.of(card.workload, self._service.track.value, serving.name),
-        )
 
 
 def _is_plain(environ: dict[str, Any]) -> bool:

@@ -6,8 +6,6 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final
 
-import orjson
-
 from inference.problems import INVALID, ProblemError
 
 WHOLE: Final = re.compile(r"[0-9]{1,4}")
@@ -38,8 +36,7 @@ def write(results: Sequence[dict[str, Any]], asked: Sequence[Any], *, id_name: s
     rows.writeheader()
     for question, result in zip(asked, results, strict=True):
         if "weeks" in result:
-            weeks = orjson.loads(orjson.dumps(result["weeks"]))  # some are JSON already
-            rows.writerows(result | week for week in weeks)
+            rows.writerows(result | week for week in result["weeks"])
         else:
             rows.writerow(_refused(question, result, id_name=id_name))
     return text.getvalue()

@@ -100,8 +100,8 @@ class Worker(LeavingWorker):
         if question is not None:
             environ, body = question
             # Who comes by the socket has no address; the router says whom it speaks for.
-            address = conn.client[0] if conn.client else ""
-            answered = self._shortcut.answer({**environ, "REMOTE_ADDR": address}, body, started)
+            environ["REMOTE_ADDR"] = conn.client[0] if conn.client else ""
+            answered = self._shortcut.answer(environ, body, started)
             if answered is not None:
                 content, headers = answered
                 lines = "".join([f"{name}: {value}\r\n" for name, value in headers])

@@ -16,18 +16,18 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from operator import attrgetter
+from operator import itemgetter
 from pathlib import Path
 from typing import Final, NamedTuple
 
 WINDOW_SECONDS: Final = 60
 BUCKETS: Final = 4096
 PLACES: Final = 8
-NAMES: Final = struct.Struct(f"<{PLACES}Q")
+DIGEST: Final = 8  # bytes of a name's
 COUNT: Final = struct.Struct("<IId")  # window, count within it, count within the window before
-BUCKET_BYTES: Final = NAMES.size + PLACES * COUNT.size
+BUCKET_BYTES: Final = PLACES * (DIGEST + COUNT.size)
 SIZE: Final = BUCKETS * BUCKET_BYTES
+LEFT: Final = itemgetter(0)
 PATIENCE: Final = (*[0.0] * 20, *[0.0002] * 50, *[0.002] * 100)
 """Seconds between tries to get the lock, which is held for some microseconds."""
 IMPATIENT_SECONDS: Final = 1.0
@@ -47,40 +47,36 @@ class Allowance(NamedTuple):
 
 
 class Count(NamedTuple):
-    """What is counted of one name, and where: a look at a moment `into` a window."""
+    """What is counted of one name, and where."""
 
     left: float
     """How much more may be counted now."""
     place: int
-    window: int
-    into: float
     limit: int
-    counted: int
+    so_far: int
     before: float
 
-    def fits(self, cost: int) -> bool:
-        """Whether the limit leaves room. What costs more than the limit passes when nothing else did."""
-        return min(cost, self.limit) <= self.left
-
-    def tell(self, cost: int, *, taken: bool) -> Allowance:
-        """Say what is left, once the cost was taken or was not."""
+    def tell(self, cost: int, *, taken: bool, into: float) -> Allowance:
+        """Say what is left so far into a window, once the cost was taken or was not."""
         cost = min(cost, self.limit)
-        return Allowance(
-            allowed=taken,
-            limit=self.limit,
-            remaining=max(0, int(self.left - (cost if taken else 0))),
-            reset_seconds=math.ceil(WINDOW_SECONDS - self.into),
-            retry_seconds=0 if taken else self._wait(self.limit - cost),
-        )
+        left = int(self.left - cost if taken else self.left)
+        retry = 0 if taken else self._wait(self.limit - cost, into)
+        return Allowance(taken, self.limit, max(0, left), math.ceil(WINDOW_SECONDS - into), retry)
 
-    def _wait(self, room: int) -> int:
+    def _wait(self, room: int, into: float) -> int:
         """Return the seconds until no more than `room` is counted, if nothing else is asked meanwhile."""
-        if self.counted <= room:  # the window before fades enough while this one lasts
-            return max(1, math.ceil(WINDOW_SECONDS * (1 - (room - self.counted) / self.before) - self.into))
-        return max(1, math.ceil(WINDOW_SECONDS - self.into + WINDOW_SECONDS * (1 - room / self.counted)))
+        if self.so_far <= room:  # the window before fades enough while this one lasts
+            return max(1, math.ceil(WINDOW_SECONDS * (1 - (room - self.so_far) / self.before) - into))
+        return max(1, math.ceil(WINDOW_SECONDS - into + WINDOW_SECONDS * (1 - room / self.so_far)))
 
 
-LEFT: Final = attrgetter("left")
+class Place(NamedTuple):
+    """Where a name was counted when it was last looked for."""
+
+    digest: bytes
+    at: int
+    """Of the digest, while no other name has taken its place."""
+    count_at: int
 
 
 class RateLimits:
@@ -91,6 +87,7 @@ class RateLimits:
         self._clock = clock
         self._lock = threading.Lock()
         self._impatient_until = 0.0
+        self._places: dict[str, Place] = {}
         self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         self._reserve()
         self._map = mmap.mmap(self._file, SIZE)
@@ -105,15 +102,16 @@ class RateLimits:
             self._enter()
             try:
                 now = self._clock()
-                counts = [self._look(name, limit, now) for name, limit in wanted]
-                taken = all(count.fits(cost) for count in counts)
+                window, into = int(now // WINDOW_SECONDS), now % WINDOW_SECONDS
+                counts = [self._look(name, limit, window, into) for name, limit in wanted]
+                # What costs more than a limit passes when nothing else did.
+                taken = all(one.left >= min(cost, one.limit) for one in counts)
                 if taken:
-                    for found in counts:
-                        count = found.counted + min(cost, found.limit)
-                        COUNT.pack_into(self._map, found.place, found.window, count, found.before)
+                    for _, place, limit, counted, before in counts:
+                        COUNT.pack_into(self._map, place, window, counted + min(cost, limit), before)
             finally:
                 fcntl.flock(self._file, fcntl.LOCK_UN)
-        return min(reversed(counts), key=LEFT).tell(cost, taken=taken)
+        return min(reversed(counts), key=LEFT).tell(cost, taken=taken, into=into)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -143,34 +141,32 @@ class RateLimits:
                 return
         self._impatient_until = time.monotonic() + IMPATIENT_SECONDS
 
-    def _look(self, name: str, limit: int, now: float) -> Count:
-        digest = _digest(name)
-        window = int(now // WINDOW_SECONDS)
-        place = self._find(digest % BUCKETS * BUCKET_BYTES, digest)
-        known, count, before = COUNT.unpack_from(self._map, place)
+    def _look(self, name: str, limit: int, window: int, into: float) -> Count:
+        digest, named, place = self._places.get(name) or self._find(name)
+        if self._map[named : named + DIGEST] != digest:  # another name has its place by now
+            digest, named, place = self._find(name)
+        known, counted, before = COUNT.unpack_from(self._map, place)
         if known != window:
             # A clock that was set back finds windows of the future: they count as long gone.
-            count, before = 0, float(count) if known == window - 1 else 0.0
-        into = now % WINDOW_SECONDS
-        left = limit - count - before * (1 - into / WINDOW_SECONDS)
-        return Count(left, place, window, into, limit, count, before)
+            counted, before = 0, float(counted) if known == window - 1 else 0.0
+        left = limit - counted - before * (1 - into / WINDOW_SECONDS)
+        return Count(left, place, limit, counted, before)
 
-    def _find(self, start: int, digest: int) -> int:
+    def _find(self, name: str) -> Place:
         """Return where the name's count is in its bucket; a new name takes the place of the one that was idle longest."""
-        names = NAMES.unpack_from(self._map, start)
-        places = range(start + NAMES.size, start + BUCKET_BYTES, COUNT.size)
-        if digest in names:
-            return places[names.index(digest)]
-        windows = [COUNT.unpack_from(self._map, place)[0] for place in places]
-        oldest = windows.index(min(windows))
-        struct.pack_into("<Q", self._map, start + oldest * 8, digest)
-        COUNT.pack_into(self._map, places[oldest], 0, 0, 0.0)
-        return places[oldest]
-
-
-@lru_cache(maxsize=PLACES * BUCKETS)
-def _digest(name: str) -> int:
-    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "little") or 1
+        digest = hashlib.blake2b(name.encode(), digest_size=DIGEST).digest()
+        start = int.from_bytes(digest, "little") % BUCKETS * BUCKET_BYTES
+        counts = range(start + PLACES * DIGEST, start + BUCKET_BYTES, COUNT.size)
+        names = range(start, counts[0], DIGEST)
+        number = next((number for number, at in enumerate(names) if self._map[at : at + DIGEST] == digest), None)
+        if number is None:
+            number = min(range(PLACES), key=lambda one: COUNT.unpack_from(self._map, counts[one])[0])
+            self._map[names[number] : names[number] + DIGEST] = digest
+            COUNT.pack_into(self._map, counts[number], 0, 0, 0.0)
+        if len(self._places) >= PLACES * BUCKETS:
+            self._places.clear()
+        found = self._places[name] = Place(digest, names[number], counts[number])
+        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -64,7 +64,7 @@ class Segment:
         draft.rename(path)
         return cls(path, handle, opened_at)
 
-    def write(self, lines: bytes | bytearray, records: int = 1) -> None:
+    def write(self, lines: bytes, records: int = 1) -> None:
         """Append whole lines or, with an `OSError`, nothing."""
         written = os.write(self._handle, lines)
         if written != len(lines):

@@ -7,7 +7,7 @@ then records that wait at the same time share one: a record waits for at most tw
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -52,18 +52,10 @@ class Spool:
 
     def append(self, record: dict[str, Any]) -> bool:
         """Write a record down; False if that was not possible, which is then counted. Only `fsync` makes it wait."""
-        return self._append(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE), 1)
+        return self.append_lines(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE), 1)
 
-    def append_all(self, records: Sequence[dict[str, Any]]) -> bool:
-        """Write records down in one piece: all of them or none."""
-        lines = (
-            bytearray()
-        )  # a thousand separate lines would be fresh memory each time, whose pages cost more than the work
-        for record in records:
-            lines += orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
-        return self._append(lines, len(records)) if records else True
-
-    def _append(self, lines: bytes | bytearray, records: int) -> bool:
+    def append_lines(self, lines: bytes, records: int) -> bool:
+        """Write records down in one piece, each a line of JSON: all of them or none."""
         with self._lock:
             kept = len(lines) <= self._room and self._write(lines, records)
             self._written += kept
@@ -94,7 +86,7 @@ class Spool:
         with self._lock:
             self._finish()
 
-    def _write(self, lines: bytes | bytearray, records: int) -> bool:
+    def _write(self, lines: bytes, records: int) -> bool:
         try:
             if self._segment is None:
                 self._segment = Segment.create(self.folder, opened_at=self._clock())

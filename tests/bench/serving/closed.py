@@ -9,6 +9,7 @@ ASK = """
 local ids = {%(ids)s}
 local headers = {["Content-Type"] = "application/json", ["X-API-Key"] = "%(key)s"}
 local count = 0
+%(before)s
 request = function()
    count = count + 1
    headers["X-User-Id"] = "user-" .. (count %% 1000)
@@ -18,9 +19,20 @@ end
 """
 ONE = """'{"depot":"' .. id .. '","target":"sent","horizon":12}'"""
 ROW = """'{"dataframe_records":[{"depot":"' .. id .. '","target":"sent","horizon":12}]}'"""
-MANY = """'{"items":[' .. string.rep('{"depot":"' .. id .. '","target":"sent","horizon":12},', 499) ..
-      string.rep('{"depot":"' .. ids[(count * 7) % #ids + 1] .. '","target":"sent","horizon":12},', 500) ..
-      '{"depot":"' .. id .. '","target":"lost","horizon":12}]}'"""
+BATCHES = """
+local batches = {}
+for first = 1, #ids, 500 do
+   local items = {}
+   for number = first, first + 499 do
+      for _, target in ipairs({"sent", "lost"}) do
+         items[#items + 1] = '{"depot":"' .. ids[number] .. '","target":"' .. target .. '","horizon":12}'
+      end
+   end
+   batches[#batches + 1] = '{"items":[' .. table.concat(items, ",") .. ']}'
+end
+"""
+"""A thousand different questions each; `ids` has a multiple of 500."""
+MANY = "batches[count % #batches + 1]"
 
 
 @dataclass(frozen=True)
@@ -33,11 +45,11 @@ class Run:
     failed: int
 
 
-def script(folder, name, *, ids, key, path, body=ONE):
+def script(folder, name, *, ids, key, path, body=ONE, before=""):
     """Write the questions as a wrk script."""
     target = folder / f"ask-{name}.lua"
     quoted = ", ".join(f'"{one}"' for one in ids)
-    target.write_text(ASK % {"ids": quoted, "key": key, "path": path, "body": body})
+    target.write_text(ASK % {"ids": quoted, "key": key, "path": path, "body": body, "before": before})
     return target
 
 

@@ -186,12 +186,51 @@ def test_a_batch_counts_as_one_request_and_leaves_the_latency_of_single_forecast
     assert house.registry.get_sample_value("ratchet_request_seconds_count", labels) == 0
 
 
-def test_what_was_rendered_for_one_is_what_a_batch_says(house):
-    opened = house.slot.current.opened
-    single = house.predict({"depot": "north/a", "target": "sent", "horizon": 3}).get_json()["weeks"]
-    assert len(opened.remembered) == 1
-    items = [{"depot": depot, "target": "sent", "horizon": 3} for depot in ("north/a", "north/b", "north/a")]
-    first, other, last = (result["weeks"] for result in ask(house, items).get_json()["results"])
-    assert (first, last) == (single, single)
-    assert other != single
-    assert len(opened.remembered) == 2
+KNOWN = {"depot": "north/a", "target": "sent", "horizon": 3}
+
+
+def without_ids(results):
+    return [{name: said for name, said in one.items() if name != "prediction_id"} for one in results]
+
+
+def test_what_was_said_once_is_said_again_under_another_id_and_logged_again(house):
+    single = house.predict(KNOWN).get_json()
+    items = [{**KNOWN, "depot": depot} for depot in ("north/a", "north/b", "north/a")]
+    for _ in range(2):
+        first, other, last = ask(house, items).get_json()["results"]
+        assert without_ids([first, last]) == without_ids([single, single])
+        assert other["weeks"] != first["weeks"]
+    assert len({record["prediction_id"] for record in house.log.records}) == 7
+    assert [record["unique_id"] for record in house.log.records[-3:]] == ["north/a", "north/b", "north/a"]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {**KNOWN, "horizon": True},
+        {**KNOWN, "horizon": 3.0},
+        {**KNOWN, "target": ["sent"]},
+        {"depot": "north/a", "target": "sent"},
+        {"depot": "north/a", "target": "sent", "levels": [80]},
+        {**KNOWN, "statistic": "mean"},
+        {**KNOWN, "history": [1, 2, 3]},
+        {"target": "sent", "horizon": 3, "depot": "north/a"},
+        [],
+        "depot",
+        None,
+    ],
+    ids=repr,
+)
+def test_an_item_that_resembles_one_that_was_answered_is_judged_by_itself(house, odd):
+    fresh = ask(house, [odd]).get_json()["results"]
+    ask(house, [KNOWN, {**KNOWN, "horizon": 1}])
+    assert without_ids(ask(house, [odd]).get_json()["results"]) == without_ids(fresh)
+    assert without_ids(ask(house, [KNOWN, odd, KNOWN]).get_json()["results"])[1:2] == without_ids(fresh)
+
+
+def test_another_release_says_other_things_of_the_same_items(house):
+    before, again = (ask(house, [KNOWN]).get_json()["results"][0] for _ in range(2))
+    house.load(2)
+    after = ask(house, [KNOWN]).get_json()["results"][0]
+    assert before["weeks"] == again["weeks"] != after["weeks"]
+    assert (before["release"], after["release"]) == ("BO1", "BO2")

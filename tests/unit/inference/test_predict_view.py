@@ -140,7 +140,7 @@ def test_every_answered_forecast_is_in_the_log_and_counted(house):
     assert record == {
         "record": "forecast",
         "prediction_id": answer.get_json()["prediction_id"],
-        "at": DATA_HOUR,
+        "at": DATA_HOUR.isoformat(),
         "workload": "parcels",
         "unique_id": "north/a",
         "target": "sent",
@@ -152,7 +152,7 @@ def test_every_answered_forecast_is_in_the_log_and_counted(house):
         "release_id": "r1",
         "client": record["client"],
         "request_id": "req-1",
-        "data_hour": DATA_HOUR,
+        "data_hour": DATA_HOUR.isoformat(),
     }
     assert house.requests("200") == 1
     labels = {"workload": "parcels", "track": "production", "release": "BO1"}

@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from inference import create_app
+from inference.desk import Desks
 from inference.shortcut import Shortcut
 from ratchet.serve.limits import Limits, RateLimits
 from ratchet.serve.metrics import ServeMetrics
@@ -176,5 +177,5 @@ def test_a_body_that_the_short_way_has_read_reaches_flask(house):
 
     environ = EnvironBuilder(path=PATH, method="POST", data=b"{oh no", headers=KEY).get_environ()
     environ["wsgi.input"] = io.BytesIO(b"{oh no")
-    content, *_ = run_wsgi_app(Shortcut(flask, house.service), environ)
+    content, *_ = run_wsgi_app(Shortcut(flask, house.service, Desks(house.service)), environ)
     assert b"".join(content) == b"{oh no"

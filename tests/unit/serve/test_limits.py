@@ -87,6 +87,15 @@ def test_more_names_than_places_forget_the_idle_and_fail_nobody(limits, clock):
     assert sum(not limits.take(f"address:{n}", 1).allowed for n in range(BUCKETS * PLACES, BUCKETS * PLACES + 50)) > 20
 
 
+def test_a_name_that_comes_back_is_not_counted_with_the_one_that_has_its_place(limits, clock):
+    early = [f"early:{n}" for n in range(200)]
+    assert all(limits.take(name, 1).allowed for name in early)
+    clock.now += 180
+    for n in range(BUCKETS * PLACES - 500):
+        assert limits.take(f"address:{n}", 1).allowed
+    assert all(limits.take(name, 1).allowed for name in early)
+
+
 def test_several_processes_share_one_count(tmp_path):
     code = f"""
 import sys, hashlib; sys.path.insert(0, "src")

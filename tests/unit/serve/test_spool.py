@@ -145,9 +145,8 @@ def test_a_living_writers_segment_is_left_alone_and_a_dead_ones_is_adopted(tmp_p
 def test_records_that_come_together_are_kept_together_or_not_at_all(tmp_path):
     lost = []
     spool = Spool(tmp_path, max_bytes=1000, fsync=False, on_lost=lost.append)
-    assert spool.append_all([{"n": n} for n in range(10)])
-    assert not spool.append_all([{"n": n, "text": "x" * 90} for n in range(10)])
-    assert spool.append_all([])
+    assert spool.append_lines(b"".join(b'{"n":%d}\n' % n for n in range(10)), 10)
+    assert not spool.append_lines(b"".join(b'{"n":%d,"text":"%b"}\n' % (n, b"x" * 90) for n in range(10)), 10)
     spool.close()
     [segment] = segments.finished(tmp_path)
     assert [orjson.loads(line)["n"] for line in segment.read_bytes().splitlines()] == list(range(10))
