@@ -1,121 +1,133 @@
 """An open loop: requests arrive when they arrive (Poisson), whether or not earlier ones have been answered.
 
 `python open_loop.py ADDRESS "POST /path" KEY RATE SECONDS SEED` prints what it saw as JSON. A latency begins when the request is due, so
-waiting for a free connection counts.
+waiting for a free connection counts. It never sleeps: timers of whole milliseconds would have requests arrive in clumps.
 """
 
-import asyncio
 import contextlib
 import json
 import os
 import random
+import select
+import socket
 import sys
 import time
 from collections import deque
 
-import uvloop
-
 CONNECTIONS = 64
+PATIENCE_SECONDS = 20
 IDS = [f"north/{number:05d}" for number in range(500)]
 
 
-class Line(asyncio.Protocol):
+class Line:
     """One keep-alive connection, one request at a time."""
 
-    def __init__(self, crowd):
-        self.crowd, self.buffer, self.due = crowd, b"", None
+    def __init__(self, place):
+        self.buffer, self.due = b"", None
+        self.socket = socket.create_connection(place)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.socket.settimeout(0)
 
-    def connection_made(self, transport):
-        self.transport = transport
-        self.crowd.free(self)
-
-    def ask(self, due):
+    def ask(self, request, due):
         self.due = due
-        self.transport.write(self.crowd.request())
+        with contextlib.suppress(OSError):  # an ended connection is met when it is read
+            self.socket.send(request)
 
-    def data_received(self, data):
-        self.buffer += data
+    def read(self):
+        """Return (head, body) once an answer is whole; `EOFError` at the end of the connection."""
+        try:
+            said = self.socket.recv(1 << 16)
+        except BlockingIOError:
+            return None
+        except OSError as error:
+            raise EOFError(repr(error)) from error
+        if not said:
+            raise EOFError("closed")
+        self.buffer += said
         head, end, body = self.buffer.partition(b"\r\n\r\n")
-        if not end:
-            return
-        head = head.lower()
-        length = int(head.partition(b"content-length:")[2].split(b"\r\n")[0])
-        if len(body) >= length:
-            self.buffer = b""
-            last = (
-                b"connection: close" in head
-            )  # as every client does: nginx ends a connection after a thousand requests
-            ok = head.startswith(b"http/1.1 200")
-            self.crowd.done(self, why="" if ok else f"{head[:40]!r} {body[:120]!r}", last=last)
-
-    def connection_lost(self, error):
-        if self.due is not None:
-            self.crowd.whys.append(f"the connection ended: {error!r}, {self.buffer[:120]!r}")
-        elif self in self.crowd.lines:  # the router ends a connection that says nothing for five seconds
-            self.crowd.lines.remove(self)
-            self.crowd.replace()
+        if not end or len(body) < int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0]):
+            return None
+        self.buffer = b""
+        return head.lower(), body
 
 
 class Crowd:
     def __init__(self, host, port, what, key, seed):
-        self.place, self.openings = (host, port), []
-        self.random = random.Random(seed)
-        self.head = f"{what} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nX-API-Key: {key}\r\n"
-        self.lines, self.waiting, self.seconds, self.whys = [], deque(), [], []
+        self.place, self.random, self.poll = (host, port), random.Random(seed), select.epoll()
+        self.lines, self.idle, self.waiting, self.seconds, self.whys = {}, [], deque(), [], []
+        head = f"{what} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nX-API-Key: {key}\r\n"
+        self.requests = [self.request(head) for _ in range(2000)]
+        for _ in range(CONNECTIONS):
+            self.open()
 
-    def request(self):
+    def request(self, head):
         body = json.dumps({"depot": self.random.choice(IDS), "target": "sent", "horizon": 12})
         user = f"user-{self.random.randrange(1000)}"
-        return f"{self.head}X-User-Id: {user}\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
+        return f"{head}X-User-Id: {user}\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
+
+    def open(self):
+        line = Line(self.place)
+        self.lines[line.socket.fileno()] = line
+        self.poll.register(line.socket, select.EPOLLIN)
+        self.free(line)
 
     def free(self, line):
         if self.waiting:
-            line.ask(self.waiting.popleft())
+            line.ask(self.random.choice(self.requests), self.waiting.popleft())
         else:
-            self.lines.append(line)
+            line.due = None
+            self.idle.append(line)
 
-    def done(self, line, *, why, last):
-        self.seconds.append(time.perf_counter() - line.due)
-        if why:
-            self.whys.append(why)
-        line.due = None
-        if last:
-            line.transport.close()
-            self.replace()
-        else:
-            self.free(line)
+    def arrive(self, due):
+        self.waiting.append(due)
+        if self.idle:
+            self.free(self.idle.pop())
 
-    def replace(self):
-        self.openings.append(asyncio.ensure_future(self.open()))
+    def end(self, line):
+        """As every client does: nginx ends a connection after a thousand requests, or when it says nothing for five seconds."""
+        del self.lines[line.socket.fileno()]
+        if line in self.idle:
+            self.idle.remove(line)
+        line.socket.close()
+        self.open()
 
-    async def open(self):
-        await asyncio.get_running_loop().create_connection(lambda: Line(self), *self.place)
+    def listen(self):
+        for number, _ in self.poll.poll(0):
+            line = self.lines.get(number)
+            if line is None:
+                continue
+            try:
+                answer = line.read()
+            except EOFError as error:
+                if line.due is not None:
+                    self.whys.append(f"the connection ended: {error}, {line.buffer[:120]!r}")
+                self.end(line)
+                continue
+            if answer is not None:
+                self.seconds.append(time.perf_counter() - line.due)
+                head, body = answer
+                if not head.startswith(b"http/1.1 200"):
+                    self.whys.append(f"{head[:40]!r} {body[:120]!r}")
+                if b"connection: close" in head:
+                    self.end(line)
+                else:
+                    self.free(line)
 
-    def arrive(self):
-        now = time.perf_counter()
-        if self.lines:
-            self.lines.pop().ask(now)
-        else:
-            self.waiting.append(now)
 
-
-async def run(address, what, key, rate, seconds, seed):
+def run(address, what, key, rate, seconds, seed):
     host, _, port = address.removeprefix("http://").partition(":")
     crowd = Crowd(host, int(port), what, key, seed)
-    for _ in range(CONNECTIONS):
-        await crowd.open()
-    begin = due = time.perf_counter()
-    sent = 0
-    while due < begin + seconds:
-        due += crowd.random.expovariate(rate)
-        if (wait := due - time.perf_counter()) > 0:
-            await asyncio.sleep(wait)
-        crowd.arrive()
-        sent += 1
-        if sent % 50 == 0:
-            await asyncio.sleep(0)
-    while len(crowd.seconds) + len(crowd.whys) < sent and time.perf_counter() < begin + seconds + 20:  # noqa: ASYNC110  # simpler than an event
-        await asyncio.sleep(0.05)
+    now = begin = time.perf_counter()
+    due, sent = begin + crowd.random.expovariate(rate), 0
+    while due < begin + seconds or (
+        len(crowd.seconds) + len(crowd.whys) < sent and now < begin + seconds + PATIENCE_SECONDS
+    ):
+        now = time.perf_counter()
+        while due <= now and due < begin + seconds:
+            crowd.arrive(due)
+            sent += 1
+            due += crowd.random.expovariate(rate)
+        crowd.listen()
     took = sorted(crowd.seconds)
     return {
         "sent": sent,
@@ -129,7 +141,7 @@ async def run(address, what, key, rate, seconds, seed):
 if __name__ == "__main__":
     with contextlib.suppress(
         PermissionError
-    ):  # it shares its core with PostgreSQL, and its own waiting is not the server's
+    ):  # PostgreSQL has the same core; the client's own waiting is not the server's
         os.setpriority(os.PRIO_PROCESS, 0, -10)
     address, what, key, rate, seconds, seed = sys.argv[1:]
-    print(json.dumps(uvloop.run(run(address, what, key, float(rate), float(seconds), int(seed)))))
+    print(json.dumps(run(address, what, key, float(rate), float(seconds), int(seed))))
