@@ -38,10 +38,10 @@ class Traffic:
         )  # fmt: skip
         return number
 
-    def rate(self, number, client, value, *, minute):
+    def rate(self, number, client, value, *, minute, kind="rating"):
         self.execute(
-            "INSERT INTO feedback (prediction_id, kind, client, workload, value, at) VALUES (%s, 'rating', %s, %s, %s, %s)",
-            number, client, self.stage.experiment.workload, json.dumps(value), BEGAN + minute * MINUTE,
+            "INSERT INTO feedback (prediction_id, kind, client, workload, value, at) VALUES (%s, %s, %s, %s, %s, %s)",
+            number, kind, client, self.stage.experiment.workload, json.dumps(value), BEGAN + minute * MINUTE,
         )  # fmt: skip
 
     def execute(self, statement, *values):
@@ -155,6 +155,15 @@ def test_only_each_clients_first_rating_counts_in_the_order_of_arrival(hours, st
     assert looked(hours, stage).hours == (HourOfRatings(hour=TEN, production=(2.0, 4.0), candidate=(5.0,)),)
     later = looked(hours, stage, after=TEN + HOUR, at=TEN + 2 * HOUR, seen=TEN)
     assert later.hours == (HourOfRatings(hour=TEN + HOUR, production=(), candidate=()),)
+
+
+def test_an_actual_is_no_evidence_whatever_week_it_is_for(hours, stage, traffic):
+    number = traffic.ask("ann", minute=1)
+    for kind, value in (("actual", {"week": "1999-01-03", "value": 5.0}), ("actual", 5.0)):
+        traffic.rate(number, f"of {value}", value, minute=2, kind=kind)
+        traffic.rate(traffic.ask("bob", minute=1), "bob", value, minute=2, kind=kind)
+    look = looked(hours, stage)
+    assert (look.production, look.hours) == (counts(3, 0, 2), (HourOfRatings(hour=TEN, production=(), candidate=()),))
 
 
 def test_looking_twice_counts_once_and_late_rows_change_nothing(hours, stage, traffic):
