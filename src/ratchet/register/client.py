@@ -55,4 +55,4 @@ def _away(error: BaseException) -> str:
     while step is not None:
         why = getattr(step, "strerror", None) or why
         step = step.__cause__ or step.__context__
-    return f"MLflow at {urlsplit(asked.request.url).netloc} is away: {str(why).rpartition('): ')[2][:200]}"
+    return f"MLflow at {urlsplit(str(asked.request.url)).netloc} is away: {str(why).rpartition('): ')[2][:200]}"
