@@ -17,6 +17,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from inference.respond import as_json
 from inference.shapes import MOST_ERRORS
+from inference.written import as_written
 from ratchet.contracts.errors import NotReadyError, UnknownSeriesError
 from ratchet.serve.answer import UnknownWorkloadError
 
@@ -94,16 +95,15 @@ def name_errors(error: ValidationError) -> tuple[str, list[dict[str, str]]]:
 
     pydantic tells all errors or none, each at many times the cost of finding it: whoever made a thousand is told their number.
     """
-    count = error.error_count()
-    if count > MOST_READ:
-        return f"{count} things are wrong with it: too many to name.", []
-    found = error.errors(include_url=False, include_context=False, include_input=False)[:MOST_ERRORS]
+    if error.error_count() > MOST_READ:
+        return f"{error.error_count()} things are wrong with it: too many to name.", []
+    found = as_written(error.errors(include_url=False, include_context=False, include_input=False))
     errors = [
-        {"field": ".".join(map(str, each["loc"]))[:LONGEST_WORD] or BODY, "message": _say(each["type"], each["msg"])}
-        for each in found
+        {"field": path[:LONGEST_WORD] or BODY, "message": _say(kind, message)}
+        for path, kind, message in found[:MOST_ERRORS]
     ]
     said = [f"{each['field']}: {each['message']}" for each in errors[:MOST_SAID]]
-    return "; ".join([*said, *([f"and {count - len(said)} more"] if count > len(said) else [])]), errors
+    return "; ".join([*said, *([f"and {len(found) - len(said)} more"] if len(found) > len(said) else [])]), errors
 
 
 def _say(kind: str, message: str) -> str:

@@ -19,7 +19,7 @@ look() {
 
 render() {
     PRODUCTION=$(where "$PRODUCTION") CANDIDATE=$(where "$CANDIDATE") \
-        envsubst '${BIND} ${ROUTER_PORT} ${PRODUCTION} ${CANDIDATE} ${SALT} ${PER_ADDRESS} ${WEIGHTS} ${PAGES} ${RUN}' \
+        envsubst '${BIND} ${ROUTER_PORT} ${PRODUCTION} ${CANDIDATE} ${SALT} ${PER_ADDRESS} ${TRUSTED} ${WEIGHTS} ${PAGES} ${RUN}' \
         </router/nginx.conf.template >"$RUN/nginx.conf.next"
     mv "$RUN/nginx.conf.next" "$RUN/nginx.conf"
 }

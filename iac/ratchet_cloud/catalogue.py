@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from ratchet_cloud.names import DOMAIN
+from ratchet_cloud.names import DOMAIN, PUBLIC_SUBNETS
 
 _LOOP: Final = {
     "ARTIFACTS": "s3://{bucket}/releases",
@@ -43,7 +43,7 @@ _SERVING: Final = {
     "WEB_WORKERS": "2",
     "WEB_THREADS": "4",
     "RATE_LIMIT_PER_KEY": "30000",
-    "RATE_LIMIT_PER_ADDRESS": "0",  # behind the balancer every request has the balancer's address
+    "RATE_LIMIT_PER_ADDRESS": "30000",
     "LOG_SPOOL_MAX_MB": "512",
     "LOG_FSYNC": "false",
 }
@@ -100,7 +100,11 @@ CATALOGUE: Final[Mapping[str, Part]] = {
     "inference-candidate": _inference("candidate", 6002),
     "router": Part(
         image="router",
-        settings={"ROUTER_PORT": "7000", "RATE_LIMIT_PER_ADDRESS": "0"},  # as of the tracks
+        settings={
+            "ROUTER_PORT": "7000",
+            "RATE_LIMIT_PER_ADDRESS": _SERVING["RATE_LIMIT_PER_ADDRESS"],
+            "TRUSTED_PROXIES": ",".join(PUBLIC_SUBNETS),  # the balancer, which adds whom it heard
+        },
         own={"PRODUCTION": f"inference-production.{DOMAIN}:6001", "CANDIDATE": f"inference-candidate.{DOMAIN}:6002"},
         secrets=("SPLIT_SALT",),
         mounts={"weights": "/weights"},

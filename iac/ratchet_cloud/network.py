@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from ratchet_cloud.names import DOMAIN, ROUTER_PORT
+from ratchet_cloud.names import DOMAIN, PUBLIC_SUBNETS, ROUTER_PORT
 from ratchet_cloud.options import Options
 
 ANYWHERE = "0.0.0.0/0"
@@ -36,8 +36,8 @@ def make(options: Options) -> Network:
     _default_closed(options, vpc)
     _short_names(options, vpc)
     zones = [f"{options.region}{letter}" for letter in "abc"[: options.size.zones]]
-    public = [_subnet(options, vpc, "public", number, zone) for number, zone in enumerate(zones)]
-    private = [_subnet(options, vpc, "private", number + 10, zone) for number, zone in enumerate(zones)]
+    public = [_subnet(options, vpc, "public", block, zone) for block, zone in zip(PUBLIC_SUBNETS, zones, strict=False)]
+    private = [_subnet(options, vpc, "private", f"10.40.{n + 10}.0/24", zone) for n, zone in enumerate(zones)]
     _routes(options, vpc, public, private)
     balancer, services, data = _groups(options, vpc)
     return Network(vpc=vpc, public=public, private=private, balancer=balancer, services=services, data=data)
@@ -56,11 +56,11 @@ def _short_names(options: Options, vpc: aws.ec2.Vpc) -> None:
     aws.ec2.VpcDhcpOptionsAssociation("names", vpc_id=vpc.id, dhcp_options_id=dhcp.id)
 
 
-def _subnet(options: Options, vpc: aws.ec2.Vpc, kind: str, number: int, zone: str) -> aws.ec2.Subnet:
+def _subnet(options: Options, vpc: aws.ec2.Vpc, kind: str, block: str, zone: str) -> aws.ec2.Subnet:
     return aws.ec2.Subnet(
         f"{kind}-{zone[-1]}",
         vpc_id=vpc.id,
-        cidr_block=f"10.40.{number}.0/24",
+        cidr_block=block,
         availability_zone=zone,
         map_public_ip_on_launch=False,
         tags=options.tags(f"{kind}-{zone[-1]}"),

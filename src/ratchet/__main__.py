@@ -38,6 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s", stream=sys.stderr)
     for chatty in ("httpx", "botocore"):
         logging.getLogger(chatty).setLevel(logging.WARNING)  # a line per request or client is no news
+    logging.getLogger("urllib3.connectionpool").setLevel(
+        logging.ERROR
+    )  # nor is one per try: who is away is said once, at the end
     try:
         result = options.command(options)
     except ValidationError as problem:

@@ -74,4 +74,4 @@ def _live(workload: str, track: Track) -> Path:
     release = MlflowLive(settings.tracking_uri).live(workload, track)
     if release is None:
         raise RatchetError(f"nothing is live on {track.value} for {workload}")
-    return ReleaseCache(settings.home / "cache").fetch(release)
+    return ReleaseCache(settings.home / "cache").fetch_whole(release)

@@ -88,7 +88,7 @@ class Issuing:
         for release_id in dict.fromkeys([*self._compared(workload), *self._at_hand(workload)]):
             with _noting(failed, release_id):
                 release = self.find(workload, release_id)
-                last = read_issue(self.cache.fetch(release), release.issue)
+                last = read_issue(self.cache.fetch_whole(release), release.issue)
                 if last.data_hour < gold.data_hour:
                     found.append((release, last))
         return found

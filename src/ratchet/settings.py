@@ -1,5 +1,6 @@
 """Environment to one frozen `Settings`. Built in `loop`, `inference/wsgi.py`, the dashboard and the stack; nothing happens on import."""
 
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Final, Literal, Self
 
@@ -139,6 +140,10 @@ class Settings(BaseSettings):
         le=10**9,
         description="requests a minute from one address, both tracks together; 0: no limit",
     )
+    trusted_proxies: str = Field(
+        default="",
+        description="who speaks for its clients in X-Forwarded-For: addresses and networks, separated by commas; empty: nobody",
+    )
     log_spool_max_mb: int = Field(
         default=512,
         ge=1,
@@ -171,6 +176,18 @@ class Settings(BaseSettings):
     def _is_the_same_everywhere(cls, value: str) -> str:
         """A folder means the same to every service, each of which runs in a folder of its own."""
         return str(Path(value).expanduser().resolve()) if value and "://" not in value else value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_addresses(cls, value: str) -> str:
+        """Each as nginx reads it; who trusts everybody lets each client choose its address."""
+        try:
+            named = [ip_network(one.strip(), strict=False) for one in value.split(",") if one.strip()]
+        except ValueError as error:
+            raise ValueError(f"{error}: addresses of proxies, or networks such as 10.0.0.0/8, by commas") from None
+        if any(network.prefixlen == 0 for network in named):
+            raise ValueError("a network of all addresses would let every client choose its own: name the proxies")
+        return ",".join(map(str, named))
 
     @property
     def home(self) -> Path:

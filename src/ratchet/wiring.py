@@ -226,8 +226,8 @@ class Wired:
         )
 
     def _folder(self, release: Release) -> Path:
-        """A release with all that it has issued, where this machine serves it from."""
-        return self._cache.fetch(release)
+        """A release with all that it has issued, where this machine serves it from, and whole."""
+        return self._cache.fetch_whole(release)
 
     @cached_property
     def _cache(self) -> "ReleaseCache":

@@ -38,10 +38,10 @@ class Traffic:
         )  # fmt: skip
         return number
 
-    def rate(self, number, client, value, *, minute):
+    def rate(self, number, client, value, *, minute, kind="rating"):
         self.execute(
-            "INSERT INTO feedback (prediction_id, kind, client, workload, value, at) VALUES (%s, 'rating', %s, %s, %s, %s)",
-            number, client, self.stage.experiment.workload, json.dumps(value), BEGAN + minute * MINUTE,
+            "INSERT INTO feedback (prediction_id, kind, client, workload, value, at) VALUES (%s, %s, %s, %s, %s, %s)",
+            number, kind, client, self.stage.experiment.workload, json.dumps(value), BEGAN + minute * MINUTE,
         )  # fmt: skip
 
     def execute(self, statement, *values):
@@ -157,11 +157,77 @@ def test_only_each_clients_first_rating_counts_in_the_order_of_arrival(hours, st
     assert later.hours == (HourOfRatings(hour=TEN + HOUR, production=(), candidate=()),)
 
 
+def test_an_actual_is_no_evidence_whatever_week_it_is_for(hours, stage, traffic):
+    number = traffic.ask("ann", minute=1)
+    for kind, value in (("actual", {"week": "1999-01-03", "value": 5.0}), ("actual", 5.0)):
+        traffic.rate(number, f"of {value}", value, minute=2, kind=kind)
+        traffic.rate(traffic.ask("bob", minute=1), "bob", value, minute=2, kind=kind)
+    look = looked(hours, stage)
+    assert (look.production, look.hours) == (counts(3, 0, 2), (HourOfRatings(hour=TEN, production=(), candidate=()),))
+
+
 def test_looking_twice_counts_once_and_late_rows_change_nothing(hours, stage, traffic):
     traffic.ask("ann", minute=1)
     once = looked(hours, stage)
     traffic.ask("bob", minute=2)
     assert looked(hours, stage) == once
+
+
+def test_what_a_spool_brings_after_its_span_was_counted_is_in_the_next_look_once(hours, stage, traffic):
+    ends = [TEN + hour * HOUR for hour in range(1, 5)]
+    traffic.ask("ann", minute=1)
+    traffic.ask("ann", minute=2, latency_ms=9000.0)
+    assert looked(hours, stage, at=ends[0]).production == counts(2, 1, 1)
+    traffic.ask("ann", minute=3)
+    traffic.ask("ann", minute=2.1, latency_ms=9000.0)  # the client's one bad request of that minute was counted
+    traffic.ask("bob", minute=4, assigned="candidate", track="production", latency_ms=9000.0)
+    traffic.ask("cy", minute=45)
+    by_minute = looked(hours, stage, after=ends[0], at=ends[0] + 6 * MINUTE, cadence=Cadence.MINUTE)
+    assert (by_minute.production, by_minute.candidate) == (counts(3, 0, 1), counts(1, 1, 1))
+    second = looked(hours, stage, after=ends[0], at=ends[1])
+    assert (second.production, second.candidate) == (by_minute.production, by_minute.candidate)
+    traffic.ask("dee", minute=5)
+    assert looked(hours, stage, after=ends[1], at=ends[2]).production == counts(0, 0, 0), "its span ended too long ago"
+    whole = looked(hours, stage, at=ends[3])
+    assert (whole.production, whole.candidate) == (counts(5, 1, 2), counts(1, 1, 1))
+
+
+@pytest.mark.parametrize("late", [1, 9, 11])
+def test_for_ten_minutes_of_looks_a_span_may_grow(hours, stage, traffic, late):
+    began = TEN + HOUR
+    for minute in range(15):
+        if minute == late:
+            traffic.ask("ann", minute=39.5)
+        looked(hours, stage, at=began + minute * MINUTE, cadence=Cadence.MINUTE)
+    assert looked(hours, stage, at=began + HOUR).production.requests == (0 if late > 10 else 1)
+
+
+def test_an_outage_of_any_length_is_caught_up_once_its_spool_has_arrived(hours, stage, traffic):
+    """The look that comes first after it counts what has arrived by then."""
+    first, second = TEN + 9 * HOUR, TEN + 10 * HOUR
+    traffic.ask("ann", minute=1)
+    assert looked(hours, stage, at=first).production == counts(1, 0, 1)
+    for minute in range(10, 500, 10):
+        traffic.ask("bob", minute=minute)
+    assert looked(hours, stage, after=first, at=second).production == counts(49, 0, 1)
+
+
+def test_after_a_promotion_what_is_late_is_on_its_own_side(hours, stage, traffic):
+    swapped = replace(stage, is_swapped=True)
+    looked(hours, swapped)
+    traffic.ask("ann", minute=1, release="new")
+    look = looked(hours, swapped, after=TEN + HOUR, at=TEN + 2 * HOUR)
+    assert (look.candidate, look.production) == (counts(1, 0, 1), counts(0, 0, 0))
+
+
+def test_a_rating_that_is_late_counts_in_the_hour_in_which_it_became_known(hours, stage, traffic):
+    number, second = traffic.ask("ann", minute=1), traffic.ask("ann", minute=2)
+    traffic.rate(number, "ann", 2, minute=3)
+    looked(hours, stage)
+    traffic.rate(traffic.ask("bob", minute=4), "bob", 5, minute=5)
+    traffic.rate(second, "ann", 4, minute=6)
+    look = looked(hours, stage, after=TEN + HOUR, at=TEN + 2 * HOUR, seen=TEN)
+    assert look.hours == (HourOfRatings(hour=TEN + HOUR, production=(5.0,), candidate=()),)
 
 
 def test_minutes_that_nobody_recorded_are_in_the_next_look_once(hours, stage, traffic):

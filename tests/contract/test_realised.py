@@ -21,6 +21,10 @@ SELECT release || number, %s, 'looked-back', 'b' || number, 'sent', release, rel
 FROM generate_series(1, 26000) AS number, (VALUES ('BO7'), ('CO8')) AS releases (release)
 """
 POSTED = INSERT.replace("weeks)", "weeks, family)").replace("%s)", "%s, 'level')")
+SAID = (
+    "INSERT INTO feedback (prediction_id, kind, client, workload, value, at)"
+    " VALUES (%s, 'actual', 'c', 'looked-back', %s, now()) ON CONFLICT DO NOTHING"
+)
 WEEK = {"median": 12.0, "lo_80": 9.0, "hi_80": 20.0, "lo_95": 5.0, "hi_95": 30.0}
 SERIES = (
     "SELECT * FROM (VALUES ('a', 'sent', DATE '2026-11-01', 6.0), ('a', 'sent', DATE '2026-11-08', 10.0))"
@@ -66,6 +70,15 @@ def test_the_log_meets_gold_week_by_week(postgres, home):
         ("ratchet_realised_coverage", *of, "80"): 1,
         ("ratchet_realised_coverage", *of, "95"): 1,
     }
+
+
+def test_what_users_say_really_happened_scores_nothing(postgres, home):
+    """Whether the forecast was for that week or not: truth is gold's alone."""
+    before = measured(postgres, home)
+    with closing(psycopg2.connect(postgres)) as connection, connection, connection.cursor() as cursor:
+        for number, week in (("p0", "2026-11-08"), ("p1", "2026-11-15"), ("p2", "1999-01-03")):
+            cursor.execute(SAID, (number, Json({"week": week, "value": 1e9})))
+    assert measured(postgres, home) == before
 
 
 def test_no_release_is_left_out_however_many_series_were_asked_for(postgres, home):

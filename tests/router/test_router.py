@@ -316,6 +316,63 @@ def test_a_flood_from_one_address_reaches_a_track_no_more_often_than_an_address_
     assert strict.ask(other)[0] == 200
 
 
+@pytest.fixture(scope="module")
+def behind_a_proxy(make_stack):
+    """A router that is told of two proxies, one on its own machine; everybody else is a client."""
+    rig = Rig(make_stack(rate_limit_per_address=60, trusted_proxies="127.0.0.1, 127.0.8.0/24"))
+    house = House(rig)
+    rig.write_configuration()
+    house.tracks["production"].start()
+    rig.start_router()
+    yield house
+    while house.clients:
+        house.clients.pop().close()
+    house.tracks["production"].stop()
+    rig.close()
+
+
+def seen_as(house, come_from, forwarded, path=PREDICT):
+    """What a track is told of a request from this address: whom it comes from, and whom the split knows it as."""
+    client = http.client.HTTPConnection("127.0.0.1", house.port, timeout=15, source_address=(come_from, 0))
+    house.clients.append(client)
+    status, _, body = house.ask(client, path=path, X_Forwarded_For=forwarded)
+    told = json.loads(body)
+    return status, told.get("X-Forwarded-For"), told.get("X-Client-Key")
+
+
+def test_behind_a_proxy_that_is_named_a_client_is_known_by_its_own_address(behind_a_proxy):
+    for proxy in ("127.0.0.1", "127.0.8.7"):
+        assert seen_as(behind_a_proxy, proxy, "203.0.113.5") == (200, "203.0.113.5", "address:203.0.113.5")
+    assert seen_as(behind_a_proxy, "127.0.0.1", "2001:db8::7")[1] == "2001:db8::7"
+
+
+def test_nobody_says_through_a_proxy_that_it_is_somebody_else(behind_a_proxy):
+    """A proxy adds whom it heard; what stands before that was the client's own word. Two proxies in a row are passed over."""
+    assert seen_as(behind_a_proxy, "127.0.0.1", "127.0.0.1, 198.51.100.1, 203.0.113.6")[1] == "203.0.113.6"
+    assert seen_as(behind_a_proxy, "127.0.0.1", "198.51.100.1, 203.0.113.6, 127.0.8.2")[1] == "203.0.113.6"
+
+
+def test_who_is_no_proxy_that_is_named_speaks_for_nobody(behind_a_proxy):
+    assert seen_as(behind_a_proxy, "127.0.0.9", "203.0.113.5")[1] == "127.0.0.9"
+
+
+def test_clients_behind_one_proxy_have_a_limit_each(behind_a_proxy):
+    flood = [seen_as(behind_a_proxy, "127.0.0.1", "203.0.113.20", path="/api/nowhere")[0] for _ in range(80)]
+    assert (flood[0], flood[-1]) == (200, 429)
+    assert seen_as(behind_a_proxy, "127.0.0.1", "203.0.113.21")[0] == 200
+
+
+@pytest.mark.parametrize(
+    "said", [{"X_Forwarded_For": "127.0.0.1"}, {"Via": "1.1 front"}, {"Forwarded": "for=127.0.0.1"}]
+)
+@pytest.mark.parametrize("told", [True, False], ids=["told of its proxy", "not told"])
+def test_the_router_s_own_figures_are_for_this_machine_and_never_handed_on(request, told, said):
+    house = request.getfixturevalue("behind_a_proxy" if told else "house")
+    assert house.ask(house.client(), method="GET", path="/nginx_status")[0] == 200
+    status, _, body = house.ask(house.client(), method="GET", path="/nginx_status", **said)
+    assert (status, json.loads(body)["type"]) == (404, "/problems/not-found")
+
+
 def test_headers_of_more_than_eight_kilobytes_are_refused_as_a_problem(house):
     status, _, body = house.ask(house.client(), X_User_Id="x" * 9000)
     assert (status, json.loads(body)["type"]) == (431, "/problems/headers-too-large")

@@ -64,6 +64,11 @@ def test_settings_are_those_that_the_example_lists(services):
         assert unknown == set(), name
 
 
+def test_the_router_is_told_of_proxies_and_a_wrong_one_is_refused_before_anything_starts(services):
+    for name in ("router", "check"):
+        assert services[name]["environment"]["TRUSTED_PROXIES"] == "${TRUSTED_PROXIES:-}"
+
+
 def test_every_secret_is_demanded_and_checked_before_anything_starts(services):
     demanded = set(re.findall(r"\$\{([A-Z_]+):\?run make env\}", TEXT))
     secrets = {name.upper() for name in ContainerSettings.secrets()} | {"PREDICTION_SECRET"}

@@ -48,6 +48,21 @@ def test_a_workload_that_is_not_there_is_named_with_those_that_are(words, capsys
     assert capsys.readouterr().err.splitlines()[-1] == "ratchet: no workload `nothing_of_ours`; known: github_activity"
 
 
+def test_a_registry_that_is_away_is_one_clear_line(tmp_path):
+    away = {"DATA_HOME": str(tmp_path), "MLFLOW_TRACKING_URI": "http://127.0.0.1:9"}
+    retries = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "0"}
+    done = subprocess.run(
+        [sys.executable, "-m", "ratchet", "releases", "github_activity"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        env={**os.environ, **away, **retries},
+    )
+    said = "ratchet: listing releases of github_activity: MLflow at 127.0.0.1:9 is away: Connection refused\n"
+    assert (done.returncode, done.stderr) == (1, said)
+
+
 def test_a_disk_that_takes_no_more_is_one_clear_line(tmp_path):
     """Files may not grow beyond 64 KiB: bronze fits, a warehouse does not."""
     script = (

@@ -75,6 +75,23 @@ def test_an_examples_secret_is_refused_without_being_shown(value):
     assert "postgresql" not in complaint(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [("", ""), ("127.0.0.1, 10.1.2.3/8", "127.0.0.1/32,10.0.0.0/8"), ("2001:db8::/32,", "2001:db8::/32")],
+)
+def test_proxies_are_addresses_and_networks(written, meant):
+    assert Settings(_env_file=None, trusted_proxies=written).trusted_proxies == meant
+
+
+@pytest.mark.parametrize(
+    "value", ["front.example.org", "10.0.0.0/33", "10.0.0.1;", "0.0.0.0/0", "127.0.0.1,::/0", "on"]
+)
+def test_who_is_no_proxy_is_refused_by_name(value):
+    with pytest.raises(ValidationError) as refused:
+        Settings(_env_file=None, trusted_proxies=value)
+    assert complaint(refused.value).startswith("TRUSTED_PROXIES: ")
+
+
 @pytest.mark.parametrize(("name", "value"), [("track", "shadow"), ("poll_seconds", 11), ("web_workers", 0)])
 def test_a_senseless_value_is_refused_by_name(name, value):
     with pytest.raises(ValidationError, match=name):

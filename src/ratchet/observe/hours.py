@@ -1,4 +1,7 @@
-"""Looks from the forecast log and feedback: each span of time is counted once and kept, however old the experiment is."""
+"""Looks from the forecast log and feedback: each span of time is counted once and kept, however old the experiment is.
+
+What a spool brings after its span was counted (always the last moment's; hours of it after an outage) is counted by the look after.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,6 +15,9 @@ from ratchet.contracts.ports import Experiment, Track
 from ratchet.observe.database import transaction
 
 HOUR: Final = timedelta(hours=1)
+LATE: Final = timedelta(minutes=10)
+"""After its end a span is still compared with the log for so long, and the newest one at any time: spools are empty by then."""
+SHORTEST: Final = timedelta(seconds=1)
 UNKNOWN: Final = TrackCounts(requests=None, bad_requests=None, new_clients=None)
 
 # Two runs at once must not both count a span.
@@ -19,6 +25,48 @@ ALONE: Final = "SELECT pg_advisory_xact_lock(%(experiment_id)s, 7001)"
 
 COUNTED: Final = """
 SELECT max(until) FROM experiment_spans WHERE experiment_id = %(experiment_id)s AND stage_at = %(stage_at)s
+"""
+
+# Where the spans begin that may have grown since they were counted.
+GROWING: Final = """
+SELECT min(since) FROM (
+    SELECT since FROM experiment_spans
+    WHERE experiment_id = %(experiment_id)s AND stage_at = %(stage_at)s
+    GROUP BY since HAVING min(until) > least(%(until)s - %(late)s, %(since)s - interval '1 microsecond')
+) AS spans
+"""
+
+# A span is known by where it begins. What it has grown by is written beside it and belongs to the look that finds it: it ends
+# microseconds before that one, in which no other span can end.
+ADD_LATE: Final = """
+WITH spans AS MATERIALIZED (
+    SELECT since, min(until) AS until FROM experiment_spans
+    WHERE experiment_id = %(experiment_id)s AND stage_at = %(stage_at)s AND since >= %(growing)s
+    GROUP BY since
+), told AS (
+    SELECT since, track, sum(requests) AS requests, sum(bad_requests) AS bad, sum(fallbacks) AS fallbacks
+    FROM experiment_spans
+    WHERE experiment_id = %(experiment_id)s AND stage_at = %(stage_at)s AND since >= %(growing)s
+    GROUP BY since, track
+), seen AS (
+    SELECT spans.since, logged.* FROM spans CROSS JOIN LATERAL (
+        SELECT assigned, count(*) AS requests, count(*) FILTER (WHERE track <> assigned) AS fallbacks,
+               count(DISTINCT (client, date_trunc('minute', at)))
+                   FILTER (WHERE track <> assigned OR latency_ms > %(slow_ms)s) AS bad
+        FROM forecasts
+        WHERE workload = %(workload)s AND release_id IN (%(production)s, %(candidate)s)
+          AND at >= spans.since AND at < spans.until
+        GROUP BY assigned
+    ) AS logged
+)
+INSERT INTO experiment_spans
+    (experiment_id, stage_at, until, track, since, requests, bad_requests, fallbacks, new_clients)
+SELECT %(experiment_id)s, %(stage_at)s, %(until)s - row_number() OVER () * interval '1 microsecond', told.track, told.since,
+       seen.requests - told.requests, greatest(seen.bad - told.bad, 0), greatest(seen.fallbacks - told.fallbacks, 0), 0
+FROM told
+JOIN (VALUES ('production', 'candidate'), ('candidate', 'production')) AS sides (name, other) ON sides.name = told.track
+JOIN seen ON seen.since = told.since AND seen.assigned = CASE WHEN %(swapped)s THEN sides.other ELSE sides.name END
+WHERE seen.requests > told.requests
 """
 
 # Clients count by the track that they were assigned to; the first one stands. In a watch the tracks are swapped: `other` says so, and
@@ -32,7 +80,7 @@ WITH added AS (
            at
     FROM forecasts
     WHERE workload = %(workload)s AND release_id IN (%(production)s, %(candidate)s)
-      AND at >= %(since)s AND at < %(until)s
+      AND at >= %(growing)s AND at < %(until)s
       AND client IS NOT NULL AND assigned IN ('production', 'candidate')
     ORDER BY client, at
     ON CONFLICT DO NOTHING
@@ -62,10 +110,11 @@ WITH said AS MATERIALIZED (
     SELECT prediction_id, client, at, (value #>> '{}')::double precision AS rating
     FROM feedback
     WHERE workload = %(workload)s AND kind = 'rating' AND jsonb_typeof(value) = 'number'
-      AND at >= %(since)s AND at < %(until)s
+      AND at >= %(growing)s AND at < %(until)s
 )
 INSERT INTO experiment_raters (experiment_id, stage_at, client, track, at, rating)
-SELECT DISTINCT ON (said.client) %(experiment_id)s, %(stage_at)s, said.client, known.track, said.at, said.rating
+SELECT DISTINCT ON (said.client) %(experiment_id)s, %(stage_at)s, said.client, known.track, greatest(said.at, %(since)s),
+       said.rating
 FROM said
 CROSS JOIN LATERAL (
     SELECT track FROM experiment_clients
@@ -137,7 +186,7 @@ class PostgresHours:
         self._transaction = partial(transaction, database_url, what="the forecast log", error=MetricsError)
 
     def count(self, stage: Comparison, until: datetime) -> None:
-        """Count what came since the last count of this stage; what was counted before stays as it is."""
+        """Count what came since the last count of this stage, and what its last spans have grown by; what was counted stays as it is."""
         with self._transaction() as cursor:
             values = _values(stage, stage.began, until)
             cursor.execute(ALONE, values)
@@ -145,8 +194,13 @@ class PostgresHours:
             since = (cursor.fetchone() or (None,))[0] or stage.began
             if until <= since:
                 return
+            values |= {"since": since, "growing": since}
+            if until - since >= SHORTEST:
+                cursor.execute(GROWING, values)
+                values["growing"] = (cursor.fetchone() or (None,))[0] or since
+                cursor.execute(ADD_LATE, values)
             for statement in (COUNT_SPAN, ADD_RATERS):
-                cursor.execute(statement, {**values, "since": since})
+                cursor.execute(statement, values)
 
     def counts(self, stage: Comparison, *, since: datetime, until: datetime) -> dict[Track, Counted]:
         """Add up the spans that ended after `since`, up to `until`, by the side of the experiment."""
@@ -196,6 +250,7 @@ def _values(stage: Comparison, since: datetime, until: datetime) -> dict[str, An
         "swapped": stage.is_swapped,
         "since": since,
         "until": until,
+        "late": LATE,
     }
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
 from typing import Final
+from urllib.parse import urlsplit
 
 from ratchet.contracts.errors import RegistryError
 
@@ -39,4 +40,19 @@ def registry_errors(doing: str) -> Iterator[None]:
     try:
         yield
     except (MlflowException, OSError) as error:
-        raise RegistryError(f"{doing}: {str(error)[:300]}") from error
+        raise RegistryError(f"{doing}: {_away(error) or ' '.join(str(error).split())[:300]}") from error
+
+
+def _away(error: BaseException) -> str:
+    """Who did not answer and why, where that is what happened: MLflow's words for it are an address and two stacks of retries."""
+    from requests import RequestException  # noqa: PLC0415  (comes with MLflow)
+
+    asked = error.__cause__ or error.__context__
+    if not isinstance(asked, RequestException) or asked.request is None:
+        return ""
+    why = getattr(asked.args[0] if asked.args else asked, "reason", None) or asked
+    step: BaseException | None = asked
+    while step is not None:
+        why = getattr(step, "strerror", None) or why
+        step = step.__cause__ or step.__context__
+    return f"MLflow at {urlsplit(str(asked.request.url)).netloc} is away: {str(why).rpartition('): ')[2][:200]}"

@@ -1,11 +1,13 @@
 """Releases on this machine, so that serving starts and goes on when the registry and the artifact store are away."""
 
 import json
+import logging
 import os
 import re
 import shutil
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
@@ -14,8 +16,10 @@ from pydantic import TypeAdapter
 
 from ratchet.contracts.errors import ReleaseError
 from ratchet.contracts.ports import KEPT, Release, Track
-from ratchet.contracts.release import CARD, ISSUE, is_trained, issue_folder, issues_in
+from ratchet.contracts.release import CARD, ISSUE, file_digest, is_trained, issue_folder, issues_in
 from ratchet.serve.release import is_whole
+
+logger = logging.getLogger(__name__)
 
 NOTE: Final = TypeAdapter(Release)
 UNUSED_SECONDS: Final = 3600.0
@@ -27,6 +31,7 @@ class ReleaseCache:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._looked_at: set[Release] = set()
 
     def folder_of(self, release: Release) -> Path:
         """Where a release is kept, whether it is there or not."""
@@ -48,10 +53,44 @@ class ReleaseCache:
                 self._copy(f"{release.location}/{issue}", folder / issue, last=ISSUE, wanted=lambda _: True)
         return folder
 
-    def _copy(self, location: str, folder: Path, *, last: str, wanted: Callable[[str], bool]) -> None:
+    def fetch_whole(self, release: Release) -> Path:
+        """Do what `fetch` does, for a reader that compares no checksums: what is damaged of the copy is copied anew.
+
+        A copy is looked at once by a process. `ReleaseError` where it is damaged and the store has no better one, or is away.
+        """
+        folder = self.fetch(release)
+        if release in self._looked_at:
+            return folder
+        if not is_whole(folder):
+            logger.warning("the copy %s is damaged; it is fetched anew", folder)
+            self._copy(release.location, folder, last=CARD, wanted=is_trained, instead_if=is_whole)
+            self.fetch(release)
+        for issue in map(issue_folder, filter(lambda number: number > 1, release.issues)):
+            if not _is_whole_issue(folder / issue):
+                logger.warning("the copy %s is damaged; it is fetched anew", folder / issue)
+                source = f"{release.location}/{issue}"
+                self._copy(source, folder / issue, last=ISSUE, wanted=lambda _: True, instead_if=_is_whole_issue)
+        self._looked_at.add(release)
+        return folder
+
+    def _copy(
+        self,
+        location: str,
+        folder: Path,
+        *,
+        last: str,
+        wanted: Callable[[str], bool],
+        instead_if: Callable[[Path], bool] | None = None,
+    ) -> None:
+        """Put a copy where none is; or in place of the one that is there, if the new one is good."""
         with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=self._folder / "releases") as draft:
-            _bring(location, Path(draft) / "whole", last=last, wanted=wanted)
-            _publish(Path(draft) / "whole", folder)
+            whole = Path(draft) / "whole"
+            _bring(location, whole, last=last, wanted=wanted)
+            if instead_if is not None:
+                if not instead_if(whole):
+                    raise ReleaseError(f"{folder} is damaged, and so is what {location} holds")
+                _remove(folder)
+            _publish(whole, folder)
 
     def drop(self, release: Release) -> None:
         """Forget what is broken of a copy, so that the next `fetch` copies it afresh. Who has it open keeps it.
@@ -63,18 +102,16 @@ class ReleaseCache:
 
     def prune(self, *, now: float) -> None:
         """Remove what no track has noted and nobody fetched within the last hour: old releases, left-over drafts."""
-        notes = [note for track in Track for note in (self._folder / track.value).glob("*.json")]
-        kept = {json.loads(note.read_bytes())["release_id"] for note in notes}
+        noted = (_read(note) for track in Track for note in (self._folder / track.value).glob("*.json"))
+        kept = {release.release_id for release in noted if release is not None}
         for folder in (self._folder / "releases").glob("*"):
-            if folder.name not in kept and folder.stat().st_ctime < now - UNUSED_SECONDS:
-                _remove(folder)
+            with suppress(FileNotFoundError):  # another worker was faster
+                if folder.name not in kept and folder.stat().st_ctime < now - UNUSED_SECONDS:
+                    _remove(folder)
 
     def last_good(self, workload: str, track: Track) -> Release | None:
         """Return the release that was noted for this track; None if there is no note that makes sense."""
-        try:
-            return NOTE.validate_json(self._note(workload, track).read_bytes())
-        except (OSError, ValueError):
-            return None
+        return _read(self._note(workload, track))
 
     def note_good(self, workload: str, track: Track, release: Release | None) -> None:
         """Note what to start with next time, and let go of issues that it replaces; None takes the note away."""
@@ -90,6 +127,14 @@ class ReleaseCache:
 
     def _note(self, workload: str, track: Track) -> Path:
         return self._folder / track.value / f"{workload}.json"
+
+
+def _read(note: Path) -> Release | None:
+    """What is noted; None where that makes no sense: nothing is started from such a note either."""
+    try:
+        return NOTE.validate_json(note.read_bytes())
+    except (OSError, ValueError):
+        return None
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -136,6 +181,15 @@ def _publish(draft: Path, folder: Path) -> None:
         if not folder.is_dir():
             raise ReleaseError(f"{folder}: cannot be put in place: {error}") from error
         # Another worker was faster; both copies are of the same immutable release.
+
+
+def _is_whole_issue(place: Path) -> bool:
+    """Tell whether a copy of an issue has all that was issued, as it was written."""
+    try:
+        checksums: dict[str, str] = json.loads((place / ISSUE).read_bytes()).get("checksums", {})
+        return all(file_digest(place / name) == digest for name, digest in checksums.items())
+    except (OSError, ValueError, AttributeError):
+        return False
 
 
 def _remove(folder: Path) -> None:

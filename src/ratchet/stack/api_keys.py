@@ -5,10 +5,13 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from ratchet.contracts.errors import RatchetError
 from ratchet.stack.paths import ROOT, Home
-from ratchet.stack.secrets import write_closed
+from ratchet.stack.secrets import read_closed, write_closed
+
+_MEND: Final = "delete it, and `make up` makes two new keys; `ratchet keys list` and `revoke` end the old ones"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +27,7 @@ def of_home(home: Home, environment: Mapping[str, str]) -> Keys:
     """The home's two API keys, made on the first run."""
     path = home.api_keys
     if path.exists():
-        return Keys(**json.loads(path.read_text()), fresh=False)
+        return Keys(**read_closed(path, ("predict", "operate"), mend=_MEND), fresh=False)
     made = {
         name: _add(name, scopes, environment)
         for name, scopes in (("predict", "predict"), ("operate", "predict,operate"))

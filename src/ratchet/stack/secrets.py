@@ -4,8 +4,17 @@ import base64
 import json
 import os
 import secrets
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Final
+
+from ratchet.contracts.errors import RatchetError
+
+_MEND: Final = (
+    "put a copy of it back (PREDICTION_SECRET and, in DATABASE_URL, postgres_password stand in stack.env beside it too), "
+    "or `make clean` and begin anew"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +33,7 @@ class Secrets:
 def load(path: Path) -> Secrets:
     """The secrets of this home, made on the first call; the file is readable by its owner only."""
     if path.exists():
-        return Secrets(**json.loads(path.read_text()))
+        return Secrets(**read_closed(path, Secrets.__slots__, mend=_MEND))
     made = Secrets(
         postgres_password=secrets.token_urlsafe(24),
         prediction_secret=secrets.token_urlsafe(32),
@@ -36,6 +45,19 @@ def load(path: Path) -> Secrets:
     )
     write_closed(path, json.dumps(asdict(made), indent=1))
     return made
+
+
+def read_closed(path: Path, names: Sequence[str], *, mend: str) -> dict[str, str]:
+    """What `write_closed` was given as JSON: exactly these names, each with some text; else a `RatchetError` that says how to mend it."""
+    try:
+        found = json.loads(path.read_bytes())
+    except OSError as error:
+        raise RatchetError(f"{path} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise RatchetError(f"{path} is damaged (it is not whole JSON): {mend}") from error
+    if not isinstance(found, dict) or any(not isinstance(found.get(name), str) or not found[name] for name in names):
+        raise RatchetError(f"{path} is damaged (it has to hold {', '.join(names)} as text): {mend}")
+    return {name: found[name] for name in names}
 
 
 def write_closed(path: Path, text: str) -> None:

@@ -263,6 +263,7 @@ class Stack:
             "RULES": str(ROOT / "monitoring/prometheus/rules.yml"),
             "SALT": self.secrets.split_salt,
             "PER_ADDRESS": str(min(settings.rate_limit_per_address or _NO_LIMIT, _NO_LIMIT)),
+            "TRUSTED": " ".join(f"set_real_ip_from {one};" for one in settings.trusted_proxies.split(",") if one),
             "WEIGHTS": str(self.home.weights),
             "PAGES": str(ROOT / "router" / "pages"),
             "RUN": str(router),

@@ -84,6 +84,29 @@ def test_what_is_wrong_with_a_question_is_named_by_field(house, body, field):
     assert house.requests("422") == 1
 
 
+DAY = "2026-11-01"
+
+
+@pytest.mark.parametrize(
+    ("history", "fields"),
+    [
+        (3, ["history"]),
+        ([], ["history"]),
+        (["a"], ["history.0", "history.0"]),
+        ([1, -2, 3], ["history.1"]),
+        ([1, {"week": DAY, "value": 2}], ["history.1"]),
+        ([{"week": DAY, "value": 2}, 1], ["history.1"]),
+        ([{"week": "x", "value": -1}], ["history.0.week", "history.0.value"]),
+        ([{"week": DAY, "value": 1, "list[x]": 2}], ["history.0.list[x]"]),
+    ],
+    ids=str,
+)
+def test_what_is_wrong_with_a_history_is_named_as_it_was_written(house, history, fields):
+    problem = house.predict({"depot": "me/mine", "target": "sent", "history": history}).get_json()
+    assert [error["field"] for error in problem["errors"]] == fields
+    assert "list[" not in problem["detail"].replace("list[x]", "")
+
+
 def test_the_first_of_many_errors_are_named_and_the_others_counted(house):
     problem = house.predict(dict.fromkeys("abcdefghijkl", "red")).get_json()
     named = [error["field"] for error in problem["errors"]]

@@ -51,6 +51,15 @@ def packed(*lines: bytes) -> bytes:
             id="numbers that no double holds",
         ),
         pytest.param(
+            packed(
+                rb'{"a":"\ud800","b":"\uDC00\ud83d","c":1e400}',
+                rb'{"a":"\ud83d\ude00 \\ud800 \\\ud800!"}',
+                rb'{"a":"\ud8',
+            ),
+            [{"a": "\ufffd", "b": "\ufffd\ufffd", "c": 1e308}, {"a": "\U0001f600 \\ud800 \\\ufffd!"}, "not JSON"],
+            id="halves of characters",
+        ),
+        pytest.param(
             packed(b'{"a":' + b"1" * 5000 + b"}" + ONE), [{"a": 1e308}, json.loads(ONE)], id="a long number, no newline"
         ),
     ],

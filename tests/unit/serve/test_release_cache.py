@@ -1,5 +1,6 @@
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -7,7 +8,7 @@ from ratchet.contracts.errors import ReleaseError
 from ratchet.contracts.ports import Track
 from ratchet.serve.cache import ReleaseCache
 from ratchet.serve.release import open_release
-from releases import make_release, registered
+from releases import issue_again, make_release, registered
 
 
 @pytest.fixture
@@ -92,5 +93,80 @@ def test_only_what_nobody_noted_is_pruned_and_not_at_once(cache, release, tmp_pa
     cache.note_good("parcels", Track.CANDIDATE, release)
     cache.prune(now=time.time())
     assert len(list((tmp_path / "cache" / "releases").iterdir())) == 2
+    cache.prune(now=time.time() + 3700)
+    assert [path.name for path in (tmp_path / "cache" / "releases").iterdir()] == ["r1"]
+
+
+def flip(path):
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+
+
+def lose(path):
+    path.unlink()
+
+
+def shorten(path):
+    path.write_bytes(path.read_bytes()[:-7])
+
+
+@pytest.fixture
+def issued(release, tmp_path):
+    """A release with a second issue."""
+    issue_again(tmp_path / "artifacts" / "a release", 2, add=100)
+    return replace(release, issue=2)
+
+
+DAMAGED = [
+    "card.json",
+    "series/names.bin",
+    "forecasts/0001/mean.npy",
+    "forecasts/0002/mean.npy",
+    "forecasts/0002/issue.json",
+]
+
+
+@pytest.mark.parametrize("spoil", [flip, lose, shorten])
+@pytest.mark.parametrize("name", DAMAGED)
+def test_a_damaged_copy_is_fetched_anew(cache, issued, name, spoil):
+    folder = cache.fetch(issued)
+    whole = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    spoil(folder / name)
+    assert cache.fetch_whole(issued) == folder
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == whole
+    assert [path.name for path in folder.parent.iterdir()] == [folder.name]
+
+
+@pytest.mark.parametrize("name", ["series/names.bin", "forecasts/0002/mean.npy"])
+def test_a_damaged_copy_stays_where_the_store_has_no_better_one_and_says_so(cache, issued, tmp_path, name):
+    folder = cache.fetch(issued)
+    flip(folder / name)
+    flip(tmp_path / "artifacts" / "a release" / name)
+    with pytest.raises(ReleaseError, match=r"is damaged, and so is what file:"):
+        cache.fetch_whole(issued)
+    (tmp_path / "artifacts").rename(tmp_path / "away")
+    with pytest.raises(ReleaseError, match="cannot be copied"):
+        cache.fetch_whole(issued)
+    assert (folder / name).exists()
+    (tmp_path / "away").rename(tmp_path / "artifacts")
+    flip(tmp_path / "artifacts" / "a release" / name)
+    open_release(cache.fetch_whole(issued), verify=True)
+
+
+def test_a_whole_copy_is_read_where_the_store_is_away(cache, issued, tmp_path):
+    cache.fetch(issued)
+    (tmp_path / "artifacts").rename(tmp_path / "away")
+    open_release(cache.fetch_whole(issued), verify=True)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b'{"workload": 1}', b"[]", b"3"])
+def test_a_spoilt_note_keeps_nobody_from_pruning(cache, release, tmp_path, content):
+    make_release(tmp_path / "r2", release_id="r2")
+    cache.fetch(release)
+    cache.fetch(registered(tmp_path / "r2", release_id="r2"))
+    cache.note_good("parcels", Track.CANDIDATE, release)
+    (tmp_path / "cache" / "production").mkdir()
+    (tmp_path / "cache" / "production" / "parcels.json").write_bytes(content)
     cache.prune(now=time.time() + 3700)
     assert [path.name for path in (tmp_path / "cache" / "releases").iterdir()] == ["r1"]

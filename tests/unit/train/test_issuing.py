@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -22,7 +24,7 @@ class House:
     """Three releases of one workload, none on a track yet; gold is what a test says."""
 
     def __init__(self, folder, workload, history):
-        self.workload, self.history = workload, history
+        self.folder, self.workload, self.history = folder, workload, history
         self.registry, self.journal = FakeRegistry(), FakeJournal()
         self.gold = Gold(data_hour=LATE, truth_until=LATE.date(), frame=lambda: history)
         self.issuing = Issuing(
@@ -60,6 +62,11 @@ class House:
     def last(self, track):
         release = self.registry.live(self.workload.name, track)
         return Issue.read(self.issuing.cache.fetch(release), release.issue)
+
+    def damage(self, release, name):
+        """Spoil a file wherever there is a copy of it."""
+        for place in (self.issuing.cache.fetch(release), Path(urlsplit(release.location).path)):
+            (place / name).write_text("half of it")
 
     def ids(self, *numbers):
         return {self.releases[number].release_id for number in numbers}
@@ -145,7 +152,7 @@ def test_one_that_is_due_takes_along_what_it_is_compared_with(house):
 def test_one_that_cannot_be_issued_takes_nothing_along(house):
     house.point(Track.PRODUCTION, 0)
     house.point(Track.CANDIDATE, 1)
-    (house.issuing.cache.fetch(house.releases[1]) / "model.json").write_text("{}")
+    house.damage(house.releases[1], "model.json")
     for hours in range(3):
         house.gold = replace(house.gold, data_hour=LATE + timedelta(hours=hours))
         with pytest.raises(ReleaseError, match=house.releases[1].release_id):
@@ -156,8 +163,7 @@ def test_one_that_cannot_be_issued_takes_nothing_along(house):
 def test_one_that_cannot_be_issued_is_named_and_keeps_no_other_from_it(house):
     house.point(Track.PRODUCTION, 0)
     house.point(Track.CANDIDATE, 1)
-    broken = house.issuing.cache.fetch(house.releases[1])
-    (broken / "model.json").write_text("{}")
+    house.damage(house.releases[1], "model.json")
     with pytest.raises(ReleaseError, match=f"not issued again: {house.releases[1].release_id}"):
         house.refresh()
     assert house.registry.live(house.workload.name, Track.PRODUCTION).issue == 2
@@ -167,8 +173,8 @@ def test_one_that_cannot_be_issued_is_named_and_keeps_no_other_from_it(house):
 def test_one_whose_last_issue_cannot_be_read_is_named_and_keeps_no_other_from_it(house):
     house.point(Track.PRODUCTION, 0)
     house.point(Track.CANDIDATE, 1)
-    (house.issuing.cache.fetch(house.releases[0]) / issue_folder(1) / ISSUE).write_text("half an iss")
-    with pytest.raises(ReleaseError, match=f"not issued again: {house.releases[0].release_id}.*issue 1 cannot be read"):
+    house.damage(house.releases[0], f"{issue_folder(1)}/{ISSUE}")
+    with pytest.raises(ReleaseError, match=f"not issued again: {house.releases[0].release_id}.* is damaged, and so is"):
         house.refresh()
     assert house.registry.live(house.workload.name, Track.CANDIDATE).issue == 2
 
@@ -179,11 +185,21 @@ def test_one_whose_last_issue_is_damaged_is_named_and_keeps_no_other_from_it(hou
     house.point(Track.CANDIDATE, 1)
     house.refresh()
     damaged = house.registry.live(house.workload.name, Track.PRODUCTION)
-    (house.issuing.cache.fetch(damaged) / issue_folder(2) / "median.npy").write_bytes(b"")
+    house.damage(damaged, f"{issue_folder(2)}/median.npy")
     house.gold = replace(house.gold, data_hour=LATE + timedelta(days=1))
-    with pytest.raises(ReleaseError, match=f"not issued again: {damaged.release_id}.*median.npy of issue 2"):
+    with pytest.raises(ReleaseError, match=f"not issued again: {damaged.release_id}.*0002 is damaged, and so is"):
         house.refresh()
     assert house.registry.live(house.workload.name, Track.CANDIDATE).issue == 3
+
+
+@pytest.mark.parametrize("name", ["model.json", f"{issue_folder(2)}/median.npy"])
+def test_one_whose_copy_here_is_damaged_is_issued_from_a_new_one(house, name):
+    house.point(Track.PRODUCTION, 0)
+    house.refresh()
+    (house.issuing.cache.fetch(house.registry.live(house.workload.name, Track.PRODUCTION)) / name).write_text("half")
+    house.gold = replace(house.gold, data_hour=LATE + timedelta(days=1))
+    house.issuing = replace(house.issuing, cache=ReleaseCache(house.folder / "cache"))  # the next hour's run
+    assert set(house.refresh()) == house.ids(0)
 
 
 def test_one_that_cannot_be_published_is_named_and_keeps_no_other_from_it(house, monkeypatch):

@@ -30,6 +30,10 @@ _TRIES: Final = 1000
 _DECODER: Final = json.JSONDecoder(parse_int=str, parse_float=str)
 _TEXT_OR_NUMBER: Final = re.compile(rb'"(?:[^"\\]|\\.)*"?|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?', re.DOTALL)
 _LARGE: Final = b"1e308"
+# Both halves of a character beyond 16 bits, or one half alone, or any other escape: a backslash may itself be escaped.
+_ESCAPE: Final = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\.", re.DOTALL
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +160,7 @@ def _loads(line: bytes) -> object:
     try:
         return orjson.loads(line)
     except orjson.JSONDecodeError as error:
-        if "infinity" not in str(error):
+        if not any(word in str(error) for word in ("infinity", "surrogate")):
             return None
     try:
         return orjson.loads(_TEXT_OR_NUMBER.sub(_bounded, line))
@@ -165,9 +169,11 @@ def _loads(line: bytes) -> object:
 
 
 def _bounded(found: re.Match[bytes]) -> bytes:
-    """JSON sets no bound to a number, and what nobody reads spoils no event; what is read is held to bounds of its own."""
+    """JSON sets no bound to a number and knows halves of characters; what nobody reads spoils no event, what is read has its own bounds."""
     text = found[0]
-    return _LARGE if text[:1] != b'"' and math.isinf(float(text)) else text
+    if text[:1] == b'"':
+        return _ESCAPE.sub(lambda escape: rb"\ufffd" if escape[1] else escape[0], text)
+    return _LARGE if math.isinf(float(text)) else text
 
 
 def _why(line: bytes) -> str:
