@@ -26,17 +26,18 @@ from ratchet.stack.services import Stack
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
-ONE_STACK = "tests/e2e"
-"""These files share one running stack, in the order of their names: first those that look at a candidate on trial, then those that
-break things around it, last the one that promotes it, stops all and starts it again. A stack takes a minute of two cores to start."""
+ONE_PROCESS = ("tests/e2e", "tests/contract/register")
+"""Folders whose files share something that is slow to start. One stack, a minute of two cores: in the order of their names, first those
+that look at a candidate on trial, then those that break things around it, last the one that promotes it, stops all and starts it again.
+One MLflow server, eight seconds of a core, and MLflow itself in the process that asks it, three."""
 
 
 class Together(LoadFileScheduling):
-    """The tests of one file stay in one process, and so do files that share the stack."""
+    """The tests of one file stay in one process, and so do files that share what is slow to start."""
 
     def _split_scope(self, nodeid: str) -> str:
         path = str(super()._split_scope(nodeid))
-        return ONE_STACK if path.startswith(ONE_STACK) else path
+        return next((folder for folder in ONE_PROCESS if path.startswith(f"{folder}/")), path)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Together:

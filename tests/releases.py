@@ -2,11 +2,15 @@
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import numpy as np
 
+from ratchet.bucket import Bucket
 from ratchet.contracts.ports import Release
-from ratchet.contracts.release import ISSUE, STATISTICS, Card, Issue, issue_folder, series_name
+from ratchet.contracts.release import CARD, ISSUE, STATISTICS, Card, Issue, issue_folder, series_name
+from ratchet.register.discard import read_file
 from ratchet.train.bundle import Content, checksums, write
 
 DATA_HOUR = datetime(2026, 11, 2, 5, tzinfo=UTC)
@@ -14,6 +18,23 @@ FIRST_WEEK = date(2026, 11, 8)
 POOL = {"lo_80": -1.3, "hi_80": 1.3, "lo_95": -2.0, "hi_95": 2.0, "mean": 0.0, "square": 1.0}
 POSTED = {"family": "level", "spread": 0.5, "pools": {size: [POOL] * 3 for size in ("busy", "mid", "sparse")}}
 SPREAD = {"lo_95": 0.0, "lo_80": 1.0, "median": 2.0, "mean": 2.5, "hi_80": 3.0, "hi_95": 4.25}
+
+
+def no_plots(card, evaluation):  # noqa: ARG001  # drawing takes most of a registration, and few tests look at plots
+    """What a registry draws for a test that looks at no picture."""
+    return ()
+
+
+def is_there(location, name=CARD):
+    return read_file(location, name) is not None
+
+
+def folder_of(release, tmp_path=None):
+    """Where its files lie; those of a bucket are fetched to `tmp_path`."""
+    if release.location.startswith("s3://"):
+        Bucket(release.location).download(tmp_path / "fetched", last=CARD)
+        return tmp_path / "fetched"
+    return Path(unquote(urlsplit(release.location).path))
 
 
 def make_release(

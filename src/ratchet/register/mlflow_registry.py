@@ -13,6 +13,7 @@ from ratchet.register.client import load_mlflow, registry_errors
 from ratchet.register.discard import discard_issues, discard_release, read_file, stored_issues
 from ratchet.register.folder import check_folder
 from ratchet.register.live import MlflowLive, as_release
+from ratchet.register.show import Draw, pictures
 from ratchet.register.standing import ARCHIVED, lifecycle, lines, require_files
 from ratchet.register.store import release_location, release_tags, restore_release, store_issue, store_release
 
@@ -26,15 +27,22 @@ ABSENT: Final = "RESOURCE_DOES_NOT_EXIST"
 
 
 class MlflowRegistry:
-    """`Registry` on an MLflow server. `client` is MLflow's own unless a test brings another."""
+    """`Registry` on an MLflow server. `client` is MLflow's own unless a test brings another; `draw` makes a release's plots."""
 
     def __init__(
-        self, tracking_uri: str, *, client: "MlflowClient | None" = None, page_size: int = 200, kms_key: str = ""
+        self,
+        tracking_uri: str,
+        *,
+        client: "MlflowClient | None" = None,
+        page_size: int = 200,
+        kms_key: str = "",
+        draw: Draw = pictures,
     ) -> None:
         self._live = MlflowLive(tracking_uri)
         self._client = client or load_mlflow().MlflowClient(tracking_uri)
         self._page_size = page_size
         self._kms_key = kms_key
+        self._draw = draw
 
     def live(self, workload: str, track: Track) -> Release | None:
         """Return the release behind the alias; None if there is none; `RegistryError` if nobody can say."""
@@ -50,7 +58,7 @@ class MlflowRegistry:
             found = self._find(card)
             if found is not None:
                 return found if found.files == KEPT else self._restore(found, folder, card)
-            model = store_release(self._client, folder, card, gold=gold, kms_key=self._kms_key)
+            model = store_release(self._client, folder, card, gold=gold, kms_key=self._kms_key, draw=self._draw)
             created = self._create_version(card, model)
             return self._find(card) or created
 
@@ -205,6 +213,7 @@ class MlflowRegistry:
         with _tolerate(EXISTS):
             self._client.create_registered_model(card.workload)
         tags = {**release_tags(card), "state": "registered", "location": release_location(model)}
+        tags["lifecycle"] = lifecycle(as_release(card.workload, "0", tags), {})
         created = self._client.create_model_version(
             card.workload,
             f"models:/{model.model_id}",

@@ -8,6 +8,7 @@ import io
 import json
 import logging
 import tempfile
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,6 +16,7 @@ from ratchet.contracts.release import CARD, EVALUATION, TRAINING, Card
 from ratchet.register.client import load_mlflow
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
     from mlflow import MlflowClient
 
 log = logging.getLogger("ratchet.register")
@@ -24,8 +26,18 @@ SEARCH: Final = "search.csv"
 DIGEST_LENGTH: Final = 36
 """The tracking server takes no longer one (3.17)."""
 
+Draw = Callable[[Card, dict[str, Any]], "Iterable[tuple[str, Figure]]"]
+"""Who makes a run's plots from its card and its evaluation: each with its name."""
 
-def show_run(client: "MlflowClient", folder: Path, card: Card, run_id: str, *, gold: str) -> None:
+
+def pictures(card: Card, evaluation: dict[str, Any]) -> "Iterable[tuple[str, Figure]]":
+    """Draw what a release is registered with."""
+    from ratchet.register.plots import draw  # noqa: PLC0415  # a drawing library, for those who register
+
+    return draw(card, evaluation)
+
+
+def show_run(client: "MlflowClient", folder: Path, card: Card, run_id: str, *, gold: str, draw: Draw) -> None:
     """Log what a person would look at; twice is the same as once."""
     client.log_text(run_id, card.to_json(), CARD)
     if card.gold:
@@ -41,7 +53,7 @@ def show_run(client: "MlflowClient", folder: Path, card: Card, run_id: str, *, g
         if tried := evaluation.get("search"):
             client.log_text(run_id, _table(tried), SEARCH)
         _log_steps(client, run_id, card, evaluation)
-        _log_plots(client, run_id, card, evaluation)
+        _log_plots(client, run_id, draw(card, evaluation))
     except Exception as error:  # noqa: BLE001  # whatever a drawing library raises: a picture is never worth a release
         log.warning("%s: not everything could be drawn: %r", card.release_id, error)
         client.set_tag(run_id, PLOTS, f"failed: {error!r}"[:500])
@@ -102,10 +114,8 @@ def _log_steps(client: "MlflowClient", run_id: str, card: Card, evaluation: dict
         client.log_batch(run_id, metrics=metrics[first : first + 1000])
 
 
-def _log_plots(client: "MlflowClient", run_id: str, card: Card, evaluation: dict[str, Any]) -> None:
-    from ratchet.register.plots import draw  # noqa: PLC0415  # a drawing library, for those who register
-
+def _log_plots(client: "MlflowClient", run_id: str, drawn: "Iterable[tuple[str, Figure]]") -> None:
     with tempfile.TemporaryDirectory() as scratch:
-        for name, figure in draw(card, evaluation):
+        for name, figure in drawn:
             figure.savefig(Path(scratch) / f"{name}.png", dpi=110)
         client.log_artifacts(run_id, scratch, PLOTS)

@@ -12,7 +12,7 @@ from ratchet.contracts.errors import RegistryError
 from ratchet.contracts.release import CARD, ISSUE, Card, issue_folder
 from ratchet.register.client import load_mlflow
 from ratchet.register.package import FOLDER, write_package
-from ratchet.register.show import show_run
+from ratchet.register.show import Draw, pictures, show_run
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -24,7 +24,7 @@ DIRECT: Final = ("file", "s3")
 
 
 def store_release(
-    client: "MlflowClient", folder: Path, card: Card, *, gold: str = "", kms_key: str = ""
+    client: "MlflowClient", folder: Path, card: Card, *, gold: str = "", kms_key: str = "", draw: Draw = pictures
 ) -> "LoggedModel":
     """Return the finished logged model of this release: found, finished or made. `kms_key` encrypts it in S3."""
     experiment_id = _experiment(client, card.workload)
@@ -33,7 +33,7 @@ def store_release(
     if str(model.status) != "READY":
         _require_direct(model.artifact_location)
         _log_figures(client, model.model_id, run.info.run_id, card)
-        show_run(client, folder, card, run.info.run_id, gold=gold)
+        show_run(client, folder, card, run.info.run_id, gold=gold, draw=draw)
         _upload(client, folder, model, run.info.run_id, kms_key=kms_key)
         model = client.finalize_logged_model(model.model_id, "READY")
     if run.info.status == "RUNNING":

@@ -13,7 +13,7 @@ _GLOBAL: list[str] = ["--quiet", "--no-use-colors", "--no-send-anonymous-usage-s
 
 def main(command: list[str], places: list[str]) -> int:
     """Parse the project in `places`, wait for a line on standard input, run the command; no line comes if nobody waits any more."""
-    project = dbtRunner().invoke([*_GLOBAL, "parse", *places]).result
+    project = dbtRunner().invoke([*_GLOBAL, "--no-write-json", "parse", *places]).result
     if not isinstance(project, Manifest):
         return 1
     if not sys.stdin.readline():

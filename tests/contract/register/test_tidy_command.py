@@ -12,7 +12,9 @@ from ratchet.contracts.ports import Track
 from ratchet.loop import Loop
 from ratchet.register.client import load_mlflow
 from ratchet.register.discard import read_file
+from ratchet.register.mlflow_registry import MlflowRegistry
 from ratchet.settings import Settings
+from releases import no_plots
 from web import Reply, serve
 
 WORKLOAD = "github_activity"
@@ -29,7 +31,7 @@ def prometheus():
 
 @pytest.fixture
 def home(tmp_path, monkeypatch, postgres, mlflow_server, prometheus):
-    """An installation with five releases: `live` beat nobody, the others were rolled back two hours ago."""
+    """The folder of an installation, which the settings lead to."""
     monkeypatch.chdir(tmp_path)
     for name, value in {
         "DATA_HOME": str(tmp_path / "home"),
@@ -40,21 +42,26 @@ def home(tmp_path, monkeypatch, postgres, mlflow_server, prometheus):
         "RELEASES_KEEP": "1",
     }.items():
         monkeypatch.setenv(name, value)
-    loop, client = Loop(Settings.load()), load_mlflow().MlflowClient(mlflow_server)
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def releases(home, mlflow_server):
+    """Five of them: `live` beat nobody, the others were rolled back two hours ago."""
+    registry, client = MlflowRegistry(mlflow_server, draw=no_plots), load_mlflow().MlflowClient(mlflow_server)
     for number, release_id in enumerate(IDS):
-        folder = tmp_path / "home" / "bundles" / WORKLOAD / release_id
+        folder = home / "bundles" / WORKLOAD / release_id
         hour = datetime(2026, 3, 1 + number, tzinfo=UTC)
         card = write_release(folder, workload=WORKLOAD, release_id=release_id, data_hour=hour)
         os.utime(folder, (0, 0))
-        release = loop.trials.registry.add(folder, card)
+        release = registry.add(folder, card)
         if release_id == "live":
-            loop.trials.registry.point(WORKLOAD, Track.PRODUCTION, loop.trials.registry.name_best(release))
-            loop.trials.registry.mark(release, "production")
+            registry.point(WORKLOAD, Track.PRODUCTION, registry.name_best(release))
+            registry.mark(release, "production")
         else:
-            loop.trials.registry.mark(loop.trials.registry.name_candidate(release), "rolled_back")
+            registry.mark(registry.name_candidate(release), "rolled_back")
             before = (datetime.now(UTC) - timedelta(hours=2)).isoformat()
             client.set_model_version_tag(WORKLOAD, str(release.version), "archived_at", before)
-    return tmp_path / "home"
 
 
 def run(capsys, *words):
@@ -63,6 +70,7 @@ def run(capsys, *words):
     return code, told.out, told.err
 
 
+@pytest.mark.usefixtures("releases")
 def test_what_would_go_is_said_then_goes_and_is_listed_as_gone(capsys, home):
     code, said, _ = run(capsys, "tidy", "--dry-run")
     assert code == 0

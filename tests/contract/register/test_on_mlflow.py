@@ -1,0 +1,101 @@
+"""What people and other programs find of a release in MLflow."""
+
+import shutil
+from datetime import UTC, datetime
+
+import pandas as pd
+import pytest
+
+from ratchet.contracts.errors import RegistryError
+from ratchet.contracts.ports import Track
+from ratchet.contracts.release import CARD, file_digest, issue_folder
+from ratchet.register.live import MlflowLive
+from ratchet.register.pyfunc import ReleaseModel
+from ratchet.register.store import store_issue
+from releases import folder_of, issue_again
+
+HOUR = datetime(2026, 3, 2, tzinfo=UTC)
+
+
+def test_mlflow_loads_the_release_behind_an_alias(on_mlflow, mlflow, make, workload):
+    folder, card = make("one")
+    on_mlflow.point(workload, Track.PRODUCTION, on_mlflow.add(folder, card))
+    model = mlflow.pyfunc.load_model(f"models:/{workload}@production")
+    asked = pd.DataFrame({"unique_id": ["b", "a"], "target": ["x", "y"], "horizon": [3, 1]})
+    pd.testing.assert_frame_equal(model.predict(asked), ReleaseModel(folder).predict(asked))
+    assert model.metadata.signature.inputs.input_names() == ["unique_id", "target", "horizon"]
+    assert model.predict(model.input_example)["horizon"].tolist() == [1]
+
+
+def test_an_issue_that_nobody_was_told_of_is_replaced(on_mlflow, make, tmp_path):
+    """A run was killed between the files and the tag; the next one issues from newer gold."""
+    folder, card = make("one")
+    release = on_mlflow.add(folder, card)
+    store_issue(release.location, issue_again(folder, 2, add=1.0, to=tmp_path / "lost"), 2)
+    assert on_mlflow.releases(release.workload)[0].issue == 1
+    on_mlflow.issue(release, issue_again(folder, 2, add=5.0, to=tmp_path / "told"), 2)
+    said = file_digest(folder_of(release) / issue_folder(2) / "mean.npy")
+    assert said == file_digest(tmp_path / "told" / "mean.npy")
+
+
+def test_mlflow_answers_from_the_newest_issue(on_mlflow, mlflow, make, workload, tmp_path):
+    folder, card = make("one")
+    release = on_mlflow.add(folder, card)
+    on_mlflow.point(workload, Track.PRODUCTION, release)
+    asked = pd.DataFrame({"unique_id": ["b"], "target": ["x"], "horizon": [3]})
+    before = mlflow.pyfunc.load_model(f"models:/{workload}@production").predict(asked)
+    on_mlflow.issue(release, issue_again(folder, 2, add=1.0, to=tmp_path / "new"), 2)
+    after = mlflow.pyfunc.load_model(f"models:/{workload}@production").predict(asked)
+    assert after["median"].item() == before["median"].item() + 1
+
+
+def test_nothing_is_pickled_and_nothing_of_the_caller_is_taken(on_mlflow, make, tmp_path, monkeypatch):
+    (tmp_path / "pyproject.toml").write_text("[project]\nname = 'x'\nversion = '1'\n")
+    (tmp_path / "uv.lock").write_text("version = 1\n")
+    monkeypatch.chdir(tmp_path)
+    release = on_mlflow.add(*make("one"))
+    model = folder_of(release).parents[1]
+    assert {path.name for path in model.iterdir()} == {
+        "MLmodel", "conda.yaml", "data", "input_example.json", "python_env.yaml", "requirements.txt",
+        "serving_input_example.json",
+    }  # fmt: skip
+
+
+def test_the_run_shows_recipe_and_scores(on_mlflow, mlflow, make, workload):
+    release = on_mlflow.name_candidate(on_mlflow.add(*make("one")))
+    client = mlflow.MlflowClient()
+    version = client.get_model_version(workload, str(release.version))
+    run = client.get_run(version.run_id)
+    assert run.info.status == "FINISHED"
+    assert run.data.params["recipe"] == "seasonal_naive theta"
+    assert run.data.params["code_version"] == "1.2.3"
+    assert run.data.params["data_hour"] == HOUR.isoformat()
+    assert run.data.metrics["mase/theta"] == 0.8
+    assert run.data.metrics["mase/overall"] == 0.9
+    assert (version.tags["CO1"], version.tags["synthetic"]) == ("true", "true")
+    assert version.tags["data_hour"] == HOUR.isoformat()
+
+
+def test_the_caller_may_delete_its_folder_afterwards(on_mlflow, make):
+    folder, card = make("one")
+    release = on_mlflow.add(folder, card)
+    shutil.rmtree(folder)
+    assert (folder_of(release) / CARD).is_file()
+
+
+def test_a_model_that_is_no_release_is_an_error_and_not_absence(mlflow_server, mlflow, workload):
+    client = mlflow.MlflowClient()
+    client.create_registered_model(workload)
+    client.create_model_version(workload, "s3://bucket/x", await_creation_for=0)
+    client.set_registered_model_alias(workload, "production", "1")
+    with pytest.raises(RegistryError, match="not registered as a release"):
+        MlflowLive(mlflow_server).live(workload, Track.PRODUCTION)
+
+
+def test_an_alias_nobody_set_is_absence(mlflow_server, mlflow, workload):
+    live = MlflowLive(mlflow_server)
+    assert live.live(workload, Track.PRODUCTION) is None
+    mlflow.MlflowClient().create_registered_model(workload)
+    assert live.live(workload, Track.PRODUCTION) is None
+    with pytest.raises(RegistryError):
+        MlflowLive(f"{mlflow_server}/elsewhere").live(workload, Track.PRODUCTION)
