@@ -109,6 +109,17 @@ def test_releases_come_oldest_first_however_many(registry, make, workload):
     assert [release.version for release in added] == [1, 2, 3, 4, 5]
 
 
+@pytest.mark.parametrize("is_there", [False, True], ids=["a new experiment", "one from before"])
+def test_mlflow_shows_trained_models_and_what_their_names_mean(mlflow_server, make, workload, is_there):
+    """Left to itself MLflow shows an experiment without traces as one of prompts and chats."""
+    client = load_mlflow().MlflowClient(mlflow_server)
+    if is_there:
+        client.create_experiment(workload)
+    MlflowRegistry(mlflow_server).add(*make("a"))
+    assert client.get_experiment_by_name(workload).tags["mlflow.experimentKind"] == "custom_model_development"
+    assert "`@production`" in client.get_registered_model(workload).description
+
+
 def test_numbers_are_given_in_order_and_once(registry, make, workload):
     first, second, third = (registry.add(*make(name)) for name in ("a", "b", "c"))
     assert registry.name_candidate(second).candidate_of == "CO1"

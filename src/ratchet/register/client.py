@@ -5,10 +5,14 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ratchet.contracts.errors import RegistryError
 
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+KIND: Final = "mlflow.experimentKind"
 QUIET: Final = {
     "MLFLOW_DISABLE_TELEMETRY": "true",  # the library would report its use over the network
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",  # runs have logs, not terminals
@@ -29,6 +33,17 @@ def load_mlflow() -> ModuleType:
         import mlflow  # noqa: PLC0415  (seconds and hundreds of modules: paid by the stage that registers, not by its importers)
         import mlflow.pyfunc  # noqa: PLC0415
     return mlflow
+
+
+def experiment(client: "MlflowClient", name: str, *, about: str) -> str:
+    """The id of the experiment of this name, made if it is not there; MLflow shows it as one of models, not of prompts."""
+    found = client.get_experiment_by_name(name)
+    wanted = {KIND: "custom_model_development", "mlflow.note.content": about}
+    if found is None:
+        return str(client.create_experiment(name, tags=wanted))
+    if KIND not in found.tags:  # made before it was said
+        client.set_experiment_tag(found.experiment_id, KIND, wanted[KIND])
+    return str(found.experiment_id)
 
 
 @contextmanager
