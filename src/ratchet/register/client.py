@@ -12,7 +12,6 @@ from ratchet.contracts.errors import RegistryError
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-KIND: Final = "mlflow.experimentKind"
 QUIET: Final = {
     "MLFLOW_DISABLE_TELEMETRY": "true",  # the library would report its use over the network
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",  # runs have logs, not terminals
@@ -36,14 +35,9 @@ def load_mlflow() -> ModuleType:
 
 
 def experiment(client: "MlflowClient", name: str, *, about: str) -> str:
-    """The id of the experiment of this name, made if it is not there; MLflow shows it as one of models, not of prompts."""
+    """The id of the experiment of this name, made with a word on what its runs are if it is not there."""
     found = client.get_experiment_by_name(name)
-    wanted = {KIND: "custom_model_development", "mlflow.note.content": about}
-    if found is None:
-        return str(client.create_experiment(name, tags=wanted))
-    if KIND not in found.tags:  # made before it was said
-        client.set_experiment_tag(found.experiment_id, KIND, wanted[KIND])
-    return str(found.experiment_id)
+    return str(found.experiment_id if found else client.create_experiment(name, tags={"mlflow.note.content": about}))
 
 
 @contextmanager
