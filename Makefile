@@ -90,6 +90,7 @@ publish-report:  ## That summary on the workflow's run and, if there is one, on 
 	@tools/train-report publish
 
 screenshots:  ## The README's pictures of the dashboard, from the stack that runs here (make up; make traffic)
+	@tools/install test
 	@$(PY) -m monitoring.screenshots
 
 bench-landing:  ## What landing an hour file costs, beside gzip -t of the same file (half a minute)

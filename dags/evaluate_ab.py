@@ -30,9 +30,10 @@ def make(workload: str, dag_id: str, train_dag_id: str, approve_dag_id: str) -> 
         doc_md=__doc__,
         params={
             "mode": Param(
-                "",
-                type="string",
-                enum=["", "spec", "spec_guarded", "evidence"],
+                None,  # an empty string is a field to fill in: the form could not be sent
+                type=["null", "string"],
+                pattern="^(spec|spec_guarded|evidence|)$",
+                examples=["spec", "spec_guarded", "evidence"],
                 title="Rule for this one look",
                 description="empty: the workload's own",
             )
@@ -46,7 +47,7 @@ def make(workload: str, dag_id: str, train_dag_id: str, approve_dag_id: str) -> 
 
             dag_run = get_current_context()["dag_run"]
             at = (dag_run.logical_date or dag_run.run_after).astimezone(UTC)
-            return Loop().look(workload, at=at, actor=dag_id, mode=str((params or {}).get("mode", "")))
+            return Loop().look(workload, at=at, actor=dag_id, mode=(params or {}).get("mode") or "")
 
         @task
         def act(_: dict[str, str]) -> None:

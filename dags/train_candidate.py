@@ -12,9 +12,11 @@ changes nothing. **On failure:** nothing was registered half-way; clear the fail
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import Asset, AssetOrTimeSchedule, CronTriggerTimetable, Param, dag, task
+from airflow.sdk import Asset, AssetOrTimeSchedule, CronTriggerTimetable, Param, dag, get_current_context, task
 
 from ratchet import workloads
+
+WHY = {"scheduled": "scheduled", "asset_triggered": "gold has moved by a week"}
 
 
 def make(workload: str, dag_id: str, families: tuple[str, ...], more: tuple[str, ...]) -> None:
@@ -42,12 +44,26 @@ def make(workload: str, dag_id: str, families: tuple[str, ...], more: tuple[str,
                 **choice,
             ),
             "trials": Param(
-                None, type=["null", "integer"], minimum=0, title="Settings to try", description="empty: TRAIN_TRIALS"
+                None,
+                type=["null", "integer"],
+                minimum=0,
+                title="Other settings to try",
+                description="at most so many of its families' settings; 0: none; empty: as TRAIN_TRIALS says",
             ),
             "seconds": Param(
-                None, type=["null", "number"], minimum=0, title="For so long", description="empty: TRAIN_SECONDS"
+                None,
+                type=["null", "number"],
+                minimum=0,
+                title="Seconds for them",
+                description="after these it begins no more; 0: no limit; empty: as TRAIN_SECONDS says",
             ),
-            "reason": Param("scheduled", title="Why", type="string", maxLength=200),
+            "reason": Param(
+                None,
+                type=["null", "string"],
+                maxLength=200,
+                title="Why",
+                description="kept in the log; empty: `by hand`, `scheduled` or `gold has moved by a week`",
+            ),
         },
         tags=["ratchet", "train", workload],
     )
@@ -57,10 +73,11 @@ def make(workload: str, dag_id: str, families: tuple[str, ...], more: tuple[str,
             from ratchet.loop import Loop
 
             form, loop = params or {}, Loop()
+            by_itself = WHY.get(get_current_context()["dag_run"].run_type, "by hand")
             return loop.train(
                 workload,
                 recipe=tuple(form.get("recipe") or ()),
-                reason=str(form.get("reason", "scheduled")),
+                reason=form.get("reason") or by_itself,
                 budget=loop.budget(trials=form.get("trials"), seconds=form.get("seconds")),
             )
 

@@ -21,9 +21,15 @@ class Question(BaseModel):
     unique_id: Annotated[Text, Field(min_length=1, max_length=500)]
     target: str
     horizon: int
-    statistic: Literal["median", "mean"] | None = None
-    levels: Annotated[list[Literal[80, 95]], Field(min_length=1, max_length=2)] | None = None
-    history: Counts | Points | None = None
+    statistic: Annotated[Literal["median", "mean"] | None, Field(description="only this one; without it both")] = None
+    levels: Annotated[
+        Annotated[list[Literal[80, 95]], Field(min_length=1, max_length=2)] | None,
+        Field(description="only the bounds of these percentages; without it both"),
+    ] = None
+    history: Annotated[
+        Counts | Points | None,
+        Field(description="of one that is not known here: weekly counts, oldest first, or each with its week"),
+    ] = None
 
     def left_out(self) -> frozenset[str]:
         """Return the statistics that are not wanted in the answer."""
@@ -38,7 +44,7 @@ class Question(BaseModel):
 @lru_cache(maxsize=64)
 def questions(id_name: str, targets: tuple[str, ...], horizon: int) -> type[Question]:
     """Return the model of a question that a release with this card can answer."""
-    horizons = Annotated[int, Field(ge=1, le=horizon, strict=True)]
+    horizons = Annotated[int, Field(ge=1, le=horizon, strict=True, description="weeks ahead")]
     return create_model(
         "Question",
         __base__=Question,

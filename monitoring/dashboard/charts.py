@@ -20,6 +20,8 @@ FEW: Final = 20
 LEGEND: Final = alt.Legend(
     orient="top", offset=2, padding=0, columns=2, columnPadding=6, labelLimit=118, title=None, symbolOpacity=1
 )
+LEGEND_ROW: Final = 24
+"""What each further row of a legend takes; a chart grows by it, or its lines would be left with nothing."""
 UTC: Final = alt.Scale(type="utc")
 """Without it a browser draws its own time zone: a week's Sunday is a Saturday west of Greenwich. A tooltip has no scale: it gets text."""
 TRACKS: Final = {"production": BLUE, "candidate": ORANGE}
@@ -33,7 +35,7 @@ def show(chart: Drawing, *, title: str, says: str, table: pd.DataFrame, key: str
     )
     st.caption(says)
     with st.expander("The same as a table"):
-        st.dataframe(table, hide_index=True, key=f"{key}-table")
+        st.dataframe(table.rename(columns=words.title), hide_index=True, key=f"{key}-table")
 
 
 def forecast(history: pd.DataFrame, weeks: pd.DataFrame, others: pd.DataFrame, *, unit: str) -> Drawing:
@@ -83,8 +85,10 @@ def _band(weeks: pd.DataFrame, axis: alt.X, low: str, high: str, opacity: float,
 
 def lines(frame: pd.DataFrame, *, unit: str, shades: dict[str, str] | None = None) -> Drawing:
     """One line for each name over time."""
-    names = sorted(frame["line"].unique())
     known = shades or {}
+    names = sorted(
+        frame["line"].unique(), key=lambda name: (list(known).index(name) if name in known else len(known), name)
+    )
     scale = alt.Scale(zero=True) if frame["value"].any() else alt.Scale(domain=[0, 1])
     colours = [known.get(name, SHADES[number % len(SHADES)]) for number, name in enumerate(names)]
     return (
@@ -98,6 +102,7 @@ def lines(frame: pd.DataFrame, *, unit: str, shades: dict[str, str] | None = Non
             ),
             tooltip=[alt.Tooltip("when:N", title="Time (UTC)"), "line:N", alt.Tooltip("value:Q", format=",.4g")],
         )
+        .properties(height=260 + LEGEND_ROW * max(0, -(-len(names) // LEGEND.columns) - 1))
     )
 
 

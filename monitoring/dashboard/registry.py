@@ -8,6 +8,8 @@ import httpx
 from monitoring.dashboard.api import Trouble
 
 NEWEST: Final = 100
+TRAINED: Final = "?workflowType=machine_learning"
+"""MLflow opens what has no such word as an evaluation of prompts."""
 
 Tags = dict[str, str]
 
@@ -61,7 +63,7 @@ class Registry:
         return Run(
             metrics={row["key"]: float(row["value"]) for row in data.get("metrics", [])},
             params=_pairs(data.get("params", [])),
-            address=f"{self.shown or self.address}/#/experiments/{info['experiment_id']}/runs/{run_id}",
+            address=f"{self.shown or self.address}/#/experiments/{info['experiment_id']}/runs/{run_id}{TRAINED}",
         )
 
     def _get(self, what: str, **query: Any) -> dict[str, Any]:  # noqa: ANN401, JSON

@@ -1,14 +1,18 @@
 """Numbers and times as people read them."""
 
+import math
 from datetime import UTC, datetime
 from typing import Any
 
 NOTHING = "\u2013"
+CALLED = {"y": "count", "ds": "week that ends on", "unique_id": "name", "ab": "A/B", "k": "number of groups"}
+"""Names and parts of names in the code that nobody would say."""
+CALLED |= {name.lower(): name for name in ("PRs", "MASE", "TSB", "FARIMA", "ETS", "MLflow", "IQR", "CI", "PSI")}
 
 
 def figure(value: float | None, digits: int = 2, unit: str = "") -> str:
     """Return a number with its unit; a dash for what nobody measured."""
-    if value is None:
+    if value is None or math.isnan(value):
         return NOTHING
     text = f"{value:,.{digits}f}" if digits else f"{value:,.0f}"
     return f"{text}{unit}"
@@ -40,9 +44,14 @@ def span(seconds: float) -> str:
     return "less than a minute"
 
 
+def phrase(name: str) -> str:
+    """Return a name from the code as people say it: `prs_opened` is `PRs opened`, `y` is `count`."""
+    return CALLED.get(name) or " ".join(CALLED.get(part, part) for part in name.strip().replace("_", " ").split(" "))
+
+
 def title(name: str) -> str:
     """Return a name from the code as a title: `activity_pattern` is `Activity pattern`."""
-    text = name.replace("_", " ").strip()
+    text = phrase(name)
     return text[:1].upper() + text[1:]
 
 

@@ -15,6 +15,8 @@ GRID: Final = ("weekday", "hour_of_day")
 DAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 PLUMBING: Final = ("series",)
 """What training reads: the Forecast page shows it better."""
+NO_MEASURES: Final = ("place", "cluster", "k", "silhouette", "threshold")
+"""Numbers that order or name, or that are the same in each row: none is larger than another in a way that a bar shows."""
 CELLS: Final = 7 * 24
 TOP: Final = 15
 REJECTED: Final = "sum by (reason) (ratchet_rejected_events_total)"
@@ -76,12 +78,16 @@ def _table(table: Body) -> None:
     if table["description"]:
         st.write(table["description"])
     numbers = [
-        one["name"] for one in table["columns"] if one["type"].split("(")[0] in NUMBERS and one["name"] not in GRID
+        one["name"]
+        for one in table["columns"]
+        if one["type"].split("(")[0] in NUMBERS and one["name"] not in (*GRID, *NO_MEASURES)
     ]
     if not numbers:
         _rows(table, _read(table, order=None))
         return
     measure = st.selectbox("Measure", numbers, format_func=words.title, key=f"measure-{table['name']}")
+    if described := next(one["description"] for one in table["columns"] if one["name"] == measure):
+        st.caption(described)
     if set(GRID) <= {one["name"] for one in table["columns"]}:
         _grid(table, measure)
     else:
@@ -133,11 +139,13 @@ def _longest(table: Body, measure: str) -> None:
     if most.empty:
         return
     first = most.iloc[0]
-    says = f"{first[text]} leads with {first[measure]:,.6g}; the first {len(most)} by their largest value."
+    says = (
+        f"{first[text]} leads with {first[measure]:,.6g}; the first {len(most)}, each by the largest value in its rows."
+    )
     chart = charts.bars(most, name=text, value=measure, unit=words.title(measure))
     charts.show(
         chart,
-        title=f"{words.title(table['name'])}: {words.title(measure).lower()}",
+        title=f"{words.title(table['name'])}: {words.phrase(measure)}",
         says=says,
         table=most,
         key=f"top-{table['name']}",
@@ -146,10 +154,9 @@ def _longest(table: Body, measure: str) -> None:
 
 def _rows(table: Body, frame: pd.DataFrame) -> None:
     with st.expander(f"Rows: {min(len(frame), table['rows']):,} of {table['rows']:,}", expanded=False):
-        help_ = {
-            one["name"]: st.column_config.Column(help=one["description"])
+        said = {
+            one["name"]: st.column_config.Column(label=words.title(one["name"]), help=one["description"] or None)
             for one in table["columns"]
-            if one["description"]
         }
-        st.dataframe(frame, hide_index=True, column_config=help_, key=f"rows-{table['name']}")
+        st.dataframe(frame, hide_index=True, column_config=said, key=f"rows-{table['name']}")
         st.download_button("These rows as CSV", frame.to_csv(index=False), f"{table['name']}.csv", "text/csv")

@@ -53,7 +53,7 @@ def show() -> None:
     ]
     frame = pd.DataFrame(rows)
     most = frame.loc[frame["psi"].idxmax()]
-    says = f"{most['feature']} has moved most: index {most['psi']:.3f}, mean {most['shift']:+.1f} %. Above {MUCH} is a large shift."
+    says = f"Moved most: {most['feature']}, index {most['psi']:.3f}, mean {most['shift']:+.1f} %. Above {MUCH} is a large shift."
     if most["psi"] > MUCH and most["drifts"] == "no":
         says += " It is no drift: such a feature varies as much by itself."
     chart = charts.bars(frame, name="feature", value="psi", unit="Population stability index", line=MUCH)

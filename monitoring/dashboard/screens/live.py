@@ -3,13 +3,17 @@
 import pandas as pd
 import streamlit as st
 
-from monitoring.dashboard import charts, session, words
+from monitoring.dashboard import charts, session
 from monitoring.dashboard.trouble import nothing, shown
 
 HOURS = {"Last 15 minutes": 0.25, "Last hour": 1.0, "Last 6 hours": 6.0, "Last day": 24.0}
 MOST = 6
 """Lines in a chart: those that are largest now."""
 FIRING = 'ALERTS{alertstate="firing"}'
+RUNS = (  # of a counter that began within the hour all that it counts: `increase` would leave out its first run
+    "sum by (dag_id) (round(increase(airflow_dag_run_seconds_count[1h])) and airflow_dag_run_seconds_count offset 1h"
+    " or airflow_dag_run_seconds_count)"
+)
 # Title, unit, label that tells lines apart, expression, digits of the sentence under it.
 PANELS = (
     ("Forecasts answered", "Per second", "track", "sum by (track) (rate(ratchet_requests_total[2m]))", 2),
@@ -22,7 +26,7 @@ PANELS = (
     ("Log waiting on disk", "Records", "track", "sum by (track) (ratchet_log_spool_records)", 0),
     ("Processor time by service", "Cores", "service", "ratchet:service_cores:rate5m", 2),
     ("Memory by service", "MB", "service", "sum by (service) (ratchet_service_memory_bytes) / 1e6", 0),
-    ("Runs of DAGs", "In the last hour", "dag_id", "sum by (dag_id) (increase(airflow_dag_run_seconds_count[1h]))", 0),
+    ("Runs of DAGs", "In the last hour", "dag_id", RUNS, 0),
 )  # fmt: skip
 
 
@@ -74,10 +78,7 @@ def _panel(title: str, unit: str, name: str, query: str, digits: int, *, hours: 
     last = frame.sort_values("at").groupby("line")["value"].last().sort_values(ascending=False).head(MOST)
     frame = frame[frame["line"].isin(last.index)]
     says = (
-        "; ".join(
-            f"{words.title(str(line)) + chr(32) if len(last) > 1 else ''}{value:,.{digits}f}"
-            for line, value in last.head(4).items()
-        )
+        "; ".join(f"{f'{line} ' if len(last) > 1 else ''}{value:,.{digits}f}" for line, value in last.head(4).items())
         + f" ({unit if unit.isupper() else unit.lower()}), newest."
     )
     shades = charts.TRACKS if name == "track" else None

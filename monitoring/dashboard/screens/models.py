@@ -88,11 +88,19 @@ def _families(run: Run) -> None:
     )
     if frame.empty:
         return
-    says = "; ".join(
-        f"{row.family} answers for {row.series:.0f} series (MASE {row.mase:.2f} over all)" for row in frame.itertuples()
-    )
     chart = charts.bars(frame, name="family", value="series", unit="Series that it answers for")
-    charts.show(chart, title="Families", says=f"{says}.", table=frame, key="families")
+    charts.show(chart, title="Families", says=_who_answers(frame), table=frame, key="families")
+
+
+def _who_answers(frame: pd.DataFrame) -> str:
+    """Who answers for how many series, then who was tried and answers for none, the best first."""
+    told = frame.assign(mase=frame["mase"].astype(float).map(words.figure), best=frame["mase"]).sort_values("best")
+    answer = told[told["series"] > 0].sort_values("series", ascending=False)
+    says = "; ".join(
+        f"{row.family} answers for {row.series:.0f} series (MASE {row.mase} over all)" for row in answer.itertuples()
+    )
+    rest = ", ".join(f"{row.family} {row.mase}" for row in told[told["series"] == 0].itertuples())
+    return f"{says}. Tried, and answering for none (MASE): {rest}." if rest else f"{says}."
 
 
 def _calibration(run: Run) -> None:
@@ -128,11 +136,8 @@ def _series(release: Listed) -> None:
             if frame.empty:
                 nothing("None could be validated.", "They are too young, or never change.")
                 continue
-            st.dataframe(
-                frame.rename(columns=words.title).rename(columns={"Mase": "MASE"}),
-                hide_index=True,
-                key=f"series-{order}",
-            )
+            said = frame.assign(**{name: frame[name].map(words.title) for name in ("target", "family")})
+            st.dataframe(said.rename(columns=words.title), hide_index=True, key=f"series-{order}")
             st.caption("By MASE on held-out weeks, of the family that answers for them.")
 
 

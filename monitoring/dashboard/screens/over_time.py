@@ -120,7 +120,7 @@ def _show_ratings(frame: pd.DataFrame, window: str) -> None:
     says = "; ".join(
         f"{words.title(str(line))} {row.value:.2f} ({row.low:.2f} to {row.high:.2f})" for line, row in last.iterrows()
     )
-    says += f", mean of {window} with its 95 % interval, newest."
+    says += f", mean of {'10 minutes' if window == '10m' else 'an hour'} with its 95 % interval, newest."
     table = frame[["at", "line", "value", "low", "high", "count"]]
     charts.show(charts.intervals(frame, unit="Stars, 1 to 5"), title="Ratings", says=says, table=table, key="ratings")
 
@@ -131,6 +131,6 @@ def _show(frame: pd.DataFrame, *, title: str, unit: str, key: str, digits: int) 
     last = frame.sort_values("at").groupby("line")["value"].last()
     says = (
         "; ".join(f"{words.title(str(line))} {value:.{digits}f} {unit.lower()}" for line, value in last.items())
-        + " at last."
+        + ", newest."
     )
     charts.show(charts.lines(frame, unit=unit, shades=charts.TRACKS), title=title, says=says, table=frame, key=key)

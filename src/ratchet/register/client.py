@@ -5,10 +5,13 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from ratchet.contracts.errors import RegistryError
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
 QUIET: Final = {
     "MLFLOW_DISABLE_TELEMETRY": "true",  # the library would report its use over the network
@@ -30,6 +33,12 @@ def load_mlflow() -> ModuleType:
         import mlflow  # noqa: PLC0415  (seconds and hundreds of modules: paid by the stage that registers, not by its importers)
         import mlflow.pyfunc  # noqa: PLC0415
     return mlflow
+
+
+def experiment(client: "MlflowClient", name: str, *, about: str) -> str:
+    """The id of the experiment of this name, made with a word on what its runs are if it is not there."""
+    found = client.get_experiment_by_name(name)
+    return str(found.experiment_id if found else client.create_experiment(name, tags={"mlflow.note.content": about}))
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from ratchet.register.client import load_mlflow, registry_errors
+from ratchet.register.client import experiment, load_mlflow, registry_errors
 
 _NOT_FEATURES: Final = frozenset({"unique_id", "cluster", "k", "silhouette", "silhouettes", "method"})
 
@@ -25,8 +25,8 @@ def log_clusters(clusters: pd.DataFrame, tracking_uri: str, *, workload: str, di
     client = load_mlflow().MlflowClient(tracking_uri)
     with registry_errors(f"logging the clusters of {workload}"):
         name = f"{workload}-clusters"
-        experiment = client.get_experiment_by_name(name)
-        experiment_id = experiment.experiment_id if experiment else client.create_experiment(name)
+        about = f"Which series of {workload} are alike: a run for each state of gold, with what was grouped as a table and a plot."
+        experiment_id = experiment(client, name, about=about)
         wanted = f"tags.gold = '{digest}' and attributes.status = 'FINISHED'"
         if client.search_runs([experiment_id], filter_string=wanted, max_results=1):
             return figures
@@ -51,7 +51,7 @@ def plot(clusters: pd.DataFrame, silhouettes: dict[str, float]) -> Any:  # noqa:
     from matplotlib.figure import Figure  # noqa: PLC0415  (comes with MLflow; only this needs it)
 
     features = [name for name in clusters.columns if name not in _NOT_FEATURES]
-    points = clusters[features].to_numpy(dtype=float)
+    points = np.log1p(clusters[features].to_numpy(dtype=float))  # as they were grouped
     spread = points.std(axis=0)
     points = (points - points.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
     axes = np.linalg.svd(points, full_matrices=False)[2][:2]

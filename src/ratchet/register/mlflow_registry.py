@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 
 EXISTS: Final = "RESOURCE_ALREADY_EXISTS"
 ABSENT: Final = "RESOURCE_DOES_NOT_EXIST"
+ABOUT: Final = (
+    "Each version is a release. `@production` is what most clients get, `@candidate` what is tried beside it; a release is `CO` and a"
+    " number as a candidate, `BO` and a number once it has been live. The loop moves the aliases: by hand `ratchet promote --why` and"
+    " `ratchet rollback --why` do it, and keep the reason."
+)
 
 
 class MlflowRegistry:
@@ -211,7 +216,7 @@ class MlflowRegistry:
 
     def _create_version(self, card: Card, model: "LoggedModel") -> Release:
         with _tolerate(EXISTS):
-            self._client.create_registered_model(card.workload)
+            self._client.create_registered_model(card.workload, description=ABOUT)
         tags = {**release_tags(card), "state": "registered", "location": release_location(model)}
         tags["lifecycle"] = lifecycle(as_release(card.workload, "0", tags), {})
         created = self._client.create_model_version(

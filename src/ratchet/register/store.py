@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 from ratchet.bucket import Bucket
 from ratchet.contracts.errors import RegistryError
 from ratchet.contracts.release import CARD, ISSUE, Card, issue_folder
-from ratchet.register.client import load_mlflow
+from ratchet.register.client import experiment, load_mlflow
 from ratchet.register.package import FOLDER, write_package
 from ratchet.register.show import Draw, pictures, show_run
 
@@ -27,7 +27,8 @@ def store_release(
     client: "MlflowClient", folder: Path, card: Card, *, gold: str = "", kms_key: str = "", draw: Draw = pictures
 ) -> "LoggedModel":
     """Return the finished logged model of this release: found, finished or made. `kms_key` encrypts it in S3."""
-    experiment_id = _experiment(client, card.workload)
+    about = f"Each run is the training of one release of {card.workload}: its scores, plots and card."
+    experiment_id = experiment(client, card.workload, about=about)
     run = _run(client, experiment_id, card)
     model = _model(client, experiment_id, run.info.run_id, card)
     if str(model.status) != "READY":
@@ -43,7 +44,8 @@ def store_release(
 
 def restore_release(client: "MlflowClient", folder: Path, card: Card, *, kms_key: str = "") -> None:
     """Put the files of a release that was removed back where they were."""
-    experiment_id = _experiment(client, card.workload)
+    about = f"Each run is the training of one release of {card.workload}: its scores, plots and card."
+    experiment_id = experiment(client, card.workload, about=about)
     run = _run(client, experiment_id, card)
     model = _model(client, experiment_id, run.info.run_id, card)
     _upload(client, folder, model, run.info.run_id, kms_key=kms_key)
@@ -67,11 +69,6 @@ def store_issue(location: str, folder: Path, number: int, *, kms_key: str = "") 
         if (release / issue_folder(number)).exists():
             (release / issue_folder(number)).rename(Path(draft) / "old")
         (Path(draft) / "new").rename(release / issue_folder(number))
-
-
-def _experiment(client: "MlflowClient", workload: str) -> str:
-    found = client.get_experiment_by_name(workload)
-    return str(found.experiment_id if found else client.create_experiment(workload))
 
 
 def _run(client: "MlflowClient", experiment_id: str, card: Card) -> "Run":

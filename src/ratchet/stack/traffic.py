@@ -211,3 +211,4 @@ def _look(stack: Stack, workload: str, dag_id: str) -> None:
                 f"{rule}, {newest.at:%H:%M:%S} UTC: {newest.decision.verdict.value}, because {newest.decision.reason}",
                 flush=True,
             )
+    print(f"what is live now, and every figure behind it: http://127.0.0.1:{stack.settings.dashboard_port}/experiment")

@@ -27,6 +27,13 @@ def test_mlflow_loads_the_release_behind_an_alias(on_mlflow, mlflow, make, workl
     assert model.predict(model.input_example)["horizon"].tolist() == [1]
 
 
+def test_mlflow_says_what_is_there_and_what_its_names_mean(on_mlflow, mlflow, make, workload):
+    on_mlflow.add(*make("a"))
+    client = mlflow.MlflowClient()
+    assert "the training of one release" in client.get_experiment_by_name(workload).tags["mlflow.note.content"]
+    assert "`@production`" in client.get_registered_model(workload).description
+
+
 def test_an_issue_that_nobody_was_told_of_is_replaced(on_mlflow, make, tmp_path):
     """A run was killed between the files and the tag; the next one issues from newer gold."""
     folder, card = make("one")

@@ -119,6 +119,17 @@ def test_the_last_week_of_gold_is_what_plain_python_counts_in_the_events(home):
     assert outcomes == {"rejected": 7, "duplicate": 12}
 
 
+def test_features_are_means_per_week_that_people_can_read(home):
+    """They were logarithms, under the names of counts."""
+    partition = ingest.newest(home, "github_activity")
+    weeks = pd.read_parquet(partition.path / "weekly_activity.parquet")
+    recent = weeks[pd.to_datetime(weeks["ds"]) > pd.Timestamp(partition.last_week) - pd.Timedelta(weeks=26)]
+    expected = recent.groupby("unique_id")["commits"].mean()
+    for table in ("repository_features", "clusters"):
+        told = pd.read_parquet(partition.path / f"{table}.parquet").set_index("unique_id")["commits"]
+        pd.testing.assert_series_equal(told.sort_index(), expected[told.index].sort_index(), check_names=False)
+
+
 def test_the_weeks_before_are_the_history_and_none_is_missing(home):
     frame = ingest.read_series(ingest.newest(home, "github_activity"))
     history = pd.read_csv(WORKLOAD.sources("sample")[0].folder / "2026-11-08-23.csv.gz", parse_dates=["week"])

@@ -54,3 +54,22 @@ def test_a_legend_fits_a_phone():
     """Two columns of names and their symbols, beside the axis, in the 340 pixels that a phone leaves; a third was cut off."""
     of_one = charts.LEGEND.labelLimit + 20 + charts.LEGEND.columnPadding
     assert 50 + charts.LEGEND.columns * of_one <= 340
+
+
+def many(*names):
+    frame = pd.concat([TRACK.assign(line=name) for name in names])
+    return json.loads(charts.lines(frame, unit="u", shades=charts.TRACKS).to_json())
+
+
+def test_production_comes_first_in_every_legend():
+    assert many("candidate", "other", "production")["encoding"]["color"]["scale"]["domain"] == [
+        "production",
+        "candidate",
+        "other",
+    ]
+
+
+def test_a_legend_of_three_rows_takes_nothing_from_the_lines():
+    """Six services in a fixed height left their lines a quarter of it."""
+    of_two, of_six = many(*"ab"), many(*"abcdef")
+    assert of_six["height"] - of_two["height"] == 2 * charts.LEGEND_ROW

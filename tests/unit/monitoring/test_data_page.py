@@ -1,5 +1,7 @@
 """What the page *Data* draws of a table that has more rows than a page of them."""
 
+import json
+
 import duckdb
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -16,6 +18,10 @@ WEEKS = """
     SELECT 'busy' AS unique_id, 5000 + w AS commits FROM range(1500) AS weeks(w)
     UNION ALL SELECT 'calm ' || r, r FROM range(3) AS repositories(r)
 """
+RANKED = """
+    SELECT 1 AS place, 'first' AS unique_id, 30.0 AS score, 7 AS y
+    UNION ALL SELECT 2, 'second', 20.0, 9 UNION ALL SELECT 3, 'third', 10.0, 8
+"""
 
 
 @pytest.fixture
@@ -23,9 +29,10 @@ def drawn(tmp_path, monkeypatch):
     """What is drawn by title, of real Parquet files, through the questions that the API answers."""
     place = tmp_path / "gold/parcels/p1"
     place.mkdir(parents=True)
-    for name, query in (("pattern", PATTERN), ("weeks", WEEKS)):
+    for name, query in (("pattern", PATTERN), ("weeks", WEEKS), ("ranked", RANKED)):
         duckdb.sql(query).write_parquet(str(place / f"{name}.parquet"))
-    (place / "manifest.json").write_text("{}")
+    described = {"place": 9, "description": "", "columns": {"score": "How much it stands out."}}
+    (place / "manifest.json").write_text(json.dumps({"tables": {"ranked": described}}))
     (place.parent / "newest.json").write_text('{"partition": "p1"}')
     gold = GoldTables(tmp_path)
 
@@ -72,3 +79,15 @@ def test_one_long_series_does_not_hide_the_others(drawn):
     opened.button_group[0].select("Weeks").run()
     _, table = drawn["Weeks: commits"]
     assert list(table["unique_id"]) == ["busy", "calm 2", "calm 1", "calm 0"]
+
+
+def test_a_place_is_no_measure_and_y_is_called_by_a_word(drawn):
+    """Drawn as a measure the last place led."""
+    opened = AppTest.from_function(page, default_timeout=60).run()
+    opened.button_group[0].select("Ranked").run()
+    measure = next(one for one in opened.selectbox if one.label == "Measure")
+    assert measure.options == ["Score", "Count"]
+    assert drawn["Ranked: score"][0].startswith("first leads with 30;")
+    assert "How much it stands out." in [one.value for one in opened.caption]
+    measure.set_value("y").run()
+    assert list(drawn["Ranked: count"][1]["unique_id"]) == ["second", "third", "first"]

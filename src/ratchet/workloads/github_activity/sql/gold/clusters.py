@@ -5,7 +5,8 @@ from typing import Any, Final
 
 import numpy as np
 
-FEATURES: Final = ["commits", "new_stars", "issues_opened", "prs_opened", "active_weeks"]
+COUNTS: Final = ["commits", "new_stars", "issues_opened", "prs_opened"]
+SHARE: Final = "active_weeks"
 LEAST_REPOSITORIES: Final = 6
 MOST_CLUSTERS: Final = 8
 FITTED: Final = 20_000
@@ -23,7 +24,8 @@ def model(dbt: Any, session: Any) -> Any:  # noqa: ANN401, ARG001  # dbt's own i
 
 def cluster(frame: Any) -> Any:  # noqa: ANN401  # pandas, which only dbt's process needs
     """Group the rows; the same rows give the same groups, numbered from the one with most commits."""
-    points = frame[FEATURES].to_numpy(dtype=float)
+    # Of counts the logarithm: ten times as many is as far apart among small ones as among large ones.
+    points = np.column_stack([np.log1p(frame[COUNTS].to_numpy(dtype=float)), frame[SHARE].to_numpy(dtype=float)])
     spread = points.std(axis=0)
     points = (points - points.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
     chosen = np.random.default_rng(_SEED).permutation(len(points))

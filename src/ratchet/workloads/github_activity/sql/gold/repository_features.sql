@@ -1,5 +1,5 @@
--- What a repository has been like over its last 26 complete weeks, on scales on which a distance means something. Of one of which some
--- target was never seen in them, that cannot be said.
+-- What a repository has been like over its last 26 complete weeks: counts as means per week. Of one of which some target was never seen in
+-- them, that cannot be said.
 with weeks as (
     select
         unique_id,
@@ -16,10 +16,10 @@ with weeks as (
 
 select
     unique_id,
-    ln(1 + avg(commits)) as commits,
-    ln(1 + avg(new_stars)) as new_stars,
-    ln(1 + avg(issues_opened)) as issues_opened,
-    ln(1 + avg(prs_opened)) as prs_opened,
+    avg(commits) as commits,
+    avg(new_stars) as new_stars,
+    avg(issues_opened) as issues_opened,
+    avg(prs_opened) as prs_opened,
     cast(count(case when seen_of_it > 0 then 1 end) as double) / count(case when seen_of_it > 0 or seen = 4 then 1 end) as active_weeks
 from weeks
 group by unique_id

@@ -36,11 +36,11 @@ select
     {{ last_complete_week() }} as ds,
     cast(row_number() over (order by score desc, unique_id) as integer) as place,
     unique_id,
+    score,
     new_stars,
     usual_stars,
     activity,
-    usual_activity,
-    score
+    usual_activity
 from scored
 where score > 0
 qualify row_number() over (order by score desc, unique_id) <= 100
