@@ -21,7 +21,7 @@ from inference.questions import Question
 from inference.respond import JSON
 from inference.service import Service
 from ratchet.contracts.errors import UnknownSeriesError
-from ratchet.serve.many import find_rows, rendered
+from ratchet.serve.many import find_rows, render_rows
 
 TARGET: Final = attrgetter("target")
 Problem = dict[str, Any]
@@ -53,10 +53,10 @@ def _answer_all(desk: Desk, asked: Sequence[Any], *, now: datetime) -> list[Form
     if None in results:
         valid = _validate(desk, asked, results)
         rows = find_rows(desk.serving.opened, [(question.unique_id, question.target) for _, question in valid])
-        known = [(place, question, row) for (place, question), row in zip(valid, rows, strict=True) if row is not None]
-        found = rendered(desk.serving.opened, [(row, question.horizon) for _, question, row in known])
-        for (place, question, row), weeks in zip(known, found, strict=True):
-            results[place] = desk.lay_out(question, row, weeks)
+        known = [(*one, row) for one, row in zip(valid, rows, strict=True) if row is not None]
+        weeks = render_rows(desk.serving.opened, [row for *_, row in known], [one.horizon for _, one, _ in known])
+        for (place, question, row), rendered in zip(known, weeks, strict=True):
+            results[place] = desk.lay_out(question, row, rendered)
         for place, question in [one for one, row in zip(valid, rows, strict=True) if row is None]:
             results[place] = _answer_unknown(desk, question, now=now)
     return [one for one in results if one is not None]

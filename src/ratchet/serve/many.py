@@ -21,17 +21,6 @@ def find_rows(opened: OpenRelease, series: Sequence[tuple[str, str]]) -> list[in
     ]
 
 
-def rendered(opened: OpenRelease, asked: Sequence[tuple[int, int]]) -> list[bytes]:
-    """Return what `OpenRelease.rendered` returns for each (row, horizon)."""
-    known = {one: weeks for one in asked if (weeks := opened.remembered.get(one)) is not None}
-    missing = list(dict.fromkeys(one for one in asked if one not in known))
-    fresh = render_rows(opened, [row for row, _ in missing], [horizon for _, horizon in missing])
-    for one, weeks in zip(missing, fresh, strict=True):
-        known[one] = weeks
-        opened.remember(*one, weeks)
-    return [known[one] for one in asked]
-
-
 def render_rows(opened: OpenRelease, rows: Sequence[int], horizons: Sequence[int]) -> Iterator[bytes]:
     """Say what `OpenRelease.forecast` says of each row, to the digit, as JSON."""
     if not rows:

@@ -39,9 +39,6 @@ from ratchet.contracts.release import (
 from ratchet.posted import Yardstick
 from ratchet.serve.scores import Scores, read_scores
 
-REMEMBERED: Final = (
-    4096  # rendered forecasts that a release keeps, at about 1 KB each: what many ask for is rendered once
-)
 SLICE: Final = 1000  # series that are looked through in one piece: a fraction of a millisecond
 DIGITS: Final = 3  # float32 has seven significant ones; three decimals say all that a weekly count can
 
@@ -73,8 +70,6 @@ class OpenRelease:
     """How many weeks each series was trained on, if the release says so."""
     yardstick: Yardstick | None = field(default=None, repr=False)
     """What posted histories are answered with, if the release learnt it."""
-    remembered: dict[tuple[int, int], bytes] = field(default_factory=dict, repr=False)
-    """Rendered weeks by row and horizon."""
 
     def forecast(self, unique_id: str, target: str, horizon: int) -> list[dict[str, Any]]:
         """Return the next `horizon` weeks, each with mean, median and bounds, or an `UnknownSeriesError`."""
@@ -97,18 +92,8 @@ class OpenRelease:
         ]
 
     def rendered(self, row: int, horizon: int) -> bytes:
-        """Return the weeks of a row as JSON, for both the answer and the log; what has been asked for is not rendered again."""
-        weeks = self.remembered.get((row, horizon))
-        if weeks is None:
-            weeks = orjson.dumps(self._weeks(row, horizon))
-            self.remember(row, horizon, weeks)
-        return weeks
-
-    def remember(self, row: int, horizon: int, weeks: bytes) -> None:
-        """Keep rendered weeks; when there is no room for more, begin anew."""
-        if len(self.remembered) >= REMEMBERED:
-            self.remembered.clear()
-        self.remembered[row, horizon] = weeks
+        """Return the weeks of a row as JSON, for both the answer and the log."""
+        return orjson.dumps(self._weeks(row, horizon))
 
     def series(self, *, search: str = "", limit: int = 100, offset: int = 0) -> Page:
         """Series in the order of their names; `search` is any part of a `unique_id`, in any case."""

@@ -32,7 +32,7 @@ def lost():
 
 @pytest.fixture
 def spool(tmp_path, clock, lost):
-    spool = Spool(tmp_path / "spool", max_bytes=3 << 20, fsync=False, on_lost=lost.append, clock=clock)
+    spool = Spool(tmp_path / "spool", max_bytes=3 * SEGMENT_BYTES, fsync=False, on_lost=lost.append, clock=clock)
     yield spool
     spool.close()
 

@@ -5,6 +5,7 @@ import random
 import threading
 import time
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -29,6 +30,7 @@ keys = KeyStore(os.environ["DATABASE_URL"], cache_file=HOME / "cache" / "keys.js
 keys.refresh()
 limits = RateLimits(HOME / "run" / "fastapi-limits.bin")
 spool = Spool(HOME / "spool" / "fastapi", max_bytes=4 << 30, fsync=False, on_lost=metrics.lost)
+rendered = lru_cache(maxsize=4096)(opened.rendered)
 application = FastAPI()
 
 
@@ -59,7 +61,7 @@ async def predict(
         return Response(status_code=401)
     allowance = limits.take_all([(f"address:{request.client.host}", 10**9), (f"key:{holder.key_id}", 10**9)])
     question = Question.model_validate_json(await request.body())
-    weeks = orjson.Fragment(opened.rendered(opened.row(question.depot, question.target), question.horizon))
+    weeks = orjson.Fragment(rendered(opened.row(question.depot, question.target), question.horizon))
     prediction_id = mint(b"bench", now, workload="parcels", track=Track.PRODUCTION, release="BO1")
     said = {"prediction_id": prediction_id, "release": "BO1", **question.model_dump(), "weeks": weeks}
     spool.append({**said, "at": now, "record": "forecast", "workload": "parcels", "track": "production"})
