@@ -5,7 +5,7 @@ import io
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -134,30 +134,31 @@ class Forwarder:
         return True
 
     def _ship_segment(self, path: Path) -> None:
-        *lines, torn = path.read_bytes().split(b"\n")
+        whole, end, torn = path.read_bytes().rpartition(b"\n")
         if torn:
             self._reject(path, torn, "its writer died while writing it: it was never answered")
-        if lines:
-            self._store(path, lines)
+        if end:
+            self._store(path, whole + end)
         path.unlink()
 
-    def _store(self, path: Path, lines: Sequence[bytes]) -> None:
+    def _store(self, path: Path, lines: bytes) -> None:
         """Store all lines in one transaction; if the data is at fault, halve until the one that is stands alone."""
         try:
             self._insert(lines)
         except (psycopg2.DataError, psycopg2.IntegrityError) as error:
-            if len(lines) == 1:
-                self._reject(path, lines[0], str(error).strip())
+            each = lines.split(b"\n")[:-1]
+            if len(each) == 1:
+                self._reject(path, each[0], str(error).strip())
                 return
-            middle = len(lines) // 2
-            self._store(path, lines[:middle])
-            self._store(path, lines[middle:])
+            middle = len(each) // 2
+            for half in (each[:middle], each[middle:]):
+                self._store(path, b"\n".join([*half, b""]))
 
-    def _insert(self, lines: Sequence[bytes]) -> None:
+    def _insert(self, lines: bytes) -> None:
         connection = self._connect()
         with connection, connection.cursor() as cursor:
             cursor.execute(STAGE)
-            cursor.copy_expert(COPY, io.BytesIO(b"\n".join(lines) + b"\n"))
+            cursor.copy_expert(COPY, io.BytesIO(lines))
             cursor.execute(DAYS)
             cursor.execute(FORECASTS)
             cursor.execute(FEEDBACK)

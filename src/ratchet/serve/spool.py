@@ -17,7 +17,7 @@ from ratchet.serve.segments import Segment, measure, sync_and_close, sync_folder
 
 logger = logging.getLogger(__name__)
 
-SEGMENT_BYTES: Final = 4 << 20
+SEGMENT_BYTES: Final = 1 << 20
 SEGMENT_SECONDS: Final = 1.0
 MANY_SEGMENTS: Final = 100  # while this many wait, nobody takes them: segments then end by size alone
 
