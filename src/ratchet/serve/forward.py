@@ -20,6 +20,7 @@ logger = logging.getLogger(__name__)
 
 TICK_SECONDS: Final = 0.25
 LONGEST_WAIT_SECONDS: Final = 10.0
+PIECE_BYTES: Final = 1 << 16  # each piece takes the interpreter from whoever answers a forecast
 CONNECT: Final[dict[str, Any]] = {
     "connect_timeout": 3,
     "options": "-c timezone=UTC -c client_min_messages=warning -c statement_timeout=30s",
@@ -158,7 +159,7 @@ class Forwarder:
         connection = self._connect()
         with connection, connection.cursor() as cursor:
             cursor.execute(STAGE)
-            cursor.copy_expert(COPY, io.BytesIO(lines))
+            cursor.copy_expert(COPY, io.BytesIO(lines), size=PIECE_BYTES)
             cursor.execute(DAYS)
             cursor.execute(FORECASTS)
             cursor.execute(FEEDBACK)
