@@ -4,9 +4,9 @@ Every hour: `look` measures the open experiment up to this run's hour, judges it
 with its reason; `act` carries it out: aliases, share, names. A promotion moves the alias `production`; after a rollback or a revert,
 also one of the guard's or of a person's, `train_candidate` is asked for another candidate, once, with the reason.
 
-**Form:** `mode` judges this one look by another rule (`spec` is the plain one); empty: the workload's own. **By hand:** trigger it to look
-now. **On failure:** clear the failed task; what was decided but not carried out is carried out then, once.
-What nobody could measure is never read as zero: the verdict says what is missing, and nothing is promoted on it.
+**Form:** `mode` judges this one look by another rule (`spec` is the plain one); empty: the workload's own. **By hand:** trigger it to
+look now. **On failure:** clear the failed task; what was decided but not carried out is carried out then, once. What nobody could
+measure is never read as zero: the verdict says what is missing, and nothing is promoted on it.
 """
 
 from datetime import UTC, timedelta
@@ -45,8 +45,8 @@ def make(workload: str, dag_id: str, train_dag_id: str, approve_dag_id: str) -> 
         def look(params: dict[str, Any] | None = None) -> dict[str, str]:
             from ratchet.loop import Loop
 
-            dag_run = get_current_context()["dag_run"]
-            at = (dag_run.logical_date or dag_run.run_after).astimezone(UTC)
+            run = get_current_context()["dag_run"]
+            at = (run.logical_date or run.run_after).astimezone(UTC)
             return Loop().look(workload, at=at, actor=dag_id, mode=(params or {}).get("mode") or "")
 
         @task
@@ -79,11 +79,8 @@ def make(workload: str, dag_id: str, train_dag_id: str, approve_dag_id: str) -> 
             trigger_run_id="{{ ti.xcom_pull(task_ids='waits_for_approval') }}",
             skip_when_already_exists=True,  # asked once, however many looks find it waiting
         )
-        retrain = TriggerDagRunOperator(
-            task_id="ask_for_another",
-            trigger_dag_id=train_dag_id,
-            conf={"reason": "{{ ti.xcom_pull(task_ids='called_off')['reason'][:200] }}"},
-        )
+        reason = "{{ ti.xcom_pull(task_ids='called_off')['reason'][:200] }}"
+        retrain = TriggerDagRunOperator(task_id="ask_for_another", trigger_dag_id=train_dag_id, conf={"reason": reason})
         acted, found = act(look()), called_off()
         acted >> waits_for_approval() >> ask
         acted >> found >> retrain >> note(found)

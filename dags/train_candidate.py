@@ -22,11 +22,8 @@ WHY = {"scheduled": "scheduled", "asset_triggered": "gold has moved by a week"}
 def make(workload: str, dag_id: str, families: tuple[str, ...], more: tuple[str, ...]) -> None:
     """One training DAG for one workload."""
     gold = Asset(name=f"gold_{workload}", uri=f"ratchet://gold/{workload}")
-    choice = {
-        "items": {"type": "string", "enum": [*families, *more]},
-        "uniqueItems": True,
-        "examples": [*families, *more],
-    }
+    known = [*families, *more]
+    choice = {"items": {"type": "string", "enum": known}, "uniqueItems": True, "examples": known}
 
     @dag(
         dag_id=dag_id,

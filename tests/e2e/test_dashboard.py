@@ -230,7 +230,7 @@ def test_a_page_is_ready_soon_and_answers_a_click(page, address, record_property
         ready.append(time.monotonic() - begin)
     page.goto(address)
     settle(page)
-    for target in ("New stars", "Commits", "Issues opened", "Prs opened", "Commits", "New stars"):
+    for target in ("New stars", "Commits", "Issues opened", "PRs opened", "Commits", "New stars"):
         page.get_by_label("Target").first.click()
         begin = time.monotonic()
         page.get_by_role("option", name=target, exact=True).click()

@@ -85,7 +85,21 @@ def log(rig, options):
         both = {"not logged": silent, "logged": ask(rig)}
         many = {name: replace(target, connections=4 * closed.CONNECTIONS) for name, target in both.items()}
         found = measure(options, many)
+        own = {"not logged": "inference-production+silent", "logged": "inference-production"}
+        spent = {name: spend(rig.processes[own[name]].pid, target, options) for name, target in many.items()}
     print(f"logging costs {100 * (1 - found['logged'] / found['not logged']):.0f} % of throughput")
+    less = 100 * (1 - spent["not logged"] / spent["logged"])
+    print(
+        f"processor time of a request: {spent['logged']:.0f} us, {spent['not logged']:.0f} without the log: {less:.0f} %"
+    )
+
+
+def spend(pid, target, options):
+    """Microseconds of processor time that a server's workers take for each answer: whatever else its cores or the client's do."""
+    workers = psutil.Process(pid).children()
+    before, seconds = sum(sum(worker.cpu_times()[:2]) for worker in workers), 2 * options.seconds
+    seen = closed.run(target.address, target.lua, seconds=seconds, core=CLIENT, connections=target.connections)
+    return 1e6 * (sum(sum(worker.cpu_times()[:2]) for worker in workers) - before) / (seen.per_second * seconds)
 
 
 def router(rig, options):
