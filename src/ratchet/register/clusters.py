@@ -51,7 +51,7 @@ def plot(clusters: pd.DataFrame, silhouettes: dict[str, float]) -> Any:  # noqa:
     from matplotlib.figure import Figure  # noqa: PLC0415  (comes with MLflow; only this needs it)
 
     features = [name for name in clusters.columns if name not in _NOT_FEATURES]
-    points = np.log1p(clusters[features].to_numpy(dtype=float))  # as they were grouped
+    points = np.log1p(clusters[features].to_numpy(dtype=float))  # most are counts, of all magnitudes
     spread = points.std(axis=0)
     points = (points - points.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
     axes = np.linalg.svd(points, full_matrices=False)[2][:2]

@@ -27,8 +27,7 @@ def store_release(
     client: "MlflowClient", folder: Path, card: Card, *, gold: str = "", kms_key: str = "", draw: Draw = pictures
 ) -> "LoggedModel":
     """Return the finished logged model of this release: found, finished or made. `kms_key` encrypts it in S3."""
-    about = f"Each run is the training of one release of {card.workload}: its scores, plots and card."
-    experiment_id = experiment(client, card.workload, about=about)
+    experiment_id = _experiment(client, card.workload)
     run = _run(client, experiment_id, card)
     model = _model(client, experiment_id, run.info.run_id, card)
     if str(model.status) != "READY":
@@ -44,8 +43,7 @@ def store_release(
 
 def restore_release(client: "MlflowClient", folder: Path, card: Card, *, kms_key: str = "") -> None:
     """Put the files of a release that was removed back where they were."""
-    about = f"Each run is the training of one release of {card.workload}: its scores, plots and card."
-    experiment_id = experiment(client, card.workload, about=about)
+    experiment_id = _experiment(client, card.workload)
     run = _run(client, experiment_id, card)
     model = _model(client, experiment_id, run.info.run_id, card)
     _upload(client, folder, model, run.info.run_id, kms_key=kms_key)
@@ -69,6 +67,11 @@ def store_issue(location: str, folder: Path, number: int, *, kms_key: str = "") 
         if (release / issue_folder(number)).exists():
             (release / issue_folder(number)).rename(Path(draft) / "old")
         (Path(draft) / "new").rename(release / issue_folder(number))
+
+
+def _experiment(client: "MlflowClient", workload: str) -> str:
+    about = f"Each run is the training of one release of {workload}: its scores, plots and card."
+    return experiment(client, workload, about=about)
 
 
 def _run(client: "MlflowClient", experiment_id: str, card: Card) -> "Run":
