@@ -94,7 +94,8 @@ def _write_down(service: Service, desk: Desk, results: Sequence[Form | Problem])
     now, forms = service.clock(), [one for one in results if isinstance(one, Form)]
     ids = desk.sign_many(now, len(forms))
     if forms:
-        service.log.append_lines(write_rows(forms, ids, caller(service), at=now), len(forms))
+        answers = {form.answer_id: form.line for form in forms}
+        service.log.append_lines(write_rows(forms, ids, caller(service), at=now), len(forms), answers)
     for target, count in Counter(map(TARGET, forms)).items():
         desk.meters.answered(target, count)
     return ids

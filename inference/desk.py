@@ -97,7 +97,8 @@ class Desk:
     def settle(self, form: Form, asker: Caller, *, now: datetime) -> bytes:
         """Sign a forecast, write it down and count it; only then is it an answer."""
         prediction_id = self.sign(now)
-        self._service.log.append_lines(write_rows([form], [prediction_id], asker, at=now), 1)
+        rows = write_rows([form], [prediction_id], asker, at=now)
+        self._service.log.append_lines(rows, 1, {form.answer_id: form.line})
         self.meters.answered(form.target)
         return b"".join(form.fill(prediction_id))
 

@@ -14,6 +14,7 @@ from inference.identity import Caller
 from inference.questions import Question
 from inference.tell import Told
 from ratchet.contracts.ports import Track
+from ratchet.serve.log_lines import ANSWER, FORECAST, name_answer
 from ratchet.serve.swap import Serving
 
 NUL: Final = b"\0"
@@ -22,14 +23,17 @@ QUOTED_GAP: Final = orjson.Fragment(b'"' + NUL + b'"')
 
 
 class Form(NamedTuple):
-    """One forecast, with gaps; each part is a tuple of pieces, and the weeks are the same bytes in both."""
+    """One forecast, with a gap for its id: as it is answered, as the log keeps it once, and as it begins a line whenever it is given."""
 
     target: str
     opening: bytes
     answer: tuple[bytes, ...]
     """What follows the prediction id."""
-    row: tuple[bytes, ...]
-    """What comes before it in the log."""
+    answer_id: bytes
+    line: tuple[bytes, ...]
+    """In pieces, of which the weeks are the same bytes as in the answer."""
+    row: bytes
+    """What comes before the prediction id in the log."""
 
     def fill(self, prediction_id: bytes) -> tuple[bytes, ...]:
         """Return the answer under an id, in pieces."""
@@ -46,13 +50,12 @@ class Layout(NamedTuple):
 
     def form(self, unique_id: str, weeks: bytes) -> Form:
         """Return the form of one series."""
-        name, (opening, before, between, after), (begin, middle, end, _) = (
-            orjson.dumps(unique_id),
-            self.answer,
-            self.row,
-        )
+        name, (opening, before, between, after), (begin, middle, end) = orjson.dumps(unique_id), self.answer, self.row
         answer = (before + name + between, self._wanted(weeks), after)
-        return Form(self.target, opening, answer, (begin + name + middle, weeks, end))
+        said = begin + name + middle
+        answer_id = name_answer(b"".join((said, weeks, end)))
+        line = (ANSWER + answer_id + b'",' + said[1:], weeks, end + b"\n")
+        return Form(self.target, opening, answer, answer_id, line, FORECAST + answer_id + b'","prediction_id":"')
 
     def _wanted(self, weeks: bytes) -> bytes:
         if not self.unwanted:
@@ -69,7 +72,7 @@ def make_layout(track: Track, serving: Serving, question: Question, told: Told) 
 
 
 def write_rows(forms: Sequence[Form], ids: Sequence[bytes], asker: Caller, *, at: datetime) -> bytes:
-    """Return what the log says of forecasts of one request, a line each."""
+    """Return what the log says of forecasts of one request, a line each; their answers are lines of their own."""
     spent = (time.perf_counter() - asker.started) * 1000 / max(len(forms), 1)
     asked = {
         "assigned": asker.assigned,
@@ -79,7 +82,7 @@ def write_rows(forms: Sequence[Form], ids: Sequence[bytes], asker: Caller, *, at
         "latency_ms": round(spent, 3),
     }
     end = b'",' + orjson.dumps(asked, option=orjson.OPT_APPEND_NEWLINE)[1:]
-    return b"".join([piece for form, one in zip(forms, ids, strict=True) for piece in (*form.row, one, end)])
+    return b"".join([piece for form, one in zip(forms, ids, strict=True) for piece in (form.row, one, end)])
 
 
 def _answer(track: Track, serving: Serving, question: Question, told: Told) -> dict[str, Any]:
@@ -102,7 +105,6 @@ def _answer(track: Track, serving: Serving, question: Question, told: Told) -> d
 
 def _row(track: Track, serving: Serving, question: Question, told: Told) -> dict[str, Any]:
     return {
-        "record": "forecast",
         "workload": serving.release.workload,
         "track": track.value,
         "release": serving.name,
@@ -113,5 +115,4 @@ def _row(track: Track, serving: Serving, question: Question, told: Told) -> dict
         "horizon": question.horizon,
         "family": told.family,
         "weeks": GAP,
-        "prediction_id": QUOTED_GAP,
     }

@@ -14,6 +14,7 @@ from ratchet.observe.orders import OrderRow
 from ratchet.serve.answer import Answerer
 from ratchet.serve.keys import Holder
 from ratchet.serve.limits import Limits
+from ratchet.serve.log_lines import Answers
 from ratchet.serve.metrics import ServeMetrics
 
 
@@ -23,8 +24,11 @@ class ForecastLog(Protocol):
     def append(self, record: dict[str, Any]) -> bool:
         """Keep a record; False if that is not possible now."""
 
-    def append_lines(self, lines: bytes, records: int) -> bool:
-        """Keep so many records that are JSON already, a line each: all of them or none; False if that is not possible now."""
+    def append_lines(self, lines: bytes, records: int, answers: Answers) -> bool:
+        """Keep so many records that are JSON already, a line each, and the answers that they point at, lines in pieces by their ids.
+
+        All of it or nothing; False if that is not possible now.
+        """
 
 
 class Keys(Protocol):

@@ -35,7 +35,7 @@ FORECASTS: Final = """
 SELECT release, unique_id, target, jsonb_path_query_array(weeks, '$[*] ? (@.week <= $until)', %(over)s)
 FROM (
     SELECT DISTINCT ON (release, unique_id, target, at::date) release, unique_id, target, weeks
-    FROM forecasts
+    FROM forecast_log
     WHERE workload = %(workload)s AND at >= now() - interval '60 days' AND weeks IS NOT NULL
       AND (weeks -> 0 ->> 'week')::date <= %(until)s AND family IS DISTINCT FROM %(posted)s
     ORDER BY release, unique_id, target, at::date, at DESC

@@ -10,12 +10,14 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import orjson
 import psycopg2
 import pytest
 
 from ratchet.contracts.ports import Track
 from ratchet.serve import forward, segments
 from ratchet.serve.forward import Forwarder
+from ratchet.serve.log_lines import sort_out, take_apart
 from ratchet.serve.prediction_ids import mint
 from ratchet.serve.segments import count_records
 from ratchet.serve.spool import Spool
@@ -30,9 +32,17 @@ def workload():
     return f"log-{uuid.uuid4().hex[:12]}"
 
 
-@pytest.fixture
-def spool(tmp_path):
-    spool = Spool(tmp_path / "spool", max_bytes=64 << 20, fsync=False, on_lost=lambda _: None)
+class PointingSpool(Spool):
+    """Writes whole records as serving does: an answer, and a line that points at it."""
+
+    def append(self, record):
+        answers, [line] = sort_out(take_apart(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)))
+        return self.append_lines(line + b"\n", 1, {name: (answer, b"\n") for name, answer in answers.items()})
+
+
+@pytest.fixture(params=[PointingSpool, Spool], ids=["as now", "as before answers stood alone"])
+def spool(tmp_path, request):
+    spool = request.param(tmp_path / "spool", max_bytes=64 << 20, fsync=False, on_lost=lambda _: None)
     yield spool
     spool.close()
 
@@ -85,7 +95,7 @@ def feedback(workload, prediction_id, value, *, at=AT, kind="rating", client="c"
 
 def rows(postgres, table, workload):
     query = {
-        "forecasts": "SELECT row_to_json(t) FROM forecasts t WHERE workload = %s ORDER BY at, prediction_id",
+        "forecasts": "SELECT row_to_json(t) FROM forecast_log t WHERE workload = %s ORDER BY at, prediction_id",
         "feedback": "SELECT row_to_json(t) FROM feedback t WHERE workload = %s ORDER BY at, kind, client",
     }[table]
     connection = psycopg2.connect(postgres, options="-c timezone=UTC")
@@ -108,6 +118,7 @@ def test_a_record_arrives_as_it_was_written(spool, forwarder, postgres, workload
     assert ship(spool, forwarder) == 1
     [row] = rows(postgres, "forecasts", workload)
     stamps = {"at": "2026-11-02T23:59:59.999+00:00", "data_hour": "2026-11-02T19:59:59.999+00:00"}
+    del row["answer_id"]
     assert row == {name: value for name, value in record.items() if name != "record"} | stamps
     assert segments.finished(spool.folder) == []
 
@@ -118,6 +129,21 @@ def test_a_day_is_made_when_its_first_forecast_comes(spool, forwarder, postgres,
         spool.append(forecast(workload, at=at))
     ship(spool, forwarder)
     assert len(rows(postgres, "forecasts", workload)) == 3
+
+
+def test_an_answer_is_kept_once_a_day_however_many_ask(spool, forwarder, postgres, workload):
+    for milliseconds in (0, 0, 1, 2):  # the last two are the next day's
+        spool.append(forecast(workload, at=AT + timedelta(milliseconds=milliseconds)))
+    spool.append(forecast(workload, weeks=[]))
+    ship(spool, forwarder)
+    found = rows(postgres, "forecasts", workload)
+    assert [row["weeks"] for row in found if row["weeks"]] == [WEEKS] * 4
+    with closing(psycopg2.connect(postgres)) as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT day FROM answers WHERE answer_id = ANY(%s::uuid[]) ORDER BY day",
+            ([row["answer_id"] for row in found],),
+        )
+        assert [day.day for (day,) in cursor.fetchall()] == [2, 2, 3]
 
 
 def test_replayed_records_are_there_once(spool, forwarder, postgres, workload, tmp_path, rejected):
@@ -276,9 +302,8 @@ import sys, threading
 from datetime import datetime
 from pathlib import Path
 sys.path[:0] = sys.argv[3:]
-from test_forecast_log import forecast
-from ratchet.serve.spool import Spool
-spool = Spool(Path(sys.argv[1]), max_bytes=64 << 20, fsync=False, on_lost=lambda _: None)
+from test_forecast_log import PointingSpool, forecast
+spool = PointingSpool(Path(sys.argv[1]), max_bytes=64 << 20, fsync=False, on_lost=lambda _: None)
 pause = threading.Event()
 def ticks():
     while True:

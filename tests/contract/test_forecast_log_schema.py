@@ -52,6 +52,27 @@ def test_one_experiment_per_workload_is_open(empty):
         ask(empty, start.format("c"))
 
 
+def test_what_an_older_installation_had_answered_is_kept_once_a_day(empty):
+    migrate(empty, to="0007")
+    ask(empty, "SELECT ensure_forecast_day('2026-11-02'), ensure_forecast_day('2026-11-03')")
+    for name, at, weeks in (
+        ("a", "2026-11-02 23:59:59+00", "'[1]'"),
+        ("b", "2026-11-02 12:00:00+00", "'[1]'"),
+        ("c", "2026-11-03 00:00:00+00", "'[1]'"),
+        ("d", "2026-11-03 00:00:00+00", "'[2]'"),
+        ("e", "2026-11-03 00:00:00+00", "NULL"),
+    ):
+        ask(
+            empty,
+            "INSERT INTO forecasts (prediction_id, at, workload, release_id, weeks)"
+            f" VALUES ('{name}', '{at}', 'w', 'r', {weeks}) RETURNING 1",
+        )
+    migrate(empty)
+    found = ask(empty, "SELECT prediction_id, weeks FROM forecast_log ORDER BY 1")
+    assert found == [("a", [1]), ("b", [1]), ("c", [1]), ("d", [2]), ("e", None)]
+    assert ask(empty, "SELECT count(*) FROM answers") == [(3,)]
+
+
 def test_what_an_older_installation_had_decided_is_kept_as_looks(empty):
     migrate(empty, to="0003")
     ask(

@@ -11,16 +11,19 @@ from psycopg2.extras import Json
 
 from monitoring.exporter import realised
 
-INSERT = (
-    "INSERT INTO forecasts (prediction_id, at, workload, unique_id, target, release, release_id, weeks)"
-    " VALUES (%s, %s, 'looked-back', %s, 'sent', 'BO1', 'r1', %s)"
-)
+ANSWER = """
+INSERT INTO answers (day, answer_id, weeks)
+VALUES ((%(at)s AT TIME ZONE 'UTC')::date, md5(%(weeks)s)::uuid, %(weeks)s) ON CONFLICT DO NOTHING
+"""
+INSERT = """
+INSERT INTO forecasts (prediction_id, at, workload, unique_id, target, release, release_id, answer_id, family)
+VALUES (%(id)s, %(at)s, 'looked-back', 'a', 'sent', 'BO1', 'r1', md5(%(weeks)s)::uuid, %(family)s)
+"""
 MANY = """
-INSERT INTO forecasts (prediction_id, at, workload, unique_id, target, release, release_id, weeks)
-SELECT release || number, %s, 'looked-back', 'b' || number, 'sent', release, release, %s
+INSERT INTO forecasts (prediction_id, at, workload, unique_id, target, release, release_id, answer_id)
+SELECT release || number, %(at)s, 'looked-back', 'b' || number, 'sent', release, release, md5(%(weeks)s)::uuid
 FROM generate_series(1, 26000) AS number, (VALUES ('BO7'), ('CO8')) AS releases (release)
 """
-POSTED = INSERT.replace("weeks)", "weeks, family)").replace("%s)", "%s, 'level')")
 SAID = (
     "INSERT INTO feedback (prediction_id, kind, client, workload, value, at)"
     " VALUES (%s, 'actual', 'c', 'looked-back', %s, now()) ON CONFLICT DO NOTHING"
@@ -42,8 +45,8 @@ def home(postgres, tmp_path, monkeypatch):
         cursor.execute("SELECT ensure_forecast_day(%s)", (now.date(),))
         cursor.execute("DELETE FROM forecasts WHERE workload = 'looked-back'")
         for number in range(3):  # many asked for the same forecast: it counts once
-            cursor.execute(INSERT, (f"p{number}", now, "a", Json(weeks)))
-        cursor.execute(INSERT, ("p9", now, "a", Json(weeks[1:])))
+            log(cursor, INSERT, now, weeks, id=f"p{number}")
+        log(cursor, INSERT, now, weeks[1:], id="p9")
     connection.close()
     place = tmp_path / "gold/looked-back/p1"
     place.mkdir(parents=True)
@@ -51,6 +54,12 @@ def home(postgres, tmp_path, monkeypatch):
     (place / "manifest.json").write_text(json.dumps({"last_week": "2026-11-08"}))
     (place.parent / "newest.json").write_text('{"partition": "p1"}')
     return tmp_path
+
+
+def log(cursor, statement, at, weeks, **values):
+    values = {"at": at, "weeks": json.dumps(weeks), "family": None, **values}
+    cursor.execute(ANSWER, values)
+    cursor.execute(statement, values)
 
 
 def measured(postgres, home):
@@ -83,7 +92,7 @@ def test_what_users_say_really_happened_scores_nothing(postgres, home):
 
 def test_no_release_is_left_out_however_many_series_were_asked_for(postgres, home):
     with closing(psycopg2.connect(postgres)) as connection, connection, connection.cursor() as cursor:
-        cursor.execute(MANY, (datetime.now(UTC), Json([{"week": "2026-11-08", **WEEK}])))
+        log(cursor, MANY, datetime.now(UTC), [{"week": "2026-11-08", **WEEK}])
     rows = """
         SELECT 'b' || range AS unique_id, 'sent' AS target, unnest([DATE '2026-11-01', DATE '2026-11-08']) AS ds,
             unnest([6.0, 10.0]) AS y FROM range(1, 26001)"""
@@ -95,8 +104,8 @@ def test_no_release_is_left_out_however_many_series_were_asked_for(postgres, hom
 
 def test_what_somebody_posted_is_no_forecast_of_a_release(postgres, home):
     with closing(psycopg2.connect(postgres)) as connection, connection, connection.cursor() as cursor:
-        wrong = Json([{"week": "2026-11-08", **WEEK, "median": 5000.0}])
-        cursor.execute(POSTED, ("posted", datetime.now(UTC) + timedelta(seconds=1), "a", wrong))
+        wrong = [{"week": "2026-11-08", **WEEK, "median": 5000.0}]
+        log(cursor, INSERT, datetime.now(UTC) + timedelta(seconds=1), wrong, id="posted", family="level")
     assert measured(postgres, home)["ratchet_realised_mase", "looked-back", "BO1", "sent"] == 0.5
 
 

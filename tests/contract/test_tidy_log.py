@@ -9,6 +9,7 @@ from ratchet.serve.tidy import tidy_log
 
 NOW = datetime(2001, 5, 10, 23, 30, tzinfo=UTC)
 FORECAST = "INSERT INTO forecasts (prediction_id, at, workload, release_id) VALUES (%s, %s, 'parcels', 'r1')"
+ANSWER = "INSERT INTO answers (day, answer_id, weeks) VALUES (%s, 'aaaaaaaa-0000-0000-0000-000000000000', '[]')"
 FEEDBACK = "INSERT INTO feedback (prediction_id, kind, client, workload, value, at) VALUES (%s, 'rating', 'c', 'parcels', '5', %s)"
 
 
@@ -20,18 +21,24 @@ def database(postgres):
             at = NOW.replace(hour=0, minute=0) - timedelta(days=days)
             cursor.execute("SELECT ensure_forecast_day(%s)", (at.date(),))
             cursor.execute(FORECAST, (f"tidy-{days}", at))
+            cursor.execute(ANSWER, (at.date(),))
             cursor.execute(FEEDBACK, (f"tidy-{days}", at))
     connection.close()
     yield postgres
     with psycopg2.connect(postgres) as connection, connection.cursor() as cursor:
         cursor.execute("DELETE FROM forecasts WHERE prediction_id LIKE 'tidy-%'")
         cursor.execute("DELETE FROM feedback WHERE prediction_id LIKE 'tidy-%'")
+        cursor.execute("DELETE FROM answers WHERE answer_id = 'aaaaaaaa-0000-0000-0000-000000000000'")
     connection.close()
 
 
 def left(database, table):
     with psycopg2.connect(database) as connection, connection.cursor() as cursor:
-        query = {"forecasts": "SELECT prediction_id FROM forecasts", "feedback": "SELECT prediction_id FROM feedback"}
+        query = {
+            "forecasts": "SELECT prediction_id FROM forecasts",
+            "feedback": "SELECT prediction_id FROM feedback",
+            "answers": "SELECT 'tidy-' || (DATE '2001-05-10' - day) FROM answers WHERE answer_id = 'aaaaaaaa-0000-0000-0000-000000000000'",
+        }
         cursor.execute(query[table])
         found = {name for (name,) in cursor.fetchall() if name.startswith("tidy-")}
     connection.close()
@@ -42,7 +49,9 @@ def test_old_days_go_whole_and_the_last_kept_day_stays(database):
     done = tidy_log(database, now=NOW, keep_days=30)
     assert {(NOW - timedelta(days=days)).date() for days in (31, 400)} <= set(done.dropped)
     assert (NOW - timedelta(days=30)).date() not in done.dropped
-    assert left(database, "forecasts") == left(database, "feedback") == {"tidy-0", "tidy-30"}
+    assert (
+        left(database, "forecasts") == left(database, "feedback") == left(database, "answers") == {"tidy-0", "tidy-30"}
+    )
 
 
 def test_the_next_days_are_ready_before_anyone_needs_them(database):

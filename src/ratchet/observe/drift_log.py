@@ -16,7 +16,7 @@ from ratchet.observe.database import transaction
 # What was asked for, each once: a forecast that a thousand people read is one forecast.
 ASKED: Final = """
 SELECT unique_id, target, data_hour, (array_agg(weeks ORDER BY jsonb_array_length(weeks) DESC))[1] AS weeks
-FROM forecasts
+FROM forecast_log
 WHERE workload = %(workload)s AND release_id = %(release_id)s AND at >= %(since)s AND at < %(until)s
   AND unique_id IS NOT NULL AND jsonb_typeof(weeks) = 'array'
 GROUP BY unique_id, target, data_hour

@@ -47,7 +47,7 @@ GROUP BY 1, 2
 FORECAST_LOG: Final = """
 SELECT prediction_id, at, unique_id, target, horizon, track, assigned, release, release_id, client, request_id,
        data_hour, weeks, latency_ms
-FROM forecasts
+FROM forecast_log
 WHERE workload = %(workload)s AND at >= %(since)s AND at <= %(until)s
   AND (%(unique_id)s::text IS NULL OR unique_id = %(unique_id)s)
   AND (%(target)s::text IS NULL OR target = %(target)s)

@@ -13,7 +13,7 @@ import orjson
 import psycopg2
 from psycopg2.extensions import connection as Connection  # noqa: N812, it is a class
 
-from ratchet.serve import segments
+from ratchet.serve import log_lines, segments
 from ratchet.serve.spool import Spool
 
 logger = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ CONNECT: Final[dict[str, Any]] = {
 
 STAGE: Final = """
 CREATE TEMP TABLE IF NOT EXISTS stage (
-    body jsonb NOT NULL CHECK (body ->> 'record' IN ('forecast', 'feedback'))
+    body jsonb NOT NULL CHECK (body ->> 'record' IN ('answer', 'forecast', 'feedback'))
 ) WITH (toast_tuple_target = 8160) ON COMMIT DELETE ROWS
 """
 """Its rows live for a moment and are read three times: squeezing them would cost more than all the rest."""
@@ -45,13 +45,31 @@ SELECT ensure_forecast_day(day) FROM (
     FROM pg_temp.stage WHERE body ->> 'record' = 'forecast'
 ) AS days
 """
+# What is answered is kept once a day, however many ask; what is left of a forecast says who, when, and of what.
 FORECASTS: Final = """
+WITH answered AS MATERIALIZED (
+    SELECT r.* FROM pg_temp.stage, jsonb_to_record(body) AS r (
+        answer_id uuid, workload text, unique_id text, target text, horizon int, track text, release text, release_id text,
+        data_hour timestamptz, family text, weeks jsonb
+    ) WHERE body ->> 'record' = 'answer'
+), given AS MATERIALIZED (
+    SELECT r.* FROM pg_temp.stage, jsonb_to_record(body) AS r (
+        answer_id uuid, prediction_id text, at timestamptz, assigned text, client text, request_id text,
+        latency_ms double precision
+    ) WHERE body ->> 'record' = 'forecast'
+), kept AS (
+    INSERT INTO answers (day, answer_id, weeks)
+    SELECT days.day, answer_id, weeks
+    FROM (SELECT DISTINCT (at AT TIME ZONE 'UTC')::date AS day, answer_id FROM given) AS days JOIN answered USING (answer_id)
+    WHERE weeks IS NOT NULL
+    ORDER BY day, answer_id
+    ON CONFLICT DO NOTHING
+)
 INSERT INTO forecasts (prediction_id, at, workload, unique_id, target, horizon, track, assigned, release, release_id,
-                       client, request_id, data_hour, weeks, latency_ms, family)
-SELECT r.prediction_id, r.at, r.workload, r.unique_id, r.target, r.horizon, r.track, r.assigned, r.release,
-       r.release_id, r.client, r.request_id, r.data_hour, r.weeks, r.latency_ms, r.family
-FROM pg_temp.stage, jsonb_populate_record(NULL::forecasts, body) AS r
-WHERE body ->> 'record' = 'forecast'
+                       client, request_id, data_hour, answer_id, latency_ms, family)
+SELECT given.prediction_id, given.at, a.workload, a.unique_id, a.target, a.horizon, a.track, given.assigned, a.release,
+       a.release_id, given.client, given.request_id, a.data_hour, given.answer_id, given.latency_ms, a.family
+FROM given LEFT JOIN answered AS a USING (answer_id)
 ON CONFLICT DO NOTHING
 """
 FEEDBACK: Final = """
@@ -139,7 +157,7 @@ class Forwarder:
         if torn:
             self._reject(path, torn, "its writer died while writing it: it was never answered")
         if end:
-            self._store(path, whole + end)
+            self._store(path, log_lines.take_apart(whole + end))
         path.unlink()
 
     def _store(self, path: Path, lines: bytes) -> None:
@@ -147,13 +165,13 @@ class Forwarder:
         try:
             self._insert(lines)
         except (psycopg2.DataError, psycopg2.IntegrityError) as error:
-            each = lines.split(b"\n")[:-1]
-            if len(each) == 1:
-                self._reject(path, each[0], str(error).strip())
+            answers, records = log_lines.sort_out(lines)
+            if len(records) <= 1:
+                self._reject(path, lines[:-1], str(error).strip())
                 return
-            middle = len(each) // 2
-            for half in (each[:middle], each[middle:]):
-                self._store(path, b"\n".join([*half, b""]))
+            middle = len(records) // 2
+            for half in (records[:middle], records[middle:]):
+                self._store(path, log_lines.put_together(answers, half))
 
     def _insert(self, lines: bytes) -> None:
         connection = self._connect()
@@ -169,10 +187,10 @@ class Forwarder:
             self._connection = psycopg2.connect(self._database_url, **CONNECT)
         return self._connection
 
-    def _reject(self, path: Path, line: bytes, reason: str) -> None:
+    def _reject(self, path: Path, lines: bytes, reason: str) -> None:
         folder = self._folder / "rejected"
         folder.mkdir(exist_ok=True)
-        row = {"reason": reason, "line": line.decode(errors="replace")}
+        row = {"reason": reason, "lines": lines.decode(errors="replace")}
         with (folder / f"{path.name.split('.')[0]}.jsonl").open("ab") as stream:
             stream.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
         logger.error("a record is set aside in %s: %s", folder, reason.splitlines()[0])

@@ -9,12 +9,19 @@ import errno
 import fcntl
 import os
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
+from ratchet.serve import log_lines
+
 OPEN: Final = ".open"
 READY: Final = ".ready"
+SEGMENT_BYTES: Final = 1 << 20
+"""Of records, which is what a transaction of the forwarder is about."""
+LONGEST_BYTES: Final = 4 * SEGMENT_BYTES
+"""With the answers that they point at, which are there once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,8 +58,10 @@ class Segment:
         self._path = path
         self._handle = handle
         self._records = 0
+        self._said = 0
         self.opened_at = opened_at
         self.size = 0
+        self.answers: set[bytes] = set()
 
     @classmethod
     def create(cls, folder: Path, *, opened_at: float) -> Self:
@@ -64,14 +73,22 @@ class Segment:
         draft.rename(path)
         return cls(path, handle, opened_at)
 
-    def write(self, lines: bytes, records: int = 1) -> None:
-        """Append whole lines or, with an `OSError`, nothing."""
-        written = os.write(self._handle, lines)
-        if written != len(lines):
+    def write(self, lines: bytes, records: int = 1, *, ahead: bytes = b"", answers: Iterable[bytes] = ()) -> None:
+        """Append whole lines, after those of new answers, or, with an `OSError`, nothing."""
+        whole = ahead + lines
+        written = os.write(self._handle, whole)
+        if written != len(whole):
             os.ftruncate(self._handle, self.size)
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         self.size += written
+        self.answers.update(answers)
+        self._said += len(lines)
         self._records += records
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it is time for another one."""
+        return self._said >= SEGMENT_BYTES or self.size >= LONGEST_BYTES
 
     def duplicate(self) -> int:
         """A handle of the caller's own, to sync and close: the segment may be finished meanwhile."""
@@ -116,7 +133,7 @@ def _finish(path: Path, records: int) -> None:
 
 def _count_lines(path: Path) -> int:
     try:
-        return path.read_bytes().count(b"\n")
+        return log_lines.count_records(path.read_bytes())
     except FileNotFoundError:
         return 0
 

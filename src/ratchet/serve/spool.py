@@ -7,19 +7,21 @@ then records that wait at the same time share one: a record waits for at most tw
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Container, Iterable
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
 import orjson
 
+from ratchet.serve.log_lines import Answers
 from ratchet.serve.segments import Segment, measure, sync_and_close, sync_folder
 
 logger = logging.getLogger(__name__)
 
-SEGMENT_BYTES: Final = 1 << 20
 SEGMENT_SECONDS: Final = 1.0
 MANY_SEGMENTS: Final = 100  # while this many wait, nobody takes them: segments then end by size alone
+NOTHING: Final[Answers] = {}
 
 
 class Spool:
@@ -54,10 +56,12 @@ class Spool:
         """Write a record down; False if that was not possible, which is then counted. Only `fsync` makes it wait."""
         return self.append_lines(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE), 1)
 
-    def append_lines(self, lines: bytes, records: int) -> bool:
-        """Write records down in one piece, each a line of JSON: all of them or none."""
+    def append_lines(self, lines: bytes, records: int, answers: Answers = NOTHING) -> bool:
+        """Write records down in one piece, each a line of JSON, after those answers that the segment has not: all of it or nothing."""
         with self._lock:
-            kept = len(lines) <= self._room and self._write(lines, records)
+            new = {one: line for one, line in answers.items() if one not in self._there()}
+            ahead = b"".join(chain.from_iterable(new.values()))
+            kept = len(ahead) + len(lines) <= self._room and self._write(lines, records, ahead, new)
             self._written += kept
             number = self._written
         if kept and self._fsync:
@@ -86,18 +90,21 @@ class Spool:
         with self._lock:
             self._finish()
 
-    def _write(self, lines: bytes, records: int) -> bool:
+    def _there(self) -> Container[bytes]:
+        return self._segment.answers if self._segment else ()
+
+    def _write(self, lines: bytes, records: int, ahead: bytes, answers: Iterable[bytes]) -> bool:
         try:
             if self._segment is None:
                 self._segment = Segment.create(self.folder, opened_at=self._clock())
                 if self._fsync:
                     sync_folder(self.folder)
-            self._segment.write(lines, records)
+            self._segment.write(lines, records, ahead=ahead, answers=answers)
         except OSError as error:
             self._trouble = error
             return False
-        self._room -= len(lines)
-        if self._segment.size >= SEGMENT_BYTES:
+        self._room -= len(ahead) + len(lines)
+        if self._segment.is_full:
             self._finish()
         return True
 

@@ -28,6 +28,7 @@ WHERE inhparent = 'forecasts'::regclass ORDER BY child.relname
 """
 ENSURE_DAY: Final = "SELECT ensure_forecast_day(%s)"
 DROP: Final = "DROP TABLE IF EXISTS {}"
+OLD_ANSWERS: Final = "DELETE FROM answers WHERE day < %s"
 OLD_FEEDBACK: Final = "DELETE FROM feedback WHERE at < %s"
 
 
@@ -57,6 +58,7 @@ def tidy_log(database_url: str, *, now: datetime, keep_days: int) -> Tidied:
         dropped = tuple(day for day in before if day < oldest)
         for day in dropped:
             cursor.execute(sql.SQL(DROP).format(sql.Identifier(f"forecasts_{day:%Y%m%d}")))
+        cursor.execute(OLD_ANSWERS, (oldest,))
         cursor.execute(OLD_FEEDBACK, (datetime(oldest.year, oldest.month, oldest.day, tzinfo=UTC),))
         feedback = int(cursor.rowcount)
         ready = tuple(day for day in _days(cursor) if day >= today)

@@ -28,11 +28,12 @@ from ratchet.train import train
 LAST = pd.Timestamp("2026-05-31")
 HOUR = datetime(2026, 6, 1, 3, tzinfo=UTC)
 DAY = timedelta(days=1)
-EMPTY = "TRUNCATE forecasts, feedback, drift_reports, drift_alarms, drift_references"
+EMPTY = "TRUNCATE forecasts, answers, feedback, drift_reports, drift_alarms, drift_references"
 FORECAST = """
-INSERT INTO forecasts (prediction_id, at, workload, unique_id, target, track, release_id, client, data_hour, weeks)
-VALUES (%s, %s, 'parcels', %s, 'sent', 'production', %s, %s, %s, %s)
+INSERT INTO forecasts (prediction_id, at, workload, unique_id, target, track, release_id, client, data_hour, answer_id)
+VALUES (%s, %s, 'parcels', %s, 'sent', 'production', %s, %s, %s, md5(%s)::uuid)
 """
+ANSWER = "INSERT INTO answers (day, answer_id, weeks) VALUES (%s, md5(%s)::uuid, %s) ON CONFLICT DO NOTHING"
 RATING = """
 INSERT INTO feedback (prediction_id, kind, client, workload, value, at) VALUES (%s, 'rating', %s, 'parcels', %s, %s)
 """
@@ -148,7 +149,8 @@ def execute(database, *statements):
 def asked(folder, *, at, median=20.0):
     """Every depot has been asked for at that moment."""
     weeks = json.dumps([{"week": "2026-06-07", "median": median}] * 4)
-    statements = [("SELECT ensure_forecast_day(%s)", (at.date(),))]
+    day = at.astimezone(UTC).date()
+    statements = [("SELECT ensure_forecast_day(%s)", (day,)), (ANSWER, (day, weeks, weeks))]
     for row in range(20):
         key = f"{at:%m%d}-{row}"
         values = (key, at, f"depot/{row:02d}", folder.name, f"client {row}", HOUR, weeks)

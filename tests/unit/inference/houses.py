@@ -28,10 +28,13 @@ class ListLog:
             self.records.append(record)
         return not self.full
 
-    def append_lines(self, lines, records):
+    def append_lines(self, lines, records, answers):
+        said = {one: orjson.loads(b"".join(line)) for one, line in answers.items()}
+        for one, content in said.items():
+            assert content.pop("answer_id").encode() == one
         found = [orjson.loads(line) for line in lines.splitlines()]
         assert len(found) == records
-        return all(self.append(record) for record in found)
+        return all(self.append(said[record.pop("answer_id").encode()] | record) for record in found)
 
 
 class KnownKeys:

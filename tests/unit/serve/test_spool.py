@@ -8,8 +8,9 @@ import orjson
 import pytest
 
 from ratchet.serve import segments
-from ratchet.serve.segments import count_records, measure
-from ratchet.serve.spool import SEGMENT_BYTES, Spool
+from ratchet.serve.log_lines import ANSWER
+from ratchet.serve.segments import LONGEST_BYTES, SEGMENT_BYTES, count_records, measure
+from ratchet.serve.spool import Spool
 
 
 class Clock:
@@ -151,3 +152,51 @@ def test_records_that_come_together_are_kept_together_or_not_at_all(tmp_path):
     [segment] = segments.finished(tmp_path)
     assert [orjson.loads(line)["n"] for line in segment.read_bytes().splitlines()] == list(range(10))
     assert (segments.count_records(tmp_path), lost) == (10, [10])
+
+
+def answer(name, text=b""):
+    return {name: (ANSWER, name, b'","text":"%b"}\n' % text)}
+
+
+def test_an_answer_stands_once_in_each_segment_that_points_at_it(spool, clock):
+    for name in (b"a", b"a", b"b", b"a"):
+        assert spool.append_lines(b'{"of":"%b"}\n' % name, 1, answer(name))
+    clock.now += 1
+    spool.tick()
+    assert spool.append_lines(b'{"of":"a"}\n', 1, answer(b"a"))
+    assert count_records(spool.folder) == 5
+    spool.close()
+    assert [row.get("answer_id") or "of " + row["of"] for row in read(spool.folder)] == [
+        *("a", "of a", "of a", "b", "of b", "of a"),
+        *("a", "of a"),
+    ]
+    assert count_records(spool.folder) == 5
+
+
+def test_an_answer_that_found_no_room_is_written_with_the_next_record_that_needs_it(tmp_path, lost, monkeypatch):
+    spool = Spool(tmp_path, max_bytes=1000, fsync=False, on_lost=lost.append)
+    assert not spool.append_lines(b'{"of":"a"}\n', 1, answer(b"a", b"x" * 1000))
+    spool.append_lines(b'{"of":"b"}\n', 1, answer(b"b"))
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda handle, line: write(handle, line[:40]))
+    assert not spool.append_lines(b'{"of":"c"}\n', 1, answer(b"c"))
+    monkeypatch.setattr(os, "write", write)
+    assert spool.append_lines(b'{"of":"c"}\n', 1, answer(b"c"))
+    spool.close()
+    assert [row.get("answer_id") or "of " + row["of"] for row in read(tmp_path)] == ["b", "of b", "c", "of c"]
+    assert lost == [1, 1]
+
+
+def test_a_dead_writers_records_are_counted_without_their_answers(tmp_path):
+    (tmp_path / "00000000000000000001-1.open").write_bytes(b"".join(answer(b"a")[b"a"]) + b'{"of":"a"}\n' * 2)
+    assert count_records(tmp_path) == 2
+    [path] = segments.finished(tmp_path)
+    assert path.name.endswith(".2.ready")
+
+
+def test_a_segment_of_many_answers_ends_before_it_is_too_long_to_ship(tmp_path):
+    spool = Spool(tmp_path, max_bytes=4 * LONGEST_BYTES, fsync=False, on_lost=lambda _: None)
+    for number in range(3):
+        spool.append_lines(b'{"n":1}\n', 1, answer(b"%d" % number, b"x" * (LONGEST_BYTES // 2)))
+    assert len(segments.finished(tmp_path)) == 1
+    spool.close()

@@ -1,0 +1,83 @@
+"""The lines of the forecast log: what is answered stands in a segment once, and each time that it was given is a line that points at it.
+
+{"record":"answer","answer_id":"…","workload":…,"weeks":[…]}             what a release says of a series, whoever asks
+{"record":"forecast","answer_id":"…","prediction_id":"…","client":…}     that it was given: to whom, when, under which id
+{"record":"feedback","prediction_id":"…",…}
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Final
+
+import orjson
+
+ANSWER: Final = b'{"record":"answer","answer_id":"'
+FORECAST: Final = b'{"record":"forecast","answer_id":"'
+ANY_FORECAST: Final = b'{"record":"forecast",'
+ID_BYTES: Final = 16
+GIVEN: Final = ("prediction_id", "assigned", "client", "request_id", "at", "latency_ms")
+
+Answers = Mapping[bytes, Sequence[bytes]]
+"""Lines of answers, in pieces, by their ids."""
+
+
+def name_answer(content: bytes) -> bytes:
+    """Return the id of an answer: its content says it, so the same one has the same id in every worker."""
+    return hashlib.blake2b(content, digest_size=ID_BYTES).hexdigest().encode()
+
+
+def write_answer(answer_id: bytes, content: bytes) -> bytes:
+    """Return the line of an answer; its content is an object in JSON."""
+    return b'%b%b",%b\n' % (ANSWER, answer_id, content[1:])
+
+
+def count_records(lines: bytes) -> int:
+    """Count what was answered or said; answers are no records of their own."""
+    return lines.count(b"\n") - lines.count(ANSWER)
+
+
+def sort_out(lines: bytes) -> tuple[dict[bytes, bytes], list[bytes]]:
+    """Part answers, by their ids, from the records that point at them."""
+    answers, records = {}, []
+    for line in lines.split(b"\n")[:-1]:
+        if line.startswith(ANSWER):
+            answers[_id(line, ANSWER)] = line
+        else:
+            records.append(line)
+    return answers, records
+
+
+def put_together(answers: dict[bytes, bytes], records: Sequence[bytes]) -> bytes:
+    """Return records as lines again, after the answers that they need."""
+    needed = {_id(line, FORECAST) for line in records if line.startswith(FORECAST)}
+    return b"".join(line + b"\n" for line in (*(answers[one] for one in needed if one in answers), *records))
+
+
+def take_apart(lines: bytes) -> bytes:
+    """Have every forecast point at its answer: before revision 0008 of the database each line held both."""
+    if lines.count(ANY_FORECAST) == lines.count(FORECAST):
+        return lines
+    answers, records = sort_out(lines)
+    for place, line in enumerate(records):
+        if line.startswith(ANY_FORECAST) and not line.startswith(FORECAST):
+            with suppress(orjson.JSONDecodeError):  # the database says what is wrong with it
+                answer_id, answer, records[place] = _take_apart(line)
+                answers[answer_id] = answer
+    return put_together(answers, records)
+
+
+def _take_apart(line: bytes) -> tuple[bytes, bytes, bytes]:
+    record: dict[str, Any] = orjson.loads(line)
+    given = {name: record.pop(name) for name in GIVEN if name in record}
+    content = orjson.dumps({name: value for name, value in record.items() if name != "record"})
+    answer_id = name_answer(content)
+    return (
+        answer_id,
+        write_answer(answer_id, content)[:-1],
+        b'%b%b",%b' % (FORECAST, answer_id, orjson.dumps(given)[1:]),
+    )
+
+
+def _id(line: bytes, begin: bytes) -> bytes:
+    return line[len(begin) : len(begin) + 2 * ID_BYTES]
