@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from operator import attrgetter
-from typing import Any, Final
+from typing import Any, NamedTuple
 
 import orjson
 from flask import Blueprint, Response, g, request
@@ -16,15 +16,21 @@ from inference.forms import Form, write_rows
 from inference.identity import caller, require
 from inference.items import CSV, read
 from inference.limits import count_items
-from inference.problems import INVALID, UNKNOWN_SERIES, ProblemError, describe, name_errors
+from inference.problems import INVALID, UNKNOWN_SERIES, Kind, ProblemError, describe, name_errors
 from inference.questions import Question
 from inference.respond import JSON
 from inference.service import Service
 from ratchet.contracts.errors import UnknownSeriesError
 from ratchet.serve.many import find_rows, render_rows
 
-TARGET: Final = attrgetter("target")
-Problem = dict[str, Any]
+OPENING, ANSWER, ANSWER_ID, LINE, TARGET = map(attrgetter, ("opening", "answer", "answer_id", "line", "target"))
+
+
+class Refusal(NamedTuple):
+    """A problem in the place of an answer: a form without a gap."""
+
+    opening: bytes
+    answer: bytes = b""
 
 
 def make(service: Service, desks: Desks) -> Blueprint:
@@ -47,9 +53,9 @@ def make(service: Service, desks: Desks) -> Blueprint:
     return bp
 
 
-def _answer_all(desk: Desk, asked: Sequence[Any], *, now: datetime) -> list[Form | Problem]:
+def _answer_all(desk: Desk, asked: Sequence[Any], *, now: datetime) -> list[Form | Refusal]:
     """Return the form or the problem of each item: what was said before first, all else by the same rules as single questions."""
-    results: list[Form | Problem | None] = [*desk.recall(asked)]
+    results: list[Form | Refusal | None] = [*desk.recall(asked)]
     if None in results:
         valid = _validate(desk, asked, results)
         rows = find_rows(desk.serving.opened, [(question.unique_id, question.target) for _, question in valid])
@@ -62,7 +68,7 @@ def _answer_all(desk: Desk, asked: Sequence[Any], *, now: datetime) -> list[Form
     return [one for one in results if one is not None]
 
 
-def _validate(desk: Desk, asked: Sequence[Any], results: list[Form | Problem | None]) -> list[tuple[int, Question]]:
+def _validate(desk: Desk, asked: Sequence[Any], results: list[Form | Refusal | None]) -> list[tuple[int, Question]]:
     """Return what is valid of the items that have no result yet, each with its place; what is not gets its problem."""
     places = [place for place, one in enumerate(results) if one is None]
     try:
@@ -75,33 +81,37 @@ def _validate(desk: Desk, asked: Sequence[Any], results: list[Form | Problem | N
             valid.append((place, desk.validate(asked[place])))
         except ValidationError as error:
             detail, errors = name_errors(error)
-            results[place] = describe(INVALID, detail, errors=errors)
+            results[place] = _refuse(INVALID, detail, errors=errors)
     return valid
 
 
-def _answer_unknown(desk: Desk, question: Question, *, now: datetime) -> Form | Problem:
+def _answer_unknown(desk: Desk, question: Question, *, now: datetime) -> Form | Refusal:
     """Answer what the release does not know from a posted history, or say that there is none that makes sense."""
     try:
         return desk.form_now(question, now)
     except UnknownSeriesError as error:
-        return describe(UNKNOWN_SERIES, str(error))
+        return _refuse(UNKNOWN_SERIES, str(error))
     except ProblemError as error:
-        return describe(error.kind, error.detail)
+        return _refuse(error.kind, error.detail)
 
 
-def _write_down(service: Service, desk: Desk, results: Sequence[Form | Problem]) -> list[bytes]:
+def _refuse(kind: Kind, detail: str, *, errors: Sequence[dict[str, str]] = ()) -> Refusal:
+    return Refusal(orjson.dumps(describe(kind, detail, errors=errors)))
+
+
+def _write_down(service: Service, desk: Desk, results: Sequence[Form | Refusal]) -> list[bytes]:
     """Sign every forecast, and log all of them at once before any is answered; return their ids."""
     now, forms = service.clock(), [one for one in results if isinstance(one, Form)]
     ids = desk.sign_many(now, len(forms))
     if forms:
-        answers = {form.answer_id: form.line for form in forms}
+        answers = dict(zip(map(ANSWER_ID, forms), map(LINE, forms), strict=True))
         service.log.append_lines(write_rows(forms, ids, caller(service), at=now), len(forms), answers)
     for target, count in Counter(map(TARGET, forms)).items():
         desk.meters.answered(target, count)
     return ids
 
 
-def _say(service: Service, desk: Desk, results: Sequence[Form | Problem], ids: Sequence[bytes]) -> bytes:
+def _say(service: Service, desk: Desk, results: Sequence[Form | Refusal], ids: list[bytes]) -> bytes:
     """Return the answer to a batch: how much of it was answered, then each result in its place."""
     summary = {
         "workload": desk.serving.release.workload,
@@ -110,10 +120,10 @@ def _say(service: Service, desk: Desk, results: Sequence[Form | Problem], ids: S
         "answered": len(ids),
         "failed": len(results) - len(ids),
     }
-    signed = iter(ids)
-    told = [one.fill(next(signed)) if isinstance(one, Form) else (orjson.dumps(one),) for one in results]
-    pieces = [piece for one in told for piece in (b",", *one)]
+    if len(ids) < len(results):
+        signed = iter(ids)
+        ids = [next(signed) if isinstance(one, Form) else b"" for one in results]
+    pieces = [b","] * (4 * len(results))
+    pieces[1::4], pieces[2::4], pieces[3::4] = map(OPENING, results), ids, map(ANSWER, results)
     pieces[0] = orjson.dumps(summary)[:-1] + b',"results":['
-    return b"".join(
-        (*pieces, b"]}")
-    )  # in one go: a copy of each result would cost more than all else that is done for it
+    return b"".join((*pieces, b"]}"))

@@ -18,6 +18,8 @@ REMEMBERED: Final = 4096
 LONGEST_BODY: Final = 300
 """A question has a hundred bytes: whoever pads it has it read each time."""
 
+HORIZON: Final = itemgetter(2)
+
 
 class Desk:
     """A release that answers, and the forms that it has filled."""
@@ -86,10 +88,10 @@ class Desk:
         """Return the forms of plain items that were valid before; a batch with any other item in it is not looked at here."""
         nothing: list[Form | None] = [None] * len(asked)
         try:
-            keys = [self._plain(item) for item in asked]
+            keys = list(map(self._plain, asked))
             # True and 1.0 are 1 to a dictionary, and are no horizons.
-            if {len(item) for item in asked} == {3} and {type(horizon) for _, _, horizon in keys} == {int}:
-                return [self._by_question.get(key) for key in keys]
+            if set(map(len, asked)) == {3} and set(map(type, map(HORIZON, keys))) == {int}:
+                return list(map(self._by_question.get, keys))
         except (KeyError, TypeError):  # no objects, other fields, or values that can be no key
             pass
         return nothing
@@ -100,7 +102,7 @@ class Desk:
         rows = write_rows([form], [prediction_id], asker, at=now)
         self._service.log.append_lines(rows, 1, {form.answer_id: form.line})
         self.meters.answered(form.target)
-        return b"".join(form.fill(prediction_id))
+        return form.fill(prediction_id)
 
     def sign(self, now: datetime) -> bytes:
         """Return a new prediction id, which says who answers."""
@@ -112,8 +114,7 @@ class Desk:
         """Return so many new ids."""
         service, serving = self._service, self.serving
         of = serving.release.workload
-        ids = mint_many(service.secret, now, count, workload=of, track=service.track, release=serving.name)
-        return [one.encode() for one in ids]
+        return mint_many(service.secret, now, count, workload=of, track=service.track, release=serving.name)
 
 
 class Desks:

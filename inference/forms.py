@@ -6,6 +6,7 @@ Most forecasts are asked for many times. What differs from one time to the next 
 import time
 from collections.abc import Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -14,12 +15,14 @@ from inference.identity import Caller
 from inference.questions import Question
 from inference.tell import Told
 from ratchet.contracts.ports import Track
-from ratchet.serve.log_lines import ANSWER, FORECAST, name_answer
+from ratchet.serve.log_lines import FORECAST, name_answer, write_answer
 from ratchet.serve.swap import Serving
 
 NUL: Final = b"\0"
 GAP: Final = orjson.Fragment(NUL)  # a byte that no JSON has
 QUOTED_GAP: Final = orjson.Fragment(b'"' + NUL + b'"')
+
+BEGIN: Final = attrgetter("row")
 
 
 class Form(NamedTuple):
@@ -27,17 +30,16 @@ class Form(NamedTuple):
 
     target: str
     opening: bytes
-    answer: tuple[bytes, ...]
+    answer: bytes
     """What follows the prediction id."""
     answer_id: bytes
-    line: tuple[bytes, ...]
-    """In pieces, of which the weeks are the same bytes as in the answer."""
+    line: bytes
     row: bytes
     """What comes before the prediction id in the log."""
 
-    def fill(self, prediction_id: bytes) -> tuple[bytes, ...]:
-        """Return the answer under an id, in pieces."""
-        return (self.opening, prediction_id, *self.answer)
+    def fill(self, prediction_id: bytes) -> bytes:
+        """Return the answer under an id."""
+        return b"".join((self.opening, prediction_id, self.answer))
 
 
 class Layout(NamedTuple):
@@ -51,11 +53,11 @@ class Layout(NamedTuple):
     def form(self, unique_id: str, weeks: bytes) -> Form:
         """Return the form of one series."""
         name, (opening, before, between, after), (begin, middle, end) = orjson.dumps(unique_id), self.answer, self.row
-        answer = (before + name + between, self._wanted(weeks), after)
-        said = begin + name + middle
-        answer_id = name_answer(b"".join((said, weeks, end)))
-        line = (ANSWER + answer_id + b'",' + said[1:], weeks, end + b"\n")
-        return Form(self.target, opening, answer, answer_id, line, FORECAST + answer_id + b'","prediction_id":"')
+        answer = b"".join((before, name, between, self._wanted(weeks), after))
+        content = b"".join((begin, name, middle, weeks, end))
+        answer_id = name_answer(content)
+        row = FORECAST + answer_id + b'","prediction_id":"'
+        return Form(self.target, opening, answer, answer_id, write_answer(answer_id, content), row)
 
     def _wanted(self, weeks: bytes) -> bytes:
         if not self.unwanted:
@@ -82,7 +84,9 @@ def write_rows(forms: Sequence[Form], ids: Sequence[bytes], asker: Caller, *, at
         "latency_ms": round(spent, 3),
     }
     end = b'",' + orjson.dumps(asked, option=orjson.OPT_APPEND_NEWLINE)[1:]
-    return b"".join([piece for form, one in zip(forms, ids, strict=True) for piece in (form.row, one, end)])
+    pieces = [end] * (3 * len(forms))
+    pieces[::3], pieces[1::3] = map(BEGIN, forms), ids
+    return b"".join(pieces)
 
 
 def _answer(track: Track, serving: Serving, question: Question, told: Told) -> dict[str, Any]:

@@ -22,7 +22,7 @@ def make(service: Service, desks: Desks) -> Blueprint:
         now = service.clock()
         form = desk.form_now(question, now)
         if kept().get("replayed"):
-            return Response(b"".join(form.fill(desk.sign(now))), content_type=JSON)
+            return Response(form.fill(desk.sign(now)), content_type=JSON)
         return Response(desk.settle(form, caller(service), now=now), content_type=JSON)
 
     return bp

@@ -25,7 +25,7 @@ class ForecastLog(Protocol):
         """Keep a record; False if that is not possible now."""
 
     def append_lines(self, lines: bytes, records: int, answers: Answers) -> bool:
-        """Keep so many records that are JSON already, a line each, and the answers that they point at, lines in pieces by their ids.
+        """Keep so many records that are JSON already, a line each, and the answers that they point at, lines by their ids.
 
         All of it or nothing; False if that is not possible now.
         """

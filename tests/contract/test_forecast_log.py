@@ -37,7 +37,7 @@ class PointingSpool(Spool):
 
     def append(self, record):
         answers, [line] = sort_out(take_apart(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)))
-        return self.append_lines(line + b"\n", 1, {name: (answer, b"\n") for name, answer in answers.items()})
+        return self.append_lines(line + b"\n", 1, {name: answer + b"\n" for name, answer in answers.items()})
 
 
 @pytest.fixture(params=[PointingSpool, Spool], ids=["as now", "as before answers stood alone"])

@@ -18,8 +18,8 @@ ANY_FORECAST: Final = b'{"record":"forecast",'
 ID_BYTES: Final = 16
 GIVEN: Final = ("prediction_id", "assigned", "client", "request_id", "at", "latency_ms")
 
-Answers = Mapping[bytes, Sequence[bytes]]
-"""Lines of answers, in pieces, by their ids."""
+Answers = Mapping[bytes, bytes]
+"""Lines of answers by their ids."""
 
 
 def name_answer(content: bytes) -> bytes:

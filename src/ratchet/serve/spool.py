@@ -7,8 +7,7 @@ then records that wait at the same time share one: a record waits for at most tw
 import logging
 import threading
 import time
-from collections.abc import Callable, Container, Iterable
-from itertools import chain
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Final
 
@@ -59,8 +58,9 @@ class Spool:
     def append_lines(self, lines: bytes, records: int, answers: Answers = NOTHING) -> bool:
         """Write records down in one piece, each a line of JSON, after those answers that the segment has not: all of it or nothing."""
         with self._lock:
-            new = {one: line for one, line in answers.items() if one not in self._there()}
-            ahead = b"".join(chain.from_iterable(new.values()))
+            there = self._segment.answers if self._segment else set()
+            new = NOTHING if answers.keys() <= there else {one: answers[one] for one in answers if one not in there}
+            ahead = b"".join(new.values())
             kept = len(ahead) + len(lines) <= self._room and self._write(lines, records, ahead, new)
             self._written += kept
             number = self._written
@@ -89,9 +89,6 @@ class Spool:
         """Finish the open segment. A worker that never gets here leaves it to be found by its free lock."""
         with self._lock:
             self._finish()
-
-    def _there(self) -> Container[bytes]:
-        return self._segment.answers if self._segment else ()
 
     def _write(self, lines: bytes, records: int, ahead: bytes, answers: Iterable[bytes]) -> bool:
         try:

@@ -131,8 +131,10 @@ def open_loop(rig, options):
     ):
         p50, p99 = (statistics.median(one[which] for one in found) for which in ("p50_ms", "p99_ms"))
         failed, spread = sum(one["failed"] for one in found), "/".join(f"{one['p99_ms']:.1f}" for one in found)
+        again = sum(one["again"] for one in found)
         print(
             f"  {name:12} p50 {p50:.1f} ms, p99 {p99:.1f} ms ({spread}), failed {failed} of {sum(o['sent'] for o in found)}"
+            + (f", {again} of them asked again: the connection had just ended" if again else "")
         )
         for why in [why for one in found for why in one["whys"]][:3]:
             print(f"    {why}")
@@ -152,9 +154,9 @@ def batch(rig, options):
         name: closed.script(rig.stack.home.folder, name.replace(" ", "-"), ids=some, body=closed.MANY, **how)
         for name, some in asking.items()
     }
-    batches = {name: Target(address, lua, connections=2) for name, lua in scripts.items()}
+    batches = {name: Target(address, lua, connections=8) for name, lua in scripts.items()}
     one = closed.script(rig.stack.home.folder, "one", ids=ids[: BATCH // 2], key=rig.key, path=PREDICT)
-    found = measure(options, {"single": Target(address, one)} | batches)
+    found = measure(options, {"single": Target(address, one)} | batches, ready=lambda: drained(rig))
     for name in batches:
         rate = BATCH * found[name]
         print(f"batches of 1,000, {name}: {rate:,.0f} forecasts a second, {rate / found['single']:.1f} x single calls")
@@ -218,13 +220,14 @@ def soak(rig, options):
     print(f"answered {asked:,.0f}, logged {rows[0]:,}, different ids {rows[1]:,}")
 
 
-def measure(options, targets):
-    """Ask the targets in turn, as often as wanted; the median rate of each."""
+def measure(options, targets, *, ready=lambda: None):
+    """Ask the targets in turn, as often as wanted, each when it is ready; the median rate of each."""
     runs = {name: [] for name in targets}
     for target in targets.values():
         closed.run(target.address, target.lua, seconds=1, core=CLIENT, connections=target.connections)
     for _ in range(options.rounds):
         for name, target in targets.items():
+            ready()
             how = {"seconds": options.seconds, "core": CLIENT, "connections": target.connections}
             runs[name].append(closed.run(target.address, target.lua, **how))
     for name, found in runs.items():
@@ -347,6 +350,12 @@ def swaps(rig, other, *, every=2.0):
     finally:
         stop.set()
         thread.join()
+
+
+def drained(rig):
+    """Wait until nothing that was asked before is still on its way to the database."""
+    while measure_spool(rig.stack.home.folder / "spool" / "production").segments:
+        time.sleep(0.2)
 
 
 def settled(rig):

@@ -29,7 +29,7 @@ class ListLog:
         return not self.full
 
     def append_lines(self, lines, records, answers):
-        said = {one: orjson.loads(b"".join(line)) for one, line in answers.items()}
+        said = {one: orjson.loads(line) for one, line in answers.items()}
         for one, content in said.items():
             assert content.pop("answer_id").encode() == one
         found = [orjson.loads(line) for line in lines.splitlines()]

@@ -71,7 +71,7 @@ def test_a_clock_that_jumps_makes_no_id_twice_and_none_invalid():
 def test_ids_made_at_once_are_as_good_as_those_made_one_by_one():
     made = mint_many(SECRET, AT, 1000, workload="parcels", track=Track.CANDIDATE, release="CO12")
     assert len(set(made)) == 1000
-    minted = {verify(SECRET, one, workload="parcels") for one in made}
+    minted = {verify(SECRET, one.decode(), workload="parcels") for one in made}
     assert minted == {
         verify(SECRET, mint(SECRET, AT, workload="parcels", track=Track.CANDIDATE, release="CO12"), workload="parcels")
     }

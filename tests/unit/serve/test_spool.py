@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from ratchet.serve import segments
-from ratchet.serve.log_lines import ANSWER
+from ratchet.serve.log_lines import write_answer
 from ratchet.serve.segments import LONGEST_BYTES, SEGMENT_BYTES, count_records, measure
 from ratchet.serve.spool import Spool
 
@@ -155,7 +155,7 @@ def test_records_that_come_together_are_kept_together_or_not_at_all(tmp_path):
 
 
 def answer(name, text=b""):
-    return {name: (ANSWER, name, b'","text":"%b"}\n' % text)}
+    return {name: write_answer(name, b'{"text":"%b"}' % text)}
 
 
 def test_an_answer_stands_once_in_each_segment_that_points_at_it(spool, clock):
@@ -188,7 +188,7 @@ def test_an_answer_that_found_no_room_is_written_with_the_next_record_that_needs
 
 
 def test_a_dead_writers_records_are_counted_without_their_answers(tmp_path):
-    (tmp_path / "00000000000000000001-1.open").write_bytes(b"".join(answer(b"a")[b"a"]) + b'{"of":"a"}\n' * 2)
+    (tmp_path / "00000000000000000001-1.open").write_bytes(answer(b"a")[b"a"] + b'{"of":"a"}\n' * 2)
     assert count_records(tmp_path) == 2
     [path] = segments.finished(tmp_path)
     assert path.name.endswith(".2.ready")
