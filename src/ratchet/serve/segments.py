@@ -18,9 +18,9 @@ from ratchet.serve import log_lines
 
 OPEN: Final = ".open"
 READY: Final = ".ready"
-SEGMENT_BYTES: Final = 1 << 20
+SEGMENT_BYTES: Final = 4 << 20
 """Of records, which is what a transaction of the forwarder is about."""
-LONGEST_BYTES: Final = 4 * SEGMENT_BYTES
+LONGEST_BYTES: Final = 2 * SEGMENT_BYTES
 """With the answers that they point at, which are there once."""
 
 

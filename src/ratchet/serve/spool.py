@@ -18,7 +18,7 @@ from ratchet.serve.segments import Segment, measure, sync_and_close, sync_folder
 
 logger = logging.getLogger(__name__)
 
-SEGMENT_SECONDS: Final = 1.0
+SEGMENT_SECONDS: Final = 0.5
 MANY_SEGMENTS: Final = 100  # while this many wait, nobody takes them: segments then end by size alone
 NOTHING: Final[Answers] = {}
 

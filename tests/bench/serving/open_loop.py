@@ -142,6 +142,7 @@ def run(address, what, key, rate, seconds, seed):
     took = sorted(crowd.seconds)
     return {
         "sent": sent,
+        "per_second": len(took) / (time.perf_counter() - begin),
         "failed": len(crowd.whys) + max(0, sent - len(took) - len(crowd.whys)),
         "again": len(crowd.again),
         "whys": crowd.whys[:3],
