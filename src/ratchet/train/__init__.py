@@ -15,7 +15,7 @@ from ratchet.contracts.errors import DataError
 from ratchet.contracts.forecaster import Forecaster
 from ratchet.contracts.release import LAYOUT, Card
 from ratchet.contracts.workload import Workload
-from ratchet.train import bundle, calibrate, choose, evaluation, folds, reference, report, unseen
+from ratchet.train import bundle, calibrate, choose, evaluation, folds, holidays, reference, report, unseen
 from ratchet.train.code import code_version
 from ratchet.train.crew import Crew, hire, in_process
 from ratchet.train.model import finish
@@ -112,6 +112,7 @@ def _learn(
         budget = Budget(trials=card.trials, seconds=card.seconds)
         families, validation, trials = improve(panel, families, validation, budget, Search(crew=crew, say=say))
     with running.stage("choose"):
+        validation = holidays.on_folds(panel, validation)
         choice = choose.choose(validation.older(), families)
         newer = validation.newer()
         held = hold_out(panel, newer, choice)
@@ -162,6 +163,7 @@ def hold_out(panel: Panel, validation: Validation, choice: choose.Choice) -> cal
     nature = calibrate.Nature(
         size=np.array([nature.size for nature in natures], dtype=np.intp).reshape(shape),
         spread=np.array([nature.spread for nature in natures], dtype=float).reshape(shape),
+        own=np.array([nature.own for nature in natures]) if natures else None,
     )
     return calibrate.HeldOut(
         point=choice.point(validation.forecasts),

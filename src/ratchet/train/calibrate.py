@@ -4,7 +4,7 @@ A residual is the error of the square root of the count (Anscombe 1948: its nois
 in units of the series' own spread over its last year. Residuals are pooled over series of one size and over a block of
 steps; a pool that is too small borrows from the other sizes. The bounds are quantiles of the pool around the point.
 Where nothing falls below the lower one, because it is 0, the upper one may be missed more often: it is the interval
-that covers 80 or 95 %, not each of its ends.
+that covers 80 or 95 %, not each of its ends. A third of each bound is then the series' own (`own.py`).
 
 Median and mean are two answers. The median is the family's point forecast, a typical week. The mean is what sums of
 weeks want: the point corrected by the pool's mean and mean square, because the square of (root + spread x residual) is
@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ratchet import scores
+from ratchet.train import own as of_series
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
@@ -47,10 +48,19 @@ _ANSCOMBE = 3 / 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Nature:
-    """What series are like as of a week, each [..., series]: index into `SIZES`, spread of the root of the counts."""
+    """What series are like as of a week, each [..., series]: index into `SIZES`, spread of the root of the counts.
+
+    `own` are roots of quantiles of recent weeks, [..., series, bound], level by level; None: bounds are the pool's alone.
+    """
 
     size: Ints
     spread: Floats
+    own: Floats | None = None
+
+    def part(self, chosen: int | list[int]) -> Self:
+        """Keep one fold, or some."""
+        own = None if self.own is None else self.own[chosen]
+        return type(self)(size=self.size[chosen], spread=self.spread[chosen], own=own)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +77,7 @@ class HeldOut:
 
     def folds(self, chosen: list[int]) -> Self:
         """Keep some of the folds."""
-        nature = Nature(size=self.nature.size[chosen], spread=self.nature.spread[chosen])
+        nature = self.nature.part(chosen)
         cutoffs = tuple(self.cutoffs[fold] for fold in chosen) if self.cutoffs else ()
         return type(self)(point=self.point[chosen], actual=self.actual[chosen], nature=nature, cutoffs=cutoffs)
 
@@ -103,7 +113,7 @@ def describe(values: Floats) -> Nature:
     year = values[:, -YEAR:]
     zeros = scores.mean(np.where(np.isnan(year), np.nan, year == 0))
     size = np.where(scores.mean(year) >= _BUSY, 0, np.where(zeros >= _MANY_ZEROS, 2, 1))
-    return Nature(size=size, spread=_spread(_root(year)))
+    return Nature(size=size, spread=_spread(_root(year)), own=_root(of_series.ends(values, LEVELS.values())))
 
 
 def learn(held: HeldOut) -> Calibration:
@@ -124,13 +134,12 @@ def apply(calibration: Calibration, *, point: Floats, nature: Nature) -> dict[st
     for pool, where in _cells(calibration, nature.size, _blocks(point.shape[1])):
         second = spread**2 * pool.square + 2 * root * spread * pool.mean
         answer["mean"] = np.where(where, np.maximum(point + second, 0.0), answer["mean"])
-        for level, (lo, hi) in pool.bounds.items():
-            answer[f"lo_{level}"] = np.where(
-                where, np.minimum(_count(root + spread * lo), point), answer[f"lo_{level}"]
-            )
-            answer[f"hi_{level}"] = np.where(
-                where, np.maximum(_count(root + spread * hi), point), answer[f"hi_{level}"]
-            )
+        for column, level in enumerate(LEVELS):
+            own = None if nature.own is None else nature.own[:, None, 2 * column : 2 * column + 2]
+            pooled = np.maximum(np.stack([root + spread * bound for bound in pool.bounds[level]], axis=2), 0.0)
+            ends = _count(of_series.blend(pooled, own))
+            answer[f"lo_{level}"] = np.where(where, np.minimum(ends[:, :, 0], point), answer[f"lo_{level}"])
+            answer[f"hi_{level}"] = np.where(where, np.maximum(ends[:, :, 1], point), answer[f"hi_{level}"])
     return answer
 
 
@@ -141,8 +150,8 @@ def rehearse(held: HeldOut) -> dict[str, Floats]:
     """
     answer: dict[str, Floats] = {}
     for fold in range(max(1, len(held.point) // 2), len(held.point)):
-        nature = Nature(size=held.nature.size[fold], spread=held.nature.spread[fold])
-        for name, values in apply(learn(held.before(fold)), point=held.point[fold], nature=nature).items():
+        said = apply(learn(held.before(fold)), point=held.point[fold], nature=held.nature.part(fold))
+        for name, values in said.items():
             answer.setdefault(name, np.full(held.point.shape, np.nan))[fold] = values
     return answer
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ratchet import forecasters
 from ratchet.contracts.errors import ReleaseError
 from ratchet.contracts.forecaster import Forecaster, Learned
-from ratchet.train import calibrate
+from ratchet.train import calibrate, holidays
 from ratchet.train.choose import Choice
 from ratchet.train.fit import ask, learn
 from ratchet.train.panel import Panel
@@ -25,12 +25,13 @@ FOLDER: Final = "models"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
-    """Families with what those that answer have learnt, which of them answers for which series, and the bounds' pools."""
+    """Families with what those that answer have learnt, which of them answers for which series, the bounds' pools, and holidays."""
 
     families: tuple[Forecaster, ...]
     learned: Mapping[int, Learned | None]
     choice: Choice
     calibration: calibrate.Calibration
+    year: holidays.Holidays = holidays.NONE
 
     def options(self) -> dict[str, dict[str, Any]]:
         """Return what differs from a family's defaults, by family."""
@@ -41,7 +42,7 @@ class Model:
         """Return what each family says, [family, series, step]; NaN for those that answer for no series."""
         said = np.full((len(self.families), len(panel.names), horizon), np.nan)
         for index, learned in self.learned.items():
-            said[index] = ask(self.families[index], learned, panel, horizon=horizon)
+            said[index] = self.year.ahead(ask(self.families[index], learned, panel, horizon=horizon), panel)
         return said
 
     def by_family(self, said: Floats) -> dict[str, Floats]:
@@ -67,6 +68,7 @@ class Model:
             else [],
             "families": list(self.choice.families),
             "calibration": calibrate.to_json(self.calibration),
+            "holidays": self.year.to_json(),
         }
         if options := self.options():
             known["options"] = options
@@ -80,7 +82,8 @@ class Model:
 def finish(panel: Panel, families: Sequence[Forecaster], choice: Choice, calibration: calibrate.Calibration) -> Model:
     """Learn from everything, for those families that answer for any series."""
     learned = {index: learn(families[index], panel) for index in sorted(choice.needed())}
-    return Model(families=tuple(families), learned=learned, choice=choice, calibration=calibration)
+    year = holidays.learn(panel)
+    return Model(families=tuple(families), learned=learned, choice=choice, calibration=calibration, year=year)
 
 
 def read(folder: Path, family: NDArray[np.intp], panel: Panel) -> Model:
@@ -103,9 +106,10 @@ def read(folder: Path, family: NDArray[np.intp], panel: Panel) -> Model:
         )
         learned = {index: _read(folder, recipe[index], panel) for index in known["needed"]}
         calibration = calibrate.from_json(known["calibration"])
+        year = holidays.Holidays.from_json(known.get("holidays", {}))
     except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
         raise ReleaseError(f"{folder}: it keeps no model that can forecast again: {error!r}") from error
-    return Model(families=tuple(recipe), learned=learned, choice=choice, calibration=calibration)
+    return Model(families=tuple(recipe), learned=learned, choice=choice, calibration=calibration, year=year)
 
 
 def _without_season(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """How wrong a forecast from a bare level is, learnt on the same folds as everything else: what serving needs for posted histories."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ def learn(panel: Panel, validation: Validation, nature: calibrate.Nature) -> dic
     held = calibrate.HeldOut(
         point=_levels(panel, validation),
         actual=validation.actual,
-        nature=nature,
+        nature=replace(nature, own=None),  # of a posted history no more than a level is known
         cutoffs=tuple(fold.cutoff for fold in validation.folds),
     )
     pools = calibrate.learn(held)

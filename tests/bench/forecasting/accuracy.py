@@ -1,8 +1,9 @@
 """Accuracy on real weekly activity: a release beside each family it could have been, in one run, on the same weeks.
 
 Any CSV of `unique_id, ds, <target>, …`: one row per series and week, weeks ending on Sunday. At each cutoff everything is done as a
-training would do it then (families learn all targets, are chosen on older folds, calibrated on newer ones); each family alone gets the
-same calibration as the release. Weeks after the earliest last week are left out, so that no model sees a later week of any series.
+training would do it then (families learn all targets, are chosen on older folds, calibrated on newer ones). Each family alone gets the
+release's pools of residuals for bounds, but neither holidays nor the series' own quantiles; "(trees as a release)" is one that gets all.
+Weeks after the earliest last week are left out, so that no model sees a later week of any series.
 """
 
 import argparse
@@ -14,7 +15,7 @@ import pandas as pd
 
 from ratchet import forecasters, scores
 from ratchet.contracts.release import series_name, split_name
-from ratchet.train import calibrate, choose, folds, hold_out
+from ratchet.train import calibrate, choose, folds, hold_out, holidays
 from ratchet.train.fit import predict
 from ratchet.train.panel import Panel
 from ratchet.train.search import Budget, Search, improve
@@ -22,7 +23,7 @@ from ratchet.train.validation import validate
 
 HERE = Path(__file__).resolve().parents[3]
 DATA = HERE.parent / "shared" / "data" / "real_weekly" / "real_weekly.csv"
-RECIPE = ("naive", "seasonal_naive", "window_median", "tsb", "farima", "trees", "neural")
+RECIPE = ("naive", "seasonal_naive", "window_median", "recent_median", "tsb", "farima", "trees", "neural")
 ALONE = {"ets": {}, "theta": {}, "ces": {}, "croston": {}, "window_average": {}, "prophet": {}}
 HORIZON, CUTOFFS, APART = 8, 12, 8
 QUANTILES = {"lo_95": 0.025, "lo_80": 0.1, "median": 0.5, "hi_80": 0.9, "hi_95": 0.975}
@@ -77,14 +78,16 @@ def at(panel, recipe, *, target, alone, budget):
                 dict(trial.options),
                 f"{trial.difference:+.3f} ± {trial.error:.3f}",
             )
+    plain, validation = validation.newer(), holidays.on_folds(panel, validation)
     older, newer = validation.older(), validation.newer()
     choice = choose.choose(older, families)
     rows = np.array([row for row, name in enumerate(panel.names) if split_name(name)[1] == target])
-    forecasts = np.array([predict(family, panel, horizon=HORIZON) for family in families])
+    alone_said = np.array([predict(family, panel, horizon=HORIZON) for family in families])
+    forecasts = holidays.learn(panel).ahead(alone_said, panel)
     nature = calibrate.describe(panel.values)
 
-    def answer(some):
-        calibration = calibrate.learn(hold_out(panel, newer, some))
+    def answer(some, held_out=newer, forecasts=forecasts, nature=nature):
+        calibration = calibrate.learn(hold_out(panel, held_out, some))
         said = calibrate.apply(calibration, point=some.point(forecasts), nature=nature)
         return {name: values[rows] for name, values in (said | {"mean": some.mean(forecasts, said["mean"])}).items()}
 
@@ -92,11 +95,14 @@ def at(panel, recipe, *, target, alone, budget):
     print("    ensemble of", *(recipe[index] for index in choice.members), flush=True)
     every = np.zeros(len(panel.names), dtype=np.intp)
     for index, family in enumerate(families):
-        answers[family.name] = answer(
-            choose.Choice(families=validation.families, family=every + index, members=(index,), expects=None)
-        )
+        single = choose.Choice(families=validation.families, family=every + index, members=(index,), expects=None)
+        answers[family.name] = answer(single, plain, alone_said, replace(nature, own=None))
         if family.expects:
-            answers[family.name]["mean"] = forecasts[index][rows]
+            answers[family.name]["mean"] = alone_said[index][rows]
+        else:
+            answers[f"({family.name} as a release)"] = answer(
+                replace(single, expects=choice.expects, whole=choice.whole)
+            )
     if choice.families[-1] == "ensemble":
         answers["(ensemble for all)"] = answer(replace(choice, family=every + len(families)))
     own = np.nan_to_num(np.nanmean(older.mase(), axis=2), nan=np.inf).argmin(axis=0)

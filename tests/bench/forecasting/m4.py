@@ -13,14 +13,14 @@ import pandas as pd
 
 from ratchet import forecasters
 from ratchet.contracts.release import series_name
-from ratchet.train import calibrate, choose, folds, hold_out
+from ratchet.train import calibrate, choose, folds, hold_out, holidays
 from ratchet.train.fit import predict
 from ratchet.train.panel import Panel
 from ratchet.train.search import Budget, Search, improve
 from ratchet.train.validation import validate
 
 DATA = Path(__file__).resolve().parents[4] / "shared" / "data" / "m4_weekly"
-RECIPE = ("naive", "seasonal_naive", "window_median", "tsb", "farima", "trees", "neural")
+RECIPE = ("naive", "seasonal_naive", "window_median", "recent_median", "tsb", "farima", "trees", "neural")
 ALONE = ("ets", "theta")
 HORIZON = 13
 # Mcompetitions/M4-methods, "Evaluation and Ranks.xlsx": sMAPE, MASE, OWA of the weekly series.
@@ -62,10 +62,13 @@ def forecasts(panel, budget):
                 dict(trial.options),
                 f"{trial.difference:+.3f} ± {trial.error:.3f}",
             )
+    validation, year = holidays.on_folds(panel, validation), holidays.learn(panel)
     choice = choose.choose(validation.older(), families)
     made = np.array([predict(family, panel, horizon=HORIZON) for family in families])
     calibration = calibrate.learn(hold_out(panel, validation.newer(), choice))
-    said = calibrate.apply(calibration, point=choice.point(made), nature=calibrate.describe(panel.values))
+    point = choice.point(year.ahead(made, panel))
+    said = calibrate.apply(calibration, point=point, nature=calibrate.describe(panel.values))
+    print("holidays:", dict(year.changes) or "none")
     print("the release is the ensemble of", ", ".join(RECIPE[index] for index in choice.members), flush=True)
     alone = {name: predict(forecasters.find(name), panel, horizon=HORIZON) for name in ALONE}
     return said, dict(zip(RECIPE, made, strict=True)) | alone

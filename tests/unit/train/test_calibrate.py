@@ -7,7 +7,18 @@ import numpy as np
 import pytest
 
 from ratchet import scores
-from ratchet.train.calibrate import BLOCK_ENDS, SIZES, UNKNOWN, HeldOut, Nature, achieved, apply, describe, learn
+from ratchet.train import own
+from ratchet.train.calibrate import (
+    BLOCK_ENDS,
+    SIZES,
+    UNKNOWN,
+    HeldOut,
+    Nature,
+    achieved,
+    apply,
+    describe,
+    learn,
+)
 
 BUSY, MID, SPARSE = range(3)
 STEPS = 26
@@ -186,3 +197,28 @@ def test_silence_everywhere_stays_near_zero():
     )
     answer = apply(learn(held), point=np.zeros((5, 26)), nature=describe(values))
     assert all((answer[name] == 0).all() for name in answer)
+
+
+def test_a_third_of_each_bound_is_the_series_own():
+    """Two series of one size and spread; the one that has never been quiet is not told to expect a quiet week as the other is."""
+    past = world(series=300, folds=5, seed=11)[0]
+    calibration = learn(past)
+    pooled = Nature(size=np.full(2, BUSY), spread=np.full(2, 1.0))
+    ends = np.array([[4.0, 7.0, 3.0, 9.0], [6.0, 6.5, 6.0, 6.5]])
+    point = np.full((2, STEPS), 36.0)
+    plain, blended = (apply(calibration, point=point, nature=n) for n in (pooled, replace(pooled, own=ends)))
+    for column, name in enumerate(("lo_80", "hi_80", "lo_95", "hi_95")):
+        root = np.sqrt(plain[name] + 3 / 8) * (1 - own.SHARE) + ends[:, [column]] * own.SHARE
+        np.testing.assert_allclose(blended[name], root**2 - 3 / 8)
+    np.testing.assert_array_equal(blended["median"], plain["median"])
+    np.testing.assert_array_equal(blended["mean"], plain["mean"])
+
+
+def test_with_the_series_own_quantiles_bounds_still_cover():
+    past, future = world(series=300, folds=5, seed=11)
+    rng = np.random.default_rng(5)
+    level = np.resize([0.4, 3.0, 40.0], 300)[:, None]
+    nature = replace(describe(draw((300, 100), level, rng)), size=future.nature.size[0], spread=future.nature.spread[0])
+    answer = apply(learn(past), point=future.point[0], nature=nature)
+    inside = scores.coverage(future.actual[0].ravel(), answer["lo_95"].ravel(), answer["hi_95"].ravel())
+    assert float(inside) == pytest.approx(0.95, abs=0.025)
