@@ -132,7 +132,7 @@ def test_a_spool_without_room_answers_on_and_counts_every_record_it_lost(rig):
     rig.start("inference-production", LOG_SPOOL_MAX_MB="1", WEB_WORKERS="1")
     port = rig.stack.settings.production_port
     rig.wait(f"http://127.0.0.1:{port}/api/{WORKLOAD}/release", key=rig.key)
-    enough = 1000  # more than fits
+    enough = 6000  # a row has 240 bytes: more than fits
     fast = Load(rig.stack.settings.router_port, rig.key, PREDICT, QUESTION, pause=0)
     with fast:
         while len(fast.ids) < enough:
