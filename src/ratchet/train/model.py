@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,6 +32,8 @@ class Model:
     choice: Choice
     calibration: calibrate.Calibration
     year: holidays.Holidays = holidays.NONE
+    own_bounds: bool = True
+    """Whether a part of each bound is the series' own; a release of before keeps the bounds that its card has measured."""
 
     def options(self) -> dict[str, dict[str, Any]]:
         """Return what differs from a family's defaults, by family."""
@@ -52,6 +54,8 @@ class Model:
     def forecast(self, panel: Panel, said: Floats) -> dict[str, Floats]:
         """Make every statistic of an issue, [series, step], of what the families said."""
         nature = calibrate.describe(panel.values)
+        if not self.own_bounds:
+            nature = replace(nature, own=None)
         answer = calibrate.apply(self.calibration, point=self.choice.point(said), nature=nature)
         return answer | {"mean": self.choice.mean(said, answer["mean"])}
 
@@ -69,6 +73,7 @@ class Model:
             "families": list(self.choice.families),
             "calibration": calibrate.to_json(self.calibration),
             "holidays": self.year.to_json(),
+            "own_bounds": self.own_bounds,
         }
         if options := self.options():
             known["options"] = options
@@ -106,10 +111,12 @@ def read(folder: Path, family: NDArray[np.intp], panel: Panel) -> Model:
         )
         learned = {index: _read(folder, recipe[index], panel) for index in known["needed"]}
         calibration = calibrate.from_json(known["calibration"])
-        year = holidays.Holidays.from_json(known.get("holidays", {}))
+        year, own = holidays.Holidays.from_json(known.get("holidays", {})), bool(known.get("own_bounds", False))
     except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
         raise ReleaseError(f"{folder}: it keeps no model that can forecast again: {error!r}") from error
-    return Model(families=tuple(recipe), learned=learned, choice=choice, calibration=calibration, year=year)
+    return Model(
+        families=tuple(recipe), learned=learned, choice=choice, calibration=calibration, year=year, own_bounds=own
+    )
 
 
 def _without_season(options: Mapping[str, Any]) -> dict[str, Any]:

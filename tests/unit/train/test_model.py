@@ -1,6 +1,8 @@
 """What a release keeps forecasts again, to the digit, and from newer weeks without learning again."""
 
 import json
+import shutil
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -8,7 +10,7 @@ import pytest
 
 from ratchet.contracts import release
 from ratchet.contracts.errors import ReleaseError
-from ratchet.train import train
+from ratchet.train import calibrate, train
 from ratchet.train.model import read
 from ratchet.train.panel import accept
 
@@ -43,6 +45,22 @@ def test_what_is_kept_forecasts_what_the_release_forecasts(trained, panel):
     for name in release.STATISTICS:
         written = in_panel_order(folder, panel, np.load(folder / release.issue_folder(1) / f"{name}.npy"))
         np.testing.assert_allclose(again[name], written, rtol=1e-5, atol=1e-5)
+
+
+def test_a_release_from_before_goes_on_as_its_card_measured_it(trained, panel, tmp_path):
+    card, folder = trained
+    family = in_panel_order(folder, panel, np.load(folder / release.FAMILY))
+    older = shutil.copytree(folder, tmp_path / "older")
+    known = json.loads((older / "model.json").read_bytes())
+    del known["holidays"], known["own_bounds"]
+    (older / "model.json").write_text(json.dumps(known))
+    now, then = (read(one, family, panel) for one in (folder, older))
+    said = then.ask(panel, horizon=card.horizon)
+    pooled = calibrate.apply(
+        then.calibration, point=then.choice.point(said), nature=replace(calibrate.describe(panel.values), own=None)
+    )
+    np.testing.assert_array_equal(then.forecast(panel, said)["lo_80"], pooled["lo_80"])
+    assert (now.forecast(panel, said)["lo_80"] != pooled["lo_80"]).any()
 
 
 def test_nothing_that_is_kept_is_a_pickle(trained):
