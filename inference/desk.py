@@ -14,7 +14,7 @@ from ratchet.serve.prediction_ids import mint, mint_many
 from ratchet.serve.swap import Serving
 
 REMEMBERED: Final = 4096
-"""Forms by question, and as many by body; where there is no room for more, they begin anew. About 2 KB each."""
+"""Forms by question, and as many by body; where there is no room for more, they begin anew. About 3 KB each."""
 LONGEST_BODY: Final = 300
 """A question has a hundred bytes: whoever pads it has it read each time."""
 
