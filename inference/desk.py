@@ -17,7 +17,6 @@ REMEMBERED: Final = 4096
 """Forms by question, and as many by body; where there is no room for more, they begin anew. About 3 KB each."""
 LONGEST_BODY: Final = 300
 """A question has a hundred bytes: whoever pads it has it read each time."""
-
 HORIZON: Final = itemgetter(2)
 
 
