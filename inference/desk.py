@@ -8,7 +8,7 @@ from typing import Any, Final
 from inference.forms import Form, Layout, make_layout, write_rows
 from inference.identity import Caller
 from inference.questions import Question, list_of, questions
-from inference.service import Service
+from inference.service import Lines, Service
 from inference.tell import Standing, Told, tell
 from ratchet.serve.prediction_ids import mint, mint_many
 from ratchet.serve.swap import Serving
@@ -95,11 +95,11 @@ class Desk:
             pass
         return nothing
 
-    def settle(self, form: Form, asker: Caller, *, now: datetime) -> bytes:
+    def settle(self, form: Form, asker: Caller, log: Lines, *, now: datetime) -> bytes:
         """Sign a forecast, write it down and count it; only then is it an answer."""
         prediction_id = self.sign(now)
         rows = write_rows([form], [prediction_id], asker, at=now)
-        self._service.log.append_lines(rows, 1, {form.answer_id: form.line})
+        log.append_lines(rows, 1, {form.answer_id: form.line})
         self.meters.answered(form.target)
         return form.fill(prediction_id)
 

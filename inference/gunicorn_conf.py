@@ -27,8 +27,7 @@ wsgi_app = "inference.wsgi:application()"
 # A router on this machine comes by a socket, which costs both of them less than TCP; everybody else comes by the port.
 _socket = os.environ.get("TRACK_SOCKET")
 bind = [f"{_settings.bind}:{_port}", *([f"unix:{_socket}"] if _socket else [])]
-# With fsync a forecast waits for the disk, and threads wait together; else nothing waits, and a thread more is a detour.
-worker_class = "inference.leaving.LeavingWorker" if _settings.log_fsync else "inference.worker.Worker"
+worker_class = "inference.worker.Worker"
 workers = _settings.web_workers
 threads = _settings.web_threads
 timeout = 30

@@ -23,6 +23,6 @@ def make(service: Service, desks: Desks) -> Blueprint:
         form = desk.form_now(question, now)
         if kept().get("replayed"):
             return Response(form.fill(desk.sign(now)), content_type=JSON)
-        return Response(desk.settle(form, caller(service), now=now), content_type=JSON)
+        return Response(desk.settle(form, caller(service), service.log, now=now), content_type=JSON)
 
     return bp

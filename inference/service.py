@@ -18,17 +18,21 @@ from ratchet.serve.log_lines import Answers
 from ratchet.serve.metrics import ServeMetrics
 
 
-class ForecastLog(Protocol):
-    """Where forecasts and feedback are written down before they are answered."""
-
-    def append(self, record: dict[str, Any]) -> bool:
-        """Keep a record; False if that is not possible now."""
+class Lines(Protocol):
+    """Where forecasts are written down before they are answered."""
 
     def append_lines(self, lines: bytes, records: int, answers: Answers) -> bool:
         """Keep so many records that are JSON already, a line each, and the answers that they point at, lines by their ids.
 
         All of it or nothing; False if that is not possible now.
         """
+
+
+class ForecastLog(Lines, Protocol):
+    """Where feedback is written down too."""
+
+    def append(self, record: dict[str, Any]) -> bool:
+        """Keep a record; False if that is not possible now."""
 
 
 class Keys(Protocol):

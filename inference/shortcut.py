@@ -13,7 +13,7 @@ from inference.desk import Desks
 from inference.identity import read_caller
 from inference.limits import take_both, tell
 from inference.respond import JSON
-from inference.service import Service
+from inference.service import Lines, Service
 from inference.trail import name_request
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ class Shortcut:
     def __init__(self, app: "WSGIApplication", service: Service, desks: Desks) -> None:
         self._app = app
         self._service = service
+        self.log = service.log
         self._desks = desks
         self._workloads = {f"/api/{workload}/predict": workload for workload in service.answerer.workloads()}
 
@@ -39,7 +40,7 @@ class Shortcut:
         if environ["PATH_INFO"] not in self._workloads or not _is_plain(environ):
             return self._app(environ, start_response)
         body = _take_body(environ)
-        answered = self.answer(environ, body, started)
+        answered = self.answer(environ, body, started, self.log)
         if answered is None:
             environ["wsgi.input"] = io.BytesIO(body)
             return self._app(environ, start_response)
@@ -47,17 +48,19 @@ class Shortcut:
         start_response("200 OK", headers)
         return [content]
 
-    def answer(self, environ: dict[str, Any], body: bytes, started: float) -> Answered | None:
+    def answer(self, environ: dict[str, Any], body: bytes, started: float, log: Lines) -> Answered | None:
         """Return the body and headers of an answer; None: nothing has been counted or logged yet, and Flask is to be asked."""
         workload = self._workloads.get(environ["PATH_INFO"])
         if workload is None or not _is_plain(environ):
             return None
         try:
-            return self._answer(workload, environ, body, started)
+            return self._answer(workload, environ, body, started, log)
         except Exception:  # noqa: BLE001  # whatever it is, Flask meets it too, and says it as it has to be said
             return None
 
-    def _answer(self, workload: str, environ: dict[str, Any], body: bytes, started: float) -> Answered | None:
+    def _answer(
+        self, workload: str, environ: dict[str, Any], body: bytes, started: float, log: Lines
+    ) -> Answered | None:
         """Return the body and headers of an answer; None, or an error, means that nothing has been counted or logged yet."""
         service, request_id = self._service, name_request(environ)
         holder = service.keys.holder(environ["HTTP_X_API_KEY"])
@@ -69,7 +72,7 @@ class Shortcut:
         if allowance is not None and not allowance.allowed:
             return None
         caller = read_caller(service, environ, request_id=request_id, key_id=holder.key_id, started=started)
-        content = desk.settle(form, caller, now=service.clock())
+        content = desk.settle(form, caller, log, now=service.clock())
         desk.meters.count(200, time.perf_counter() - started)
         return content, [
             ("Content-Type", JSON),

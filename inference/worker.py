@@ -18,11 +18,11 @@ from gunicorn.workers.gthread import TConn  # type: ignore[import-untyped]
 
 from inference.leaving import LeavingWorker
 from inference.plain import read_plain
+from inference.round import Round
 from inference.shortcut import Shortcut
 
 MOST: Final = 16_384
 """Bytes read at once: a plain question has some hundreds, and what is longer is gunicorn's to read."""
-SWEEP_SECONDS: Final = 1.0
 REST_SECONDS: Final = 30.0
 
 
@@ -30,13 +30,21 @@ class Worker(LeavingWorker):
     """gunicorn's `gthread`, which looks at each request first; an application without a `Shortcut` is served as ever."""
 
     _shortcut: Shortcut | None = None
-    _sweep_at = 0.0
+    _round: Round[TConn]
 
     def load_wsgi(self) -> None:
         """Load the application, and find its short way."""
         super().load_wsgi()
         way = getattr(self.wsgi, "wsgi_app", None)
-        self._shortcut = way if isinstance(way, Shortcut) and not self.cfg.is_ssl else None
+        if isinstance(way, Shortcut) and not self.cfg.is_ssl:
+            self._shortcut, self._round = way, Round(way.log)
+
+    def wait_for_and_dispatch_events(self, timeout: float) -> None:
+        """Do what is there to do, then send what has been answered meanwhile."""
+        try:
+            super().wait_for_and_dispatch_events(timeout)
+        finally:
+            self._end_round()
 
     def accept(self, listener: socket.socket) -> None:
         """Take a connection in and watch it: a thread is only for one that has said something."""
@@ -59,7 +67,7 @@ class Worker(LeavingWorker):
         self.pending_conns.remove(conn)
         self.keepalived_conns.append(conn)
         self.poller.modify(client, EVENT_READ, partial(self.on_client_socket_readable, conn))
-        self._send(conn, reply)
+        self._reply(conn, reply)
 
     def on_client_socket_readable(self, conn: TConn, client: socket.socket) -> None:
         """Answer another request of a connection here, or pass it on."""
@@ -67,7 +75,7 @@ class Worker(LeavingWorker):
         if reply is None:
             super().on_client_socket_readable(conn, client)
         else:
-            self._send(conn, reply)
+            self._reply(conn, reply)
 
     def finish_request(self, conn: TConn, fs: Future[Any]) -> None:
         """Go on with what a client sent without waiting, which has been read with the request before it."""
@@ -75,17 +83,6 @@ class Worker(LeavingWorker):
             self.enqueue_req(conn)
         else:
             super().finish_request(conn, fs)
-
-    def murder_keepalived(self) -> None:
-        """Close what has been silent for too long: connections that are answered here do not stand in the order of their age."""
-        now = time.monotonic()
-        if now < self._sweep_at:
-            return
-        self._sweep_at = now + SWEEP_SECONDS
-        for conn in [conn for conn in self.keepalived_conns if conn.timeout <= now]:
-            self._let_go(conn)
-            self.nr_conns -= 1
-            conn.close()
 
     def _answer(self, conn: TConn) -> bytes | None:
         """Answer what a connection says; None leaves every byte of it to who reads it next."""
@@ -101,7 +98,7 @@ class Worker(LeavingWorker):
             environ, body = question
             # Who comes by the socket has no address; the router says whom it speaks for.
             environ["REMOTE_ADDR"] = conn.client[0] if conn.client else ""
-            answered = self._shortcut.answer(environ, body, started)
+            answered = self._shortcut.answer(environ, body, started, self._round)
             if answered is not None:
                 content, headers = answered
                 lines = "".join([f"{name}: {value}\r\n" for name, value in headers])
@@ -111,6 +108,16 @@ class Worker(LeavingWorker):
             conn.parser.unreader.unread(said)
         return None
 
+    def _reply(self, conn: TConn, reply: bytes) -> None:
+        """Answer as soon as the log has it, which others may share a write with."""
+        if self._round.add(conn, reply):
+            self._end_round()
+
+    def _end_round(self) -> None:
+        if self._shortcut is not None:
+            for conn, reply in self._round.end():
+                self._send(conn, reply)
+
     def _send(self, conn: TConn, reply: bytes) -> None:
         """Send without waiting; what does not fit into the client's window is a thread's to wait for."""
         try:
@@ -118,20 +125,16 @@ class Worker(LeavingWorker):
         except BlockingIOError:
             sent = 0
         except OSError:
-            self._let_go(conn)
+            self.let_go(conn)
             self.nr_conns -= 1
             conn.close()
             return
         if sent == len(reply):
             conn.set_timeout()
             return
-        self._let_go(conn)
+        self.let_go(conn)
         sending = self.tpool.submit(_send_rest, conn.sock, reply[sent:])
         sending.add_done_callback(lambda done: self.method_queue.defer(self.finish_request, conn, done))
-
-    def _let_go(self, conn: TConn) -> None:
-        self.poller.unregister(conn.sock)
-        self.keepalived_conns.remove(conn)
 
 
 @lru_cache(maxsize=1)
