@@ -1,7 +1,6 @@
 """One function per question that the bench answers; `run.py` says which there are."""
 
 import json
-import os
 import signal
 import statistics
 import subprocess
@@ -9,32 +8,19 @@ import sys
 import threading
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
 import closed
 import psutil
+from beside import HERE, IDS, Target, answers, application, bento_serve, mlflow_serve, save_mlflow_model, uvicorn
 
 from ratchet.serve.release import open_release
 from ratchet.serve.segments import measure as measure_spool
-from ratchet.stack.ports import free_port
 from ratchet.stack.services import tool
 from rig import PREDICT, WORKLOAD
 
-HERE = Path(__file__).resolve().parent
 SERVER, CLIENT, BOTH = 0, 1, "0,1"
-IDS = tuple(f"north/{number:05d}" for number in range(500))
-PEERS = Path(os.environ.get("PEERS", ".ratchet/peers")) / "bin"
 BATCH = 1000
-
-
-@dataclass(frozen=True)
-class Target:
-    """Something that answers, and the script that asks it."""
-
-    address: str
-    lua: Path
-    connections: int = closed.CONNECTIONS
 
 
 def hot(rig, options):
@@ -80,14 +66,20 @@ def peers(rig, options):
 
 def log(rig, options):
     """Four times the connections: the client shares its core with PostgreSQL, and what it waits for there is not the server's."""
-    with application(rig, "silent", module="silent", path=PREDICT) as silent:
-        rig.wait_track(int(silent.address.rpartition(":")[2]))
-        both = {"not logged": silent, "logged": ask(rig)}
-        many = {name: replace(target, connections=4 * closed.CONNECTIONS) for name, target in both.items()}
+    own_server = [tool("gunicorn"), "-c", "inference/gunicorn_conf.py", "inference.wsgi:application()"]
+    with (
+        application(rig, "silent", module="silent", path=PREDICT) as silent,
+        application(rig, "synced", command=own_server, path=PREDICT, LOG_FSYNC="true") as synced,
+    ):
+        for each in (silent, synced):
+            rig.wait_track(int(each.address.rpartition(":")[2]))
+        targets = {"not logged": silent, "logged": ask(rig), "on the disk itself": synced}
+        many = {name: replace(target, connections=4 * closed.CONNECTIONS) for name, target in targets.items()}
         found = measure(options, many)
         own = {"not logged": "inference-production+silent", "logged": "inference-production"}
-        spent = {name: spend(rig.processes[own[name]].pid, target, options) for name, target in many.items()}
+        spent = {name: spend(rig.processes[one].pid, many[name], options) for name, one in own.items()}
     print(f"logging costs {100 * (1 - found['logged'] / found['not logged']):.0f} % of throughput")
+    print(f"with LOG_FSYNC: {found['on the disk itself'] / found['logged']:.2f} x")
     less = 100 * (1 - spent["not logged"] / spent["logged"])
     print(
         f"processor time of a request: {spent['logged']:.0f} us, {spent['not logged']:.0f} without the log: {less:.0f} %"
@@ -226,6 +218,11 @@ def soak(rig, options):
     print(f"answered {asked:,.0f}, logged {rows[0]:,}, different ids {rows[1]:,}")
 
 
+def ask(rig, port=None):
+    lua = closed.script(rig.stack.home.folder, "predict", ids=IDS, key=rig.key, path=PREDICT)
+    return Target(f"http://127.0.0.1:{port or rig.stack.settings.production_port}", lua)
+
+
 def measure(options, targets, *, ready=lambda: None):
     """Ask the targets in turn, as often as wanted, each when it is ready; the median rate of each."""
     runs = {name: [] for name in targets}
@@ -245,91 +242,6 @@ def measure(options, targets, *, ready=lambda: None):
             f"  {name:18} {statistics.median(rates):8,.1f}/s  ({spread})  p99 {p99:.1f} ms  failed {failed}", flush=True
         )
     return {name: statistics.median(each.per_second for each in found) for name, found in runs.items()}
-
-
-def ask(rig, port=None):
-    lua = closed.script(rig.stack.home.folder, "predict", ids=IDS, key=rig.key, path=PREDICT)
-    return Target(f"http://127.0.0.1:{port or rig.stack.settings.production_port}", lua)
-
-
-@contextmanager
-def application(rig, name, *, module=None, command=None, path="/", body=closed.ONE, **environment):
-    """Another application beside the real one, under the same gunicorn configuration unless it brings a server of its own."""
-    port, service = free_port(), f"inference-production+{name}"
-    given = command or [tool("gunicorn"), "-c", "inference/gunicorn_conf.py", f"{module or name}:application"]
-    given = [part.replace("PORT", str(port)) if part == "PORT" else part for part in given]
-    own = {"PYTHONPATH": os.pathsep.join([str(HERE), str(HERE / "peers"), "src", "."]), **environment}
-    own["BENCH_RELEASE"] = str(rig.stack.home.folder / "artifacts" / "r1")
-    (rig.stack.home.run / f"counts-{service}").mkdir(exist_ok=True)
-    rig.start(service, command=given, port=port, **own)
-    try:
-        rig.wait_port(port, timeout=60)
-        lua = closed.script(rig.stack.home.folder, name, ids=IDS, key=rig.key, path=path, body=body)
-        wait_for_answer(port, path, body, rig.key)
-        yield Target(f"http://127.0.0.1:{port}", lua)
-    except (TimeoutError, subprocess.CalledProcessError):
-        print((rig.stack.home.logs / f"{service}.log").read_text()[-3000:])
-        raise
-    finally:
-        rig.stop(service, timeout=30)
-
-
-def wait_for_answer(port, path, body, key):
-    """Return once one question of the script is answered; wrk would only count what went wrong."""
-    text = body.strip("'").replace("' .. id .. '", IDS[0])
-    command = ["curl", "-fsS", "--retry", "60", "--retry-delay", "1", "--retry-all-errors", "-o", os.devnull]
-    command += ["-H", f"X-API-Key: {key}", "-H", "Content-Type: application/json", "-d", text]
-    subprocess.run([*command, f"http://127.0.0.1:{port}{path}"], check=True, capture_output=True)
-
-
-def uvicorn(_rig, workers=1, application="fastapi_lookup"):
-    options = ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning"]
-    return [tool("uvicorn"), f"{application}:application", "--port", "PORT", "--workers", str(workers), *options]
-
-
-def answers(rig):
-    """The look-up's answers as JSON, for peers that cannot open a release."""
-    target = rig.stack.home.folder / "answers.json"
-    week = {"mean": 10.5, "median": 10.0, "lo_80": 9.0, "hi_80": 11.0, "lo_95": 8.0, "hi_95": 12.25}
-    weeks = [{"week": f"2026-11-{day:02d}", **week} for day in range(8, 20)]
-    target.write_text(json.dumps({name: {"sent": weeks, "lost": weeks} for name in IDS}))
-    return target
-
-
-def save_mlflow_model(rig):
-    target = rig.stack.home.folder / "mlflow-model"
-    if not target.exists():
-        command = [sys.executable, HERE / "peers" / "mlflow_model.py", answers(rig), target]
-        subprocess.run(command, check=True, capture_output=True)
-    return str(target)
-
-
-def mlflow_serve(workers):
-    """Return what `mlflow models serve --env-manager local` becomes, with uvloop and httptools."""
-    options = ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning"]
-    return [
-        tool("uvicorn"),
-        "mlflow.pyfunc.scoring_server.app:app",
-        "--port",
-        "PORT",
-        "--workers",
-        str(workers),
-        *options,
-    ]
-
-
-def bento_serve():
-    if not (PEERS / "bentoml").exists():
-        raise SystemExit(f"{PEERS} has no bentoml: `make peers` installs it")
-    return [
-        str(PEERS / "bentoml"),
-        "serve",
-        "bento_service:Lookup",
-        "--port",
-        "PORT",
-        "--working-dir",
-        str(HERE / "peers"),
-    ]
 
 
 def arrivals(rig, port, rate, *, seed, seconds=8, what=f"POST {PREDICT}"):
