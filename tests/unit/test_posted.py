@@ -70,3 +70,11 @@ def test_sizes_and_spreads_are_those_of_training():
 def test_weeks_that_nobody_knows_do_not_count():
     assert posted.level(np.array([[4.0, np.nan, 4.0, np.nan]])) == pytest.approx(4.0)
     assert np.isnan(posted.level(np.array([np.nan, np.nan])))
+
+
+def test_pools_are_kept_as_far_stretched_as_folds_left_out_have_needed():
+    pool = calibrate.Pool(
+        bounds={"80": (-1.0, 2.0), "95": (-2.0, 4.0)}, mean=0.0, square=1.0, stretch={"80": 1.5, "95": 0.5}
+    )
+    kept = unseen._write(pool)
+    assert [kept[name] for name in posted.BOUNDS] == [-1.5, 3.0, -1.0, 2.0]

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, Self, TypeAlias
+from typing import Any, Protocol, Self, TypeAlias, runtime_checkable
 
 import numpy as np
 import pandas as pd
@@ -66,6 +66,14 @@ class Learned(Protocol):
 
     def files(self) -> Mapping[str, bytes]:
         """Return what a release must keep for the model to answer again: file name to content; empty if nothing is kept."""
+
+
+@runtime_checkable
+class Spreading(Protocol):
+    """What a family has learnt that also knows how far from a typical week one may be."""
+
+    def quantiles(self, known: Known, *, horizon: int, shares: Sequence[float]) -> Floats:
+        """Forecast [series, step, share], in order, never below 0; all but the median are NaN where that was not to be learnt."""
 
 
 class Forecaster(Protocol):

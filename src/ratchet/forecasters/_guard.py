@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ratchet.contracts.forecaster import Floats
 
@@ -19,11 +20,16 @@ _FAILURES = (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError)
 def tame(forecast: Floats, values: Floats) -> Floats:
     """Return finite forecasts between 0 and about twice a series' highest week; a typical week where nothing was to be learnt."""
     window = values[:, -WINDOW:]
-    known = np.isfinite(window).sum(axis=1)
-    highest, lowest = np.nanmax(window, axis=1), np.nanmin(window, axis=1)
-    learnt = (known >= MIN_WEEKS) & (highest > lowest) & np.isfinite(forecast).all(axis=1)
-    bounded = np.clip(np.nan_to_num(forecast), 0.0, (2 * highest + 1)[:, None])
+    learnt = learnable(values) & np.isfinite(forecast).all(axis=1)
+    bounded = np.clip(np.nan_to_num(forecast), 0.0, (2 * np.nanmax(window, axis=1) + 1)[:, None])
     return np.asarray(np.where(learnt[:, None], bounded, np.nanmedian(window, axis=1)[:, None]))
+
+
+def learnable(values: Floats) -> NDArray[np.bool_]:
+    """Say which series a model can learn from: long enough, and not always the same."""
+    window = values[:, -WINDOW:]
+    known = np.isfinite(window).sum(axis=1)
+    return np.asarray((known >= MIN_WEEKS) & (np.nanmax(window, axis=1) > np.nanmin(window, axis=1)))
 
 
 def each_log(learn: LearnOne) -> Callable[[Floats, int], Floats]:

@@ -5,7 +5,7 @@ Quantile (pinball) loss on log1p, in units of the series' own spread. Learnt by 
 steps at most: the same bytes on every run.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,7 +15,7 @@ from ratchet.contracts.forecaster import Floats, Forecaster, Known, Learned, Set
 from ratchet.contracts.release import split_name
 from ratchet.forecasters import _lags, _network
 from ratchet.forecasters._family import Family
-from ratchet.forecasters._guard import tame
+from ratchet.forecasters._guard import learnable, tame
 
 ENOUGH_WEEKS: Final = 10_000
 """All series together: with less, a longer look learns them by heart."""
@@ -46,10 +46,16 @@ class Neural:
 
     def forecast(self, known: Known, *, horizon: int) -> Floats:
         """Forecast a typical week, [series, step]; steps beyond the learnt ones repeat the last."""
-        return self.quantiles(known, horizon=horizon)[:, :, _MEDIAN]
+        return self._all(known, horizon)[:, :, _MEDIAN]
 
-    def quantiles(self, known: Known, *, horizon: int) -> Floats:
-        """Forecast `QUANTILES`, [series, step, quantile], in order."""
+    def quantiles(self, known: Known, *, horizon: int, shares: Sequence[float]) -> Floats:
+        """Forecast some of `QUANTILES`, [series, step, share]; where there was nothing to learn, the typical week alone."""
+        places = [QUANTILES.index(share) for share in shares]
+        learnt = learnable(known.counts) & (self.network is not None)
+        there = learnt[:, None] | (np.array(places) == _MEDIAN)
+        return np.asarray(np.where(there[:, None], self._all(known, horizon)[:, :, places], np.nan))
+
+    def _all(self, known: Known, horizon: int) -> Floats:
         shape = (len(known.counts), horizon, len(QUANTILES))
         logs = np.full(shape, np.nan)
         if self.network is not None:

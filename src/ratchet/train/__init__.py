@@ -170,4 +170,5 @@ def hold_out(panel: Panel, validation: Validation, choice: choose.Choice) -> cal
         actual=validation.actual,
         nature=nature,
         cutoffs=tuple(fold.cutoff for fold in validation.folds),
+        told=None if choice.tells is None else validation.ends[choice.tells],
     )

@@ -2,24 +2,24 @@
 
 A residual is the error of the square root of the count (Anscombe 1948: its noise hardly depends on the count's level),
 in units of the series' own spread over its last year. Residuals are pooled over series of one size and over a block of
-steps; a pool that is too small borrows from the other sizes. The bounds are quantiles of the pool around the point.
+steps; a pool that is too small borrows from the other sizes. The pool's part of the bounds are its quantiles around the point.
 Where nothing falls below the lower one, because it is 0, the upper one may be missed more often: it is the interval
-that covers 80 or 95 %, not each of its ends. A third of each bound is then the series' own (`own.py`).
+that covers 80 or 95 %, not each of its ends. The other parts, and how bounds are stretched: `blend.py`.
 
 Median and mean are two answers. The median is the family's point forecast, a typical week. The mean is what sums of
 weeks want: the point corrected by the pool's mean and mean square, because the square of (root + spread x residual) is
 on average root^2 + 2 x root x spread x mean + spread^2 x mean square (Duan 1983).
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
-from functools import partial
-from typing import Any, Self
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ratchet import scores
+from ratchet.train import blend
 from ratchet.train import own as of_series
 
 Floats = NDArray[np.float64]
@@ -33,8 +33,6 @@ YEAR = 52
 MIN_POOL = 100
 MIN_FOLDS = 3
 """With fewer, how wrong weeks are together cannot be told."""
-WIDER = tuple(float(factor) for factor in np.round(np.linspace(1.3, 0.2, 23), 3))
-"""What the share of missed weeks is multiplied with, narrowest bounds first."""
 PRIOR_WEEKS = 26
 """A series' own spread counts with its weeks of the last year, the mean of all series with this many."""
 MIN_SPREAD = 0.05
@@ -68,18 +66,23 @@ class HeldOut:
     """Forecasts and actuals of held-out weeks, [fold, series, step], and the nature at each cutoff, [fold, series].
 
     `cutoffs` are the folds' own, in weeks, oldest first; without them no fold is taken to share a week with another.
+    `told` are bounds that a family told of just these weeks, [fold, end, series, step] as `fit.ENDS` has them.
     """
 
     point: Floats
     actual: Floats
     nature: Nature
     cutoffs: tuple[int, ...] = ()
+    told: Floats | None = None
 
     def folds(self, chosen: list[int]) -> Self:
         """Keep some of the folds."""
         nature = self.nature.part(chosen)
         cutoffs = tuple(self.cutoffs[fold] for fold in chosen) if self.cutoffs else ()
-        return type(self)(point=self.point[chosen], actual=self.actual[chosen], nature=nature, cutoffs=cutoffs)
+        told = None if self.told is None else self.told[chosen]
+        return type(self)(
+            point=self.point[chosen], actual=self.actual[chosen], nature=nature, cutoffs=cutoffs, told=told
+        )
 
     def before(self, fold: int) -> Self:
         """Keep what was known at a fold's cutoff: the folds before it, and of those no week after it."""
@@ -92,15 +95,15 @@ class HeldOut:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pool:
-    """What one pool of residuals says: lower and upper quantile per level, mean and mean square."""
+    """What one pool of residuals says: lower and upper quantile per level, mean, mean square, and how far bounds are stretched."""
 
     bounds: dict[str, tuple[float, float]]
     mean: float
     square: float
+    stretch: dict[str, float] = field(default_factory=lambda: dict.fromkeys(LEVELS, 1.0))
+    """By level; in releases of before the pool's own bounds were widened, and nothing else."""
 
 
-Misses = dict[str, float]
-"""Level to the share of weeks that its bounds may miss."""
 Calibration = dict[tuple[int, int], Pool]
 """(size, block of steps) to what its pool says; every pair is there."""
 
@@ -119,28 +122,38 @@ def describe(values: Floats) -> Nature:
 def learn(held: HeldOut) -> Calibration:
     """Make a pool for every size and block; beyond the held-out steps, forecasts are taken to be as wrong as there.
 
-    Weeks of one fold are wrong together, so a pool of few folds looks narrower than what comes. Each size's bounds are widened
-    (or narrowed) until folds left out of the pools are covered as promised.
+    Weeks of one fold are wrong together, so a pool of few folds looks narrower than what comes. How far each size's bounds are
+    stretched is what folds left out of the pools have needed.
     """
-    misses = _misses(held)
-    return {key: pool(key, misses[key[0]]) for key, pool in _pools(held).items()}
+    stretch = _stretch(held)
+    return {key: replace(pool, stretch=stretch[key[0]]) for key, pool in _pools(held).items()}
 
 
-def apply(calibration: Calibration, *, point: Floats, nature: Nature) -> dict[str, Floats]:
-    """Make every statistic of a release as [series, step]: bounds in order, the median within them, nothing below 0."""
+def apply(calibration: Calibration, *, point: Floats, nature: Nature, told: Floats | None = None) -> dict[str, Floats]:
+    """Make every statistic of a release as [series, step]: bounds in order, the median within them, nothing below 0.
+
+    `told` are a family's own bounds, [end, series, step]; without them their part is the pool's.
+    """
     root, spread = _root(point), nature.spread[:, None]
     answer = {"median": point, "mean": point.copy()}
-    answer |= {f"{side}_{level}": point.copy() for level in LEVELS for side in ("lo", "hi")}
+    factor = np.ones((*point.shape, 2 * len(LEVELS)))
     for pool, where in _cells(calibration, nature.size, _blocks(point.shape[1])):
         second = spread**2 * pool.square + 2 * root * spread * pool.mean
         answer["mean"] = np.where(where, np.maximum(point + second, 0.0), answer["mean"])
-        for column, level in enumerate(LEVELS):
-            own = None if nature.own is None else nature.own[:, None, 2 * column : 2 * column + 2]
-            pooled = np.maximum(np.stack([root + spread * bound for bound in pool.bounds[level]], axis=2), 0.0)
-            ends = _count(of_series.blend(pooled, own))
-            answer[f"lo_{level}"] = np.where(where, np.minimum(ends[:, :, 0], point), answer[f"lo_{level}"])
-            answer[f"hi_{level}"] = np.where(where, np.maximum(ends[:, :, 1], point), answer[f"hi_{level}"])
+        factor[where] = np.repeat([pool.stretch[level] for level in LEVELS], 2)
+    around = root[:, :, None]
+    blended = _blended(calibration, point=point, nature=nature, told=told)
+    ends = _count(blend.enclose(around + factor * (blended - around), root))
+    for column, level in enumerate(LEVELS):
+        answer[f"lo_{level}"] = np.minimum(ends[:, :, 2 * column], point)
+        answer[f"hi_{level}"] = np.maximum(ends[:, :, 2 * column + 1], point)
     return answer
+
+
+def answer_fold(held: HeldOut, fold: int) -> dict[str, Floats]:
+    """Answer a fold as it would have been done then, from what was known at its cutoff: every statistic as [series, step]."""
+    told = None if held.told is None else held.told[fold]
+    return apply(learn(held.before(fold)), point=held.point[fold], nature=held.nature.part(fold), told=told)
 
 
 def rehearse(held: HeldOut) -> dict[str, Floats]:
@@ -150,8 +163,7 @@ def rehearse(held: HeldOut) -> dict[str, Floats]:
     """
     answer: dict[str, Floats] = {}
     for fold in range(max(1, len(held.point) // 2), len(held.point)):
-        said = apply(learn(held.before(fold)), point=held.point[fold], nature=held.nature.part(fold))
-        for name, values in said.items():
+        for name, values in answer_fold(held, fold).items():
             answer.setdefault(name, np.full(held.point.shape, np.nan))[fold] = values
     return answer
 
@@ -184,73 +196,60 @@ def covered(actual: Floats, lo: Floats, hi: Floats) -> Floats:
     return np.asarray(np.where(np.isnan(actual + lo + hi), np.nan, (actual >= lo) & (actual <= hi)))
 
 
-def to_json(calibration: Calibration) -> list[dict[str, Any]]:
-    """Say a calibration as JSON can hold it."""
-    return [{"size": SIZES[size], "block": block, **asdict(pool)} for (size, block), pool in calibration.items()]
-
-
-def from_json(pools: list[dict[str, Any]]) -> Calibration:
-    """Read what `to_json` wrote."""
-    return {
-        (SIZES.index(pool["size"]), int(pool["block"])): Pool(
-            bounds={level: (float(lo), float(hi)) for level, (lo, hi) in pool["bounds"].items()},
-            mean=float(pool["mean"]),
-            square=float(pool["square"]),
-        )
-        for pool in pools
-    }
-
-
-def _pools(held: HeldOut) -> dict[tuple[int, int], Callable[[tuple[int, int], Misses], Pool]]:
+def _pools(held: HeldOut) -> Calibration:
     residual = _residuals(held)
     blocks = np.broadcast_to(_blocks(residual.shape[2]), residual.shape)
     sizes = np.broadcast_to(held.nature.size[:, :, None], residual.shape)
     known, furthest = np.isfinite(residual), int(blocks.max(initial=0))
-    found: dict[tuple[int, int], Floats] = {}
+    found: Calibration = {}
     for size, block in np.ndindex(len(SIZES), furthest + 1):
         step = known & (blocks == block)
         pool = next((pool for pool in (step & (sizes == size), step, known) if pool.sum() >= MIN_POOL), None)
-        found[size, block] = np.zeros(0) if pool is None else np.sort(residual[pool])
+        found[size, block] = UNKNOWN if pool is None else _pool(np.sort(residual[pool]))
     return {
-        (size, block): partial(_say, found[size, min(block, furthest)])
-        for size, block in np.ndindex(len(SIZES), len(BLOCK_ENDS) + 1)
+        (size, block): found[size, min(block, furthest)] for size, block in np.ndindex(len(SIZES), len(BLOCK_ENDS) + 1)
     }
-
-
-def _say(residual: Floats, _key: tuple[int, int], misses: Misses) -> Pool:
-    return _pool(residual, misses) if len(residual) else UNKNOWN
 
 
 def _residuals(held: HeldOut) -> Floats:
     return np.asarray((_root(held.actual) - _root(held.point)) / held.nature.spread[:, :, None])
 
 
-def _misses(held: HeldOut) -> list[Misses]:
-    """Find, by size, the largest share that bounds may miss so that folds left out are still covered as promised."""
-    plain = [{level: 1 - share for level, share in LEVELS.items()} for _ in SIZES]
-    count = len(held.point)
-    if count < MIN_FOLDS:
-        return plain
-    inside = {(size, level): np.zeros((2, len(WIDER))) for size in range(len(SIZES)) for level in LEVELS}
-    residual, blocks = _residuals(held), _blocks(held.point.shape[2])
-    for fold in range(count):
-        for (size, block), pool in _pools(held.folds([other for other in range(count) if other != fold])).items():
-            left = residual[fold][held.nature.size[fold] == size][:, blocks == block].ravel()
-            left = left[np.isfinite(left)]
-            for column, factor in enumerate(WIDER if len(left) else ()):
-                said = pool((size, block), {level: (1 - share) * factor for level, share in LEVELS.items()})
-                for level, (lo, hi) in said.bounds.items():
-                    within = (left >= min(lo, 0.0)) & (left <= max(hi, 0.0))
-                    inside[size, level][:, column] += within.sum(), len(left)
-    for (size, level), (within, total) in inside.items():
-        enough = np.flatnonzero(within >= LEVELS[level] * total)
-        if total[0] >= MIN_POOL:
-            plain[size][level] *= WIDER[enough[0]] if len(enough) else WIDER[-1]
-    return plain
+def _blended(calibration: Calibration, *, point: Floats, nature: Nature, told: Floats | None) -> Floats:
+    """Roots of the bounds, [series, step, end], before they are stretched."""
+    root, spread = _root(point)[:, :, None], nature.spread[:, None, None]
+    pooled = np.repeat(root, 2 * len(LEVELS), axis=2)
+    for pool, where in _cells(calibration, nature.size, _blocks(point.shape[1])):
+        bounds = np.array([bound for level in LEVELS for bound in pool.bounds[level]])
+        pooled = np.where(where[:, :, None], np.maximum(root + spread * bounds, 0.0), pooled)
+    own = None if nature.own is None else nature.own[:, None, :]
+    family = None if told is None else _root(np.moveaxis(told, 0, -1))
+    return blend.enclose(blend.blend(pooled, own, family), root[:, :, 0])
 
 
-def _pool(residual: Floats, misses: Misses) -> Pool:
-    bounds = {level: _quantiles(residual, miss=miss) for level, miss in misses.items()}
+def _stretch(held: HeldOut) -> list[dict[str, float]]:
+    """Find, by size and level, how far to stretch the bounds so that folds left out of the pools are covered as promised."""
+    found = [dict.fromkeys(LEVELS, 1.0) for _ in SIZES]
+    folds = range(len(held.point))
+    if len(folds) < MIN_FOLDS:
+        return found
+    needed = np.full((*held.point.shape, len(LEVELS)), np.nan)
+    for fold in folds:
+        others = _pools(held.folds([other for other in folds if other != fold]))
+        point, told = held.point[fold], None if held.told is None else held.told[fold]
+        ends = _blended(others, point=point, nature=held.nature.part(fold), told=told)
+        needed[fold] = blend.needed(ends, point=_root(point), actual=_root(held.actual[fold]))
+    for size, column in np.ndindex(len(SIZES), len(LEVELS)):
+        level = list(LEVELS)[column]
+        some = needed[held.nature.size == size][..., column]
+        some = some[~np.isnan(some)]
+        if len(some) >= MIN_POOL:
+            found[size][level] = blend.stretch(some, LEVELS[level])
+    return found
+
+
+def _pool(residual: Floats) -> Pool:
+    bounds = {level: _quantiles(residual, miss=1 - share) for level, share in LEVELS.items()}
     # A week of a million among weeks of ten would be the mean of every series in the pool.
     near = np.clip(residual, -FAR, FAR)
     return Pool(bounds=bounds, mean=float(near.mean()), square=float((near**2).mean()))

@@ -31,6 +31,10 @@ class Choice:
     """The family whose expected week is averaged with the median's own mean; None if the recipe has none."""
     whole: NDArray[np.bool_] | None = None
     """Which series are whole numbers: so is their typical week then."""
+    tells: int | None = None
+    """The family whose own bounds are a part of the release's; None if no family that knows its own deserves it."""
+    in_ratio: bool = True
+    """Whether the two parts of the mean are averaged in ratio; a release of before keeps the plain average that its card has measured."""
 
     def point(self, forecasts: Floats) -> Floats:
         """Take each series' typical week from its choice: [family, …, series, step] of the recipe to […, series, step]."""
@@ -42,17 +46,21 @@ class Choice:
         return np.asarray(point if self.whole is None else np.where(self.whole[:, None], np.floor(point + 0.5), point))
 
     def mean(self, forecasts: Floats, calibrated: Floats) -> Floats:
-        """Average the median's own mean with the expected week of the family that expects best."""
+        """Average the median's own mean with the expected week of the family that expects best.
+
+        In ratio: of two that differ by much, mostly on sparse series, the higher one is more often wrong.
+        """
         if self.expects is None:
             return calibrated
-        return np.asarray((calibrated + forecasts[self.expects]) / 2)
+        expected = forecasts[self.expects]
+        return np.asarray(np.sqrt(calibrated * expected) if self.in_ratio else (calibrated + expected) / 2)
 
     def needed(self) -> set[int]:
         """Return the families of the recipe that must forecast."""
         used = {int(index) for index in self.family if index < len(self.families) - (combine.NAME in self.families)}
         if combine.NAME in self.families and (self.family == len(self.families) - 1).any():
             used |= set(self.members)
-        return used | ({self.expects} if self.expects is not None else set())
+        return used | {index for index in (self.expects, self.tells) if index is not None}
 
 
 def choose(validation: Validation, families: Sequence[Forecaster]) -> Choice:
@@ -65,7 +73,8 @@ def choose(validation: Validation, families: Sequence[Forecaster]) -> Choice:
         names = (*names, combine.NAME)
         validation = validation.also(combine.NAME, combine.median(validation.forecasts, members))
     mase = validation.mase()
-    allowed = np.array([*_beating(mase, typical, naive), *range(len(families), len(names))])
+    beating = _beating(mase, typical, naive)
+    allowed = np.array([*beating, *range(len(families), len(names))])
     # In doubt the ensemble: a single family that led on four folds is more often lucky than better.
     home = len(allowed) - 1 if combine.NAME in names else None
     weight = select.weigh(mase[allowed], least=SCEPTIC_FOLDS)
@@ -75,6 +84,7 @@ def choose(validation: Validation, families: Sequence[Forecaster]) -> Choice:
         whole=_whole(validation.actual),
         members=members,
         expects=_expects(validation, families, typical),
+        tells=next((index for index in beating if index in validation.ends), None),
     )
 
 

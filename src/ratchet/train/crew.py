@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ratchet.contracts.errors import RatchetError
 from ratchet.contracts.forecaster import Forecaster
-from ratchet.train.fit import ask, learn
+from ratchet.train.fit import answer, learn
 from ratchet.train.folds import Fold
 from ratchet.train.panel import Panel
 
@@ -46,10 +46,10 @@ Crew: TypeAlias = Callable[[Panel, Sequence[Job], Callable[[str], None]], Iterat
 
 
 def work(job: Job, panel: Panel) -> Floats:
-    """Forecast [fold, series, step]; nothing after a fold's cutoff is seen."""
+    """Forecast [fold, statistic, series, step] as `fit.answer` does; nothing after a fold's cutoff is seen."""
     learned = learn(job.family, job.folds[0].known(panel))
     return np.array(
-        [ask(job.family, learned, fold.known(panel), horizon=fold.horizon) for fold in job.folds], dtype=np.float64
+        [answer(job.family, learned, fold.known(panel), horizon=fold.horizon) for fold in job.folds], dtype=np.float64
     )
 
 

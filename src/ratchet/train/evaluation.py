@@ -64,7 +64,7 @@ def _series(panel: Panel, validation: Validation, held: calibrate.HeldOut, mase:
     order = known[np.argsort(mase[known], kind="stable")]
     places = {"best": order[0], "median": order[len(order) // 2], "worst": order[-1]}
     last = len(held.point) - 1
-    said = calibrate.apply(calibrate.learn(held.before(last)), point=held.point[last], nature=held.nature.part(last))
+    said = calibrate.answer_fold(held, last)
     fold = validation.folds[last]
     begin = max(0, fold.cutoff - SHOWN_WEEKS)
     return [

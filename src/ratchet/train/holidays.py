@@ -88,10 +88,14 @@ def learn(panel: Panel) -> Holidays:
 def on_folds(panel: Panel, validation: Validation) -> Validation:
     """Change what was forecast on folds by what was known of holidays at each fold's cutoff."""
     changed = validation.forecasts.copy()
+    ends = {index: known.copy() for index, known in validation.ends.items()}
     for number, fold in enumerate(validation.folds):
         known = fold.known(panel)
-        changed[:, number] = learn(known).ahead(changed[:, number], known)
-    return replace(validation, forecasts=changed)
+        year = learn(known)
+        changed[:, number] = year.ahead(changed[:, number], known)
+        for own in ends.values():
+            own[number] = year.ahead(own[number], known)
+    return replace(validation, forecasts=changed, ends=ends)
 
 
 def places(weeks: pd.DatetimeIndex) -> Ints:

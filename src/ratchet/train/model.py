@@ -12,15 +12,23 @@ from numpy.typing import NDArray
 from ratchet import forecasters
 from ratchet.contracts.errors import ReleaseError
 from ratchet.contracts.forecaster import Forecaster, Learned
-from ratchet.train import calibrate, holidays
+from ratchet.train import calibrate, calibration_json, holidays
 from ratchet.train.choose import Choice
-from ratchet.train.fit import ask, learn
+from ratchet.train.fit import answer, learn
 from ratchet.train.panel import Panel
 
 Floats = NDArray[np.float64]
 
 FILE: Final = "model.json"
 FOLDER: Final = "models"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """What the families said: typical weeks [family, series, step], and bounds of the one that tells its own, [end, series, step]."""
+
+    typical: Floats
+    ends: Floats | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,24 +48,29 @@ class Model:
         own = {family.name: {**family.options} for family in self.families}
         return {name: some for name, options in own.items() if (some := _without_season(options))}
 
-    def ask(self, panel: Panel, *, horizon: int) -> Floats:
-        """Return what each family says, [family, series, step]; NaN for those that answer for no series."""
-        said = np.full((len(self.families), len(panel.names), horizon), np.nan)
+    def ask(self, panel: Panel, *, horizon: int) -> Said:
+        """Return what each family says; NaN for those that answer for no series."""
+        typical = np.full((len(self.families), len(panel.names), horizon), np.nan)
+        ends = None
         for index, learned in self.learned.items():
-            said[index] = self.year.ahead(ask(self.families[index], learned, panel, horizon=horizon), panel)
-        return said
+            said = self.year.ahead(answer(self.families[index], learned, panel, horizon=horizon), panel)
+            typical[index] = said[0]
+            if index == self.choice.tells and len(said) > 1:
+                ends = said[1:]
+        return Said(typical=typical, ends=ends)
 
-    def by_family(self, said: Floats) -> dict[str, Floats]:
+    def by_family(self, said: Said) -> dict[str, Floats]:
         """Name what the families said that were asked, for people to compare."""
-        return {self.families[index].name: said[index] for index in sorted(self.learned)}
+        return {self.families[index].name: said.typical[index] for index in sorted(self.learned)}
 
-    def forecast(self, panel: Panel, said: Floats) -> dict[str, Floats]:
+    def forecast(self, panel: Panel, said: Said) -> dict[str, Floats]:
         """Make every statistic of an issue, [series, step], of what the families said."""
         nature = calibrate.describe(panel.values)
         if not self.own_bounds:
             nature = replace(nature, own=None)
-        answer = calibrate.apply(self.calibration, point=self.choice.point(said), nature=nature)
-        return answer | {"mean": self.choice.mean(said, answer["mean"])}
+        point = self.choice.point(said.typical)
+        made = calibrate.apply(self.calibration, point=point, nature=nature, told=said.ends)
+        return made | {"mean": self.choice.mean(said.typical, made["mean"])}
 
     def files(self, panel: Panel, *, season_length: int) -> dict[str, bytes]:
         """Return what a release keeps, by file name: JSON, and each pooled family's own form. No pickles."""
@@ -67,11 +80,13 @@ class Model:
             "needed": sorted(self.learned),
             "members": list(self.choice.members),
             "expects": self.choice.expects,
+            "tells": self.choice.tells,
+            "mean_in_ratio": self.choice.in_ratio,
             "fractions": [panel.names[row] for row in np.flatnonzero(~self.choice.whole)]
             if self.choice.whole is not None
             else [],
             "families": list(self.choice.families),
-            "calibration": calibrate.to_json(self.calibration),
+            "calibration": calibration_json.to_json(self.calibration),
             "holidays": self.year.to_json(),
             "own_bounds": self.own_bounds,
         }
@@ -108,9 +123,12 @@ def read(folder: Path, family: NDArray[np.intp], panel: Panel) -> Model:
             members=tuple(known["members"]),
             expects=known["expects"],
             whole=_whole(known, panel),
+            # A release of before these were there goes on without them, as its card has measured it.
+            tells=known.get("tells"),
+            in_ratio=bool(known.get("mean_in_ratio", False)),
         )
         learned = {index: _read(folder, recipe[index], panel) for index in known["needed"]}
-        calibration = calibrate.from_json(known["calibration"])
+        calibration = calibration_json.from_json(known["calibration"])
         year, own = holidays.Holidays.from_json(known.get("holidays", {})), bool(known.get("own_bounds", False))
     except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
         raise ReleaseError(f"{folder}: it keeps no model that can forecast again: {error!r}") from error

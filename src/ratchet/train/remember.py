@@ -30,6 +30,7 @@ MOST_BYTES: Final = 4 * 2**30
 LIBRARIES: Final = ("numpy", "scipy", "lightgbm", "statsforecast")
 """Whose arithmetic families are made of."""
 _CHECK: Final = 16
+_AXES: Final = 4
 
 
 def remembering(crew: Crew, folder: Path, *, code: str, most_bytes: int = MOST_BYTES) -> Crew:
@@ -43,7 +44,7 @@ def remembering(crew: Crew, folder: Path, *, code: str, most_bytes: int = MOST_B
         paths = [folder / f"{key}.npy" for key in _keys(panel, jobs, code)]
         missing = []
         for number, (job, path) in enumerate(zip(jobs, paths, strict=True)):
-            found = _read(path, (len(job.folds), len(panel.names), job.folds[0].horizon))
+            found = _read(path, folds=len(job.folds), series=len(panel.names), horizon=job.folds[0].horizon)
             if found is None:
                 missing.append(number)
             else:
@@ -75,12 +76,13 @@ def _keys(panel: Panel, jobs: Sequence[Job], code: str) -> Iterator[str]:
         yield hashlib.blake2b(key.encode(), digest_size=20).hexdigest()
 
 
-def _read(path: Path, shape: tuple[int, int, int]) -> Floats | None:
+def _read(path: Path, *, folds: int, series: int, horizon: int) -> Floats | None:
     """What was kept, whole; None if it is not there, or not what was written."""
     try:
         content = path.read_bytes()
         found: Floats = np.load(io.BytesIO(content[:-_CHECK]), allow_pickle=False)
-        if content[-_CHECK:] != _check(content[:-_CHECK]) or found.shape != shape or found.dtype != np.float64:
+        whole = content[-_CHECK:] == _check(content[:-_CHECK]) and found.dtype == np.float64 and found.ndim == _AXES
+        if not whole or (found.shape[0], *found.shape[2:]) != (folds, series, horizon):
             return None
         os.utime(path)  # it was of use
     except (OSError, ValueError, EOFError):

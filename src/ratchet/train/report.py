@@ -33,8 +33,8 @@ def summarise(
         rows[NAME] = median(validation.forecasts, choice.members)
     scored = {family: _measured(_scores(validation, forecasts)) for family, forecasts in rows.items()}
     answer = rehearse(held)
-    if choice.expects is not None and answer:
-        answer["mean"] = (answer["mean"] + validation.forecasts[choice.expects]) / 2
+    if answer:
+        answer["mean"] = choice.mean(validation.forecasts, answer["mean"])
     targets = np.array([split_name(name)[1] for name in names])
     groups = {"release": np.ones(len(names), dtype=bool)}
     groups |= {f"release/{target}": targets == target for target in sorted(set(targets)) if len(set(targets)) > 1}

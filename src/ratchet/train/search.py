@@ -134,7 +134,7 @@ def _plan(families: Sequence[Forecaster], known: Shape, trials: int, space: Spac
 def _forecast(
     panel: Panel, variants: Sequence[_Variant], folds: tuple[Fold, ...], among: range, search: Search
 ) -> Iterator[tuple[_Variant, Floats]]:
-    """Yield each variant with what it said on the folds `among`, [fold, series, step], as soon as it is all there."""
+    """Yield each variant with what it said on the folds `among`, [fold, statistic, series, step], as soon as it is all there."""
     plan = [
         (variant, part)
         for variant in variants
@@ -165,7 +165,7 @@ class _Contest:
         self._best: dict[int, tuple[float, _Variant, Floats]] = {}
 
     def judge(self, variant: _Variant, said: Floats) -> None:
-        usual, other = (self._error(variant, some) for some in (self._older.forecasts[variant.index], said))
+        usual, other = (self._error(variant, some) for some in (self._older.forecasts[variant.index], said[:, 0]))
         difference, error, things = compare(usual, other, self._thing)
         trial = Trial(family=variant.family.name, options=variant.options, difference=difference, error=error)
         self._trials.append((variant, trial))
@@ -180,18 +180,22 @@ class _Contest:
         """Validate what is kept on the newer folds too."""
         winners = [variant for _, variant, _ in self._best.values()]
         families, forecasts = list(self._families), self._validation.forecasts.copy()
+        ends = {index: known.copy() for index, known in self._validation.ends.items()}
         count, folds = len(self._older.folds), self._validation.folds
-        for _, variant, said in self._best.values():
-            families[variant.index], forecasts[variant.index, :count] = variant.family, said
-        if winners:
-            for variant, said in _forecast(self._panel, winners, folds, range(count, len(folds)), search):
-                forecasts[variant.index, count:] = said
+        every = {variant.number: said for _, variant, said in self._best.values()}
+        for variant, said in (
+            _forecast(self._panel, winners, folds, range(count, len(folds)), search) if winners else ()
+        ):
+            whole = np.concatenate([every[variant.number], said])
+            families[variant.index], forecasts[variant.index] = variant.family, whole[:, 0]
+            if variant.index in ends:
+                ends[variant.index] = whole[:, 1:]
         # Workers finish in any order; what is told does not follow it.
         trials = [
             replace(trial, kept=variant in winners)
             for variant, trial in sorted(self._trials, key=lambda both: both[0].number)
         ]
-        return families, replace(self._validation, forecasts=forecasts), trials
+        return families, replace(self._validation, forecasts=forecasts, ends=ends), trials
 
     def _error(self, variant: _Variant, said: Floats) -> Floats:
         """Each series' mean over folds of what the family is to keep small: the expected week's squares, a typical week's distances."""

@@ -46,6 +46,8 @@ def _write(pool: calibrate.Pool) -> dict[str, float]:
     bounds = {
         f"{side}_{name}": value
         for name, both in pool.bounds.items()
-        for side, value in zip(("lo", "hi"), both, strict=True)
+        for side, value in zip(("lo", "hi"), np.array(both) * pool.stretch[name], strict=True)
     }
-    return {name: round(value, 6) for name, value in {**bounds, "mean": pool.mean, "square": pool.square}.items()}
+    return {
+        name: round(float(value), 6) for name, value in {**bounds, "mean": pool.mean, "square": pool.square}.items()
+    }

@@ -1,7 +1,7 @@
 """Every family on every fold, to learn how wrong they are."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 import numpy as np
@@ -21,6 +21,7 @@ class Validation:
     """Held-out weeks: `forecasts` [family, fold, series, step], `actual` [fold, series, step], `scale` [fold, series].
 
     A forecast is NaN where a series was too young at the fold's cutoff. `scale` is the naive error up to the cutoff.
+    `ends` are the bounds of those families, by their index, that know their own: [fold, end, series, step] as `fit.ENDS` has them.
     """
 
     families: tuple[str, ...]
@@ -28,6 +29,7 @@ class Validation:
     forecasts: Floats
     actual: Floats
     scale: Floats
+    ends: Mapping[int, Floats] = field(default_factory=dict)
 
     def mase(self) -> Floats:
         """[family, series, fold]: NaN where a series was too young, or had never changed."""
@@ -50,7 +52,12 @@ class Validation:
 
     def _folds(self, kept: slice, actual: Floats) -> Self:
         return replace(
-            self, folds=self.folds[kept], forecasts=self.forecasts[:, kept], actual=actual, scale=self.scale[kept]
+            self,
+            folds=self.folds[kept],
+            forecasts=self.forecasts[:, kept],
+            actual=actual,
+            scale=self.scale[kept],
+            ends={index: ends[kept] for index, ends in self.ends.items()},
         )
 
     def also(self, name: str, forecasts: Floats) -> Self:
@@ -75,18 +82,22 @@ def validate(
     """
     horizon = folds[0].horizon if folds else 0
     shape = (len(families), len(folds), len(panel.names), horizon)
-    forecasts = np.full(shape, np.nan)
+    forecasts, ends = np.full(shape, np.nan), dict[int, Floats]()
     plan = [(index, part) for index, family in enumerate(families) for part in parts(family, folds)]
     jobs = [Job(family=families[index], folds=folds[part]) for index, part in plan]
     for number, found in crew(panel, jobs, say):
         index, part = plan[number]
-        forecasts[index, part] = found
+        forecasts[index, part] = found[:, 0]
+        if found.shape[1] > 1:
+            missing = np.full((len(folds), found.shape[1] - 1, *shape[2:]), np.nan)
+            ends.setdefault(index, missing)[part] = found[:, 1:]
     return Validation(
         families=tuple(family.name for family in families),
         folds=folds,
         forecasts=forecasts,
         actual=np.array([fold.actual(panel) for fold in folds]).reshape(shape[1:]),
         scale=np.array([naive_scale(fold.known(panel).values) for fold in folds]).reshape(shape[1:3]),
+        ends=ends,
     )
 
 

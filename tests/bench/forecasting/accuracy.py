@@ -2,7 +2,7 @@
 
 Any CSV of `unique_id, ds, <target>, …`: one row per series and week, weeks ending on Sunday. At each cutoff everything is done as a
 training would do it then (families learn all targets, are chosen on older folds, calibrated on newer ones). Each family alone gets the
-release's pools of residuals for bounds, but neither holidays nor the series' own quantiles; "(trees as a release)" is one that gets all.
+release's pools of residuals for bounds, but neither holidays nor the other parts of a bound; "(trees as a release)" is one that gets all.
 Weeks after the earliest last week are left out, so that no model sees a later week of any series.
 """
 
@@ -15,7 +15,7 @@ import pandas as pd
 
 from ratchet import forecasters, scores
 from ratchet.contracts.release import series_name, split_name
-from ratchet.train import calibrate, choose, folds, hold_out, holidays
+from ratchet.train import calibrate, choose, fit, folds, hold_out, holidays
 from ratchet.train.fit import predict
 from ratchet.train.panel import Panel
 from ratchet.train.search import Budget, Search, improve
@@ -64,44 +64,49 @@ def original_prophet(panel):
     return np.array(answer)
 
 
+def tell(trials):
+    for trial in trials:
+        if trial.kept or trial.difference < 0:
+            kept = "kept" if trial.kept else "    "
+            print("   ", kept, trial.family, dict(trial.options), f"{trial.difference:+.3f} ± {trial.error:.3f}")
+
+
+def pool_alone(held, nature):
+    """Of bounds no other part than the pool's."""
+    return replace(held, nature=replace(held.nature, own=None)), replace(nature, own=None)
+
+
 def at(panel, recipe, *, target, alone, budget):
     """Forecast the weeks after a panel: who → statistic → [series of the target, step]."""
     families = [forecasters.find(name) for name in recipe]
     validation = validate(panel, families, folds.plan(len(panel.weeks), horizon=HORIZON), say=lambda _: None)
     families, validation, trials = improve(panel, families, validation, budget, Search())
-    for trial in trials:
-        if trial.kept or trial.difference < 0:
-            print(
-                "   ",
-                "kept" if trial.kept else "    ",
-                trial.family,
-                dict(trial.options),
-                f"{trial.difference:+.3f} ± {trial.error:.3f}",
-            )
+    tell(trials)
     plain, validation = validation.newer(), holidays.on_folds(panel, validation)
     older, newer = validation.older(), validation.newer()
-    choice = choose.choose(older, families)
+    choice, every = choose.choose(older, families), np.zeros(len(panel.names), dtype=np.intp)
     rows = np.array([row for row, name in enumerate(panel.names) if split_name(name)[1] == target])
-    alone_said = np.array([predict(family, panel, horizon=HORIZON) for family in families])
-    forecasts = holidays.learn(panel).ahead(alone_said, panel)
+    made = [fit.answer(family, fit.learn(family, panel), panel, horizon=HORIZON) for family in families]
+    year, alone_said = holidays.learn(panel), np.array([said[0] for said in made])
+    forecasts = year.ahead(alone_said, panel)
     nature = calibrate.describe(panel.values)
 
-    def answer(some, held_out=newer, forecasts=forecasts, nature=nature):
-        calibration = calibrate.learn(hold_out(panel, held_out, some))
-        said = calibrate.apply(calibration, point=some.point(forecasts), nature=nature)
+    def answer(some, held_out=newer, forecasts=forecasts, parts=lambda *both: both):
+        held, now = parts(hold_out(panel, held_out, some), nature)
+        told = None if some.tells is None else year.ahead(made[some.tells][1:], panel)
+        said = calibrate.apply(calibrate.learn(held), point=some.point(forecasts), nature=now, told=told)
         return {name: values[rows] for name, values in (said | {"mean": some.mean(forecasts, said["mean"])}).items()}
 
     answers = {"release": answer(choice)}
     print("    ensemble of", *(recipe[index] for index in choice.members), flush=True)
-    every = np.zeros(len(panel.names), dtype=np.intp)
     for index, family in enumerate(families):
         single = choose.Choice(families=validation.families, family=every + index, members=(index,), expects=None)
-        answers[family.name] = answer(single, plain, alone_said, replace(nature, own=None))
+        answers[family.name] = answer(single, plain, alone_said, pool_alone)
         if family.expects:
             answers[family.name]["mean"] = alone_said[index][rows]
         else:
             answers[f"({family.name} as a release)"] = answer(
-                replace(single, expects=choice.expects, whole=choice.whole)
+                replace(single, expects=choice.expects, whole=choice.whole, tells=choice.tells)
             )
     if choice.families[-1] == "ensemble":
         answers["(ensemble for all)"] = answer(replace(choice, family=every + len(families)))

@@ -13,7 +13,7 @@ import pandas as pd
 
 from ratchet import forecasters
 from ratchet.contracts.release import series_name
-from ratchet.train import calibrate, choose, folds, hold_out, holidays
+from ratchet.train import calibrate, choose, fit, folds, hold_out, holidays
 from ratchet.train.fit import predict
 from ratchet.train.panel import Panel
 from ratchet.train.search import Budget, Search, improve
@@ -64,10 +64,12 @@ def forecasts(panel, budget):
             )
     validation, year = holidays.on_folds(panel, validation), holidays.learn(panel)
     choice = choose.choose(validation.older(), families)
-    made = np.array([predict(family, panel, horizon=HORIZON) for family in families])
+    answers = [fit.answer(family, fit.learn(family, panel), panel, horizon=HORIZON) for family in families]
+    made = np.array([said[0] for said in answers])
     calibration = calibrate.learn(hold_out(panel, validation.newer(), choice))
     point = choice.point(year.ahead(made, panel))
-    said = calibrate.apply(calibration, point=point, nature=calibrate.describe(panel.values))
+    told = None if choice.tells is None else year.ahead(answers[choice.tells][1:], panel)
+    said = calibrate.apply(calibration, point=point, nature=calibrate.describe(panel.values), told=told)
     print("holidays:", dict(year.changes) or "none")
     print("the release is the ensemble of", ", ".join(RECIPE[index] for index in choice.members), flush=True)
     alone = {name: predict(forecasters.find(name), panel, horizon=HORIZON) for name in ALONE}

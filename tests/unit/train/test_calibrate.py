@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from ratchet import scores
-from ratchet.train import own
 from ratchet.train.calibrate import (
     BLOCK_ENDS,
     SIZES,
@@ -151,7 +150,7 @@ def test_without_residuals_the_bounds_are_those_of_normal_noise():
     none = past.folds([])
     calibration = learn(none)
     assert set(calibration) == {(size, block) for size in range(len(SIZES)) for block in range(len(BLOCK_ENDS) + 1)}
-    assert set(map(id, calibration.values())) == {id(UNKNOWN)}
+    assert all(pool == UNKNOWN for pool in calibration.values())
 
 
 def test_steps_beyond_those_held_out_are_as_wrong_as_the_last_of_them():
@@ -199,26 +198,88 @@ def test_silence_everywhere_stays_near_zero():
     assert all((answer[name] == 0).all() for name in answer)
 
 
-def test_a_third_of_each_bound_is_the_series_own():
+def test_a_third_of_each_bound_is_the_series_own_and_a_third_what_a_family_told():
     """Two series of one size and spread; the one that has never been quiet is not told to expect a quiet week as the other is."""
     past = world(series=300, folds=5, seed=11)[0]
-    calibration = learn(past)
+    calibration = {key: replace(pool, stretch={"80": 1.0, "95": 1.0}) for key, pool in learn(past).items()}
     pooled = Nature(size=np.full(2, BUSY), spread=np.full(2, 1.0))
     ends = np.array([[4.0, 7.0, 3.0, 9.0], [6.0, 6.5, 6.0, 6.5]])
+    told = np.full((4, 2, STEPS), np.array([30.0, 45.0, 20.0, 60.0])[:, None, None])
     point = np.full((2, STEPS), 36.0)
-    plain, blended = (apply(calibration, point=point, nature=n) for n in (pooled, replace(pooled, own=ends)))
+    plain, blended, three = (
+        apply(calibration, point=point, nature=nature, told=some)
+        for nature, some in ((pooled, None), (replace(pooled, own=ends), None), (replace(pooled, own=ends), told))
+    )
     for column, name in enumerate(("lo_80", "hi_80", "lo_95", "hi_95")):
-        root = np.sqrt(plain[name] + 3 / 8) * (1 - own.SHARE) + ends[:, [column]] * own.SHARE
-        np.testing.assert_allclose(blended[name], root**2 - 3 / 8)
-    np.testing.assert_array_equal(blended["median"], plain["median"])
-    np.testing.assert_array_equal(blended["mean"], plain["mean"])
+        parts = np.sqrt(plain[name] + 3 / 8), ends[:, [column]], np.sqrt(told[column] + 3 / 8)
+        np.testing.assert_allclose(blended[name], ((2 * parts[0] + parts[1]) / 3) ** 2 - 3 / 8)
+        np.testing.assert_allclose(three[name], (sum(parts) / 3) ** 2 - 3 / 8)
+    for name in ("median", "mean"):
+        np.testing.assert_array_equal(three[name], plain[name])
 
 
-def test_with_the_series_own_quantiles_bounds_still_cover():
-    past, future = world(series=300, folds=5, seed=11)
-    rng = np.random.default_rng(5)
+def told_of(actual, *, width):
+    """Bounds that are quantiles of each series' counts, `width` times as far from their middle on the scale of roots."""
+    shares = (0.1, 0.9, 0.025, 0.975)
+    roots = np.sqrt(np.quantile(actual, shares, axis=(0, 2)) + 3 / 8)
+    middle = roots.mean(axis=0)
+    ends = np.maximum(middle + width * (roots - middle), np.sqrt(3 / 8)) ** 2 - 3 / 8
+    return np.broadcast_to(ends[None, :, :, None], (len(actual), *ends.shape, actual.shape[2]))
+
+
+def blended_world(*, seed, width):
+    """The simulated world with the series' own quantiles and a family that tells bounds, right or not."""
+    past, future = world(series=300, folds=5, seed=seed)
+    rng = np.random.default_rng(seed)
     level = np.resize([0.4, 3.0, 40.0], 300)[:, None]
-    nature = replace(describe(draw((300, 100), level, rng)), size=future.nature.size[0], spread=future.nature.spread[0])
-    answer = apply(learn(past), point=future.point[0], nature=nature)
-    inside = scores.coverage(future.actual[0].ravel(), answer["lo_95"].ravel(), answer["hi_95"].ravel())
-    assert float(inside) == pytest.approx(0.95, abs=0.025)
+    own = describe(draw((300, 100), level, rng)).own
+    both = []
+    for held in (past, future):
+        nature = replace(held.nature, own=np.broadcast_to(own, (len(held.point), *own.shape)))
+        both.append(replace(held, nature=nature, told=told_of(past.actual, width=width)[: len(held.point)]))
+    return both
+
+
+def covered_by(calibration, future, level, rows):
+    answer = apply(calibration, point=future.point[0], nature=future.nature.part(0), told=future.told[0])
+    inside = (future.actual[0] >= answer[f"lo_{level}"]) & (future.actual[0] <= answer[f"hi_{level}"])
+    return inside[rows].mean()
+
+
+@pytest.mark.parametrize("size", range(len(SIZES)), ids=SIZES)
+@pytest.mark.parametrize(("level", "share", "tolerance"), [("80", 0.80, 0.05), ("95", 0.95, 0.025)])
+def test_blended_bounds_cover_what_they_say_in_every_size(level, share, tolerance, size):
+    past, future = blended_world(seed=11, width=1.0)
+    rows = future.nature.size[0] == size
+    assert covered_by(learn(past), future, level, rows) == pytest.approx(share, abs=tolerance)
+
+
+@pytest.mark.parametrize("width", [0.3, 2.0], ids=["too-narrow", "too-wide"])
+def test_what_a_family_tells_wrongly_is_made_good_by_half(width):
+    past, future = blended_world(seed=12, width=width)
+    calibration = learn(past)
+    plain = {key: replace(pool, stretch={"80": 1.0, "95": 1.0}) for key, pool in calibration.items()}
+    busy = future.nature.size[0] == BUSY
+    before, after = (abs(covered_by(some, future, "80", busy) - 0.8) for some in (plain, calibration))
+    assert before > 0.05
+    assert after < 0.65 * before
+
+
+def test_bounds_are_stretched_where_whole_folds_are_wrong_together():
+    """Each fold is busier or quieter than its forecasts, all series alike: a pool of five folds knows five such shocks."""
+    inside = {"plain": [], "stretched": []}
+    for seed in range(30):
+        past, future = world(series=60, folds=6, seed=seed)
+        rng = np.random.default_rng(seed)
+        past, future = (
+            replace(held, actual=held.actual * rng.lognormal(0, 0.5, (len(held.point), 1, 1)))
+            for held in (past, future)
+        )
+        calibration = learn(past)
+        plain = {key: replace(pool, stretch={"80": 1.0, "95": 1.0}) for key, pool in calibration.items()}
+        for name, some in (("plain", plain), ("stretched", calibration)):
+            answer = answer_for(future, some)
+            inside[name].append(
+                scores.coverage(future.actual[0].ravel(), answer["lo_80"].ravel(), answer["hi_80"].ravel())
+            )
+    assert 0.8 - np.mean(inside["stretched"]) < 0.75 * (0.8 - np.mean(inside["plain"]))

@@ -1,5 +1,7 @@
 """Choosing on simulated truth: what is known to be better is taken, noise is not."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -63,7 +65,31 @@ def test_an_expected_week_is_no_typical_week():
     assert 3 not in choice.members
     assert 3 not in choice.family
     forecasts = np.ones((4, 60, 8)) * np.array([1.0, 2.0, 3.0, 8.0])[:, None, None]
-    np.testing.assert_allclose(choice.mean(forecasts, np.full((60, 8), 4.0)), 6.0)
+    np.testing.assert_allclose(choice.mean(forecasts, np.full((60, 8), 2.0)), 4.0)
+    plain = replace(choice, in_ratio=False)
+    np.testing.assert_allclose(plain.mean(forecasts, np.full((60, 8), 2.0)), 5.0)
+
+
+@pytest.mark.parametrize(("error", "tells"), [(1.0, 2), (5.0, None)], ids=["beats-naive", "does-not"])
+def test_a_family_tells_bounds_if_it_beats_naive(error, tells):
+    validation = simulate([3.0, 1.0, error], seed=5)
+    told = np.ones((*validation.actual.shape[:1], 4, *validation.actual.shape[1:]))
+    choice = choose(replace(validation, ends={2: told}), families(3))
+    assert choice.tells == tells
+    assert tells is None or tells in choice.needed()
+    assert replace(choice, members=(1,), tells=2).needed() >= {2}
+
+
+def test_the_mean_of_skewed_counts_adds_up_to_what_happens():
+    """Two expectations of one level, each right on average and each wrong by a fifth: what their mean in ratio loses is little."""
+    rng = np.random.default_rng(6)
+    level = np.resize([0.4, 3.0, 40.0], 3000)[:, None]
+    actual = rng.negative_binomial(1, 1 / (1 + level), (3000, 26))
+    noise = rng.lognormal(-0.02, 0.2, (2, 3000, 1))
+    choice = choose(simulate([3.0, 1.0, 1.0, 0.1], seed=3), families(4))
+    forecasts = np.broadcast_to(level * noise[0], (4, 3000, 26))
+    mean = choice.mean(forecasts, np.broadcast_to(level * noise[1], (3000, 26)))
+    assert mean.sum() / actual.sum() == pytest.approx(1.0, abs=0.04)
 
 
 def test_the_point_is_that_of_each_series_choice():

@@ -90,6 +90,7 @@ def test_a_fold_knows_no_later_year():
         forecasts=np.full(shape, 20.0),
         actual=np.zeros(shape[1:]),
         scale=np.ones(shape[1:3]),
+        ends={0: np.full((len(folds), 4, *shape[2:]), 20.0)},
     )
     planted = replace(known, values=np.where(later, 1e6, known.values))
     said = holidays.on_folds(known, validation).forecasts
@@ -98,6 +99,8 @@ def test_a_fold_knows_no_later_year():
     assert quiet.any()
     assert (said[0].transpose(0, 2, 1)[quiet] < 12).all()
     assert (said[0].transpose(0, 2, 1)[~quiet] == 20).all()
+    told = holidays.on_folds(known, validation).ends[0]
+    np.testing.assert_array_equal(told, np.repeat(said[0][:, None], 4, axis=1))
 
 
 def test_it_is_kept_as_json():

@@ -52,15 +52,35 @@ def test_a_release_from_before_goes_on_as_its_card_measured_it(trained, panel, t
     family = in_panel_order(folder, panel, np.load(folder / release.FAMILY))
     older = shutil.copytree(folder, tmp_path / "older")
     known = json.loads((older / "model.json").read_bytes())
-    del known["holidays"], known["own_bounds"]
+    for added in ("holidays", "own_bounds", "tells", "mean_in_ratio"):
+        del known[added]
+    for pool in known["calibration"]:
+        del pool["stretch"]
     (older / "model.json").write_text(json.dumps(known))
     now, then = (read(one, family, panel) for one in (folder, older))
     said = then.ask(panel, horizon=card.horizon)
     pooled = calibrate.apply(
-        then.calibration, point=then.choice.point(said), nature=replace(calibrate.describe(panel.values), own=None)
+        then.calibration,
+        point=then.choice.point(said.typical),
+        nature=replace(calibrate.describe(panel.values), own=None),
     )
     np.testing.assert_array_equal(then.forecast(panel, said)["lo_80"], pooled["lo_80"])
     assert (now.forecast(panel, said)["lo_80"] != pooled["lo_80"]).any()
+    assert said.ends is None
+    assert all(set(pool.stretch.values()) == {1.0} for pool in then.calibration.values())
+    expected = (pooled["mean"] + said.typical[then.choice.expects]) / 2
+    np.testing.assert_array_equal(then.forecast(panel, said)["mean"], expected)
+
+
+def test_a_family_that_tells_bounds_tells_them_again(trained, panel):
+    """Its part is in what the release says, in what it was measured by, and in what it says when it is issued again."""
+    card, folder = trained
+    model = read(folder, in_panel_order(folder, panel, np.load(folder / release.FAMILY)), panel)
+    assert RECIPE[model.choice.tells] == "neural"
+    said = model.ask(panel, horizon=card.horizon)
+    assert said.ends.shape == (4, len(panel.names), card.horizon)
+    without = model.forecast(panel, replace(said, ends=None))
+    assert (model.forecast(panel, said)["hi_80"] != without["hi_80"]).any()
 
 
 def test_nothing_that_is_kept_is_a_pickle(trained):

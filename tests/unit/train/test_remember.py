@@ -107,6 +107,17 @@ def test_what_is_damaged_is_done_again(spoil, panel_of, counts, jobs, tmp_path):
     np.testing.assert_array_equal(first, again)
 
 
+def test_what_is_whole_but_of_other_series_is_done_again(panel_of, counts, jobs, tmp_path):
+    panel = panel_of(counts(5, 110, seed=1))
+    _, first = ask(panel, jobs, tmp_path / "kept")
+    ask(panel_of(counts(4, 110, seed=1)), jobs, tmp_path / "other")
+    one, other = (next((tmp_path / folder).glob("*.npy")) for folder in ("kept", "other"))
+    one.write_bytes(other.read_bytes())
+    done, again = ask(panel, jobs, tmp_path / "kept")
+    assert done == 1
+    np.testing.assert_array_equal(first, again)
+
+
 def test_what_was_of_no_use_for_a_month_goes_and_what_was_stays(panel_of, counts, jobs, tmp_path):
     panel = panel_of(counts(5, 110, seed=1))
     ask(panel, jobs, tmp_path)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -47,6 +49,13 @@ def test_a_release_with_bounds_is_scored_on_them(validation):
     choice = choice_of(0, 1, 0)
     report = summarise(validation, choice, held_of(validation, choice), NAMES)["release"]
     assert {"spl", "rmsse_mean", "bias_mean", "coverage_80", "coverage_95"} <= set(report)
+
+
+def test_the_mean_that_is_scored_is_the_one_that_is_answered(validation):
+    alone = choice_of(0, 1, 0)
+    ways = (alone, replace(alone, expects=1), replace(alone, expects=1, in_ratio=False))
+    biases = [summarise(validation, way, held_of(validation, way), NAMES)["release"]["bias_mean"] for way in ways]
+    assert len(set(biases)) == len(ways)
 
 
 def test_the_ensemble_is_scored_where_there_is_one(validation):

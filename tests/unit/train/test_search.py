@@ -85,6 +85,33 @@ def test_what_is_better_is_found(things_of):
     assert not np.array_equal(validation.forecasts, before.forecasts)
 
 
+class Spread:
+    """The typical week of so many, and bounds that tell which setting they are of."""
+
+    def __init__(self, weeks):
+        self._weeks = weeks
+
+    def quantiles(self, known, *, horizon, shares):
+        typical = np.nanmedian(known.counts[:, -self._weeks :], axis=1)
+        return np.stack(
+            [np.repeat((typical * (1 if share == 0.5 else self._weeks))[:, None], horizon, 1) for share in shares], 2
+        )
+
+
+def test_bounds_are_those_of_the_setting_that_is_kept(things_of):
+    def find(name, *, season_length=52, weeks=104):
+        made = Family(name=name, learn=lambda _: Spread(weeks))
+        return made.made_with({"season_length": season_length, "weeks": weeks})
+
+    panel = things_of(walks(60, 160, seed=1))
+    space = Space(find=find, variants=lambda _, __: [{"weeks": 8}])
+    before, after, validation, _ = searched(panel, [find("wide")], Budget(trials=1), space=space)
+    assert after[0].options["weeks"] == 8
+    again = validate(panel, after, validation.folds, say=quiet)
+    np.testing.assert_array_equal(validation.ends[0], again.ends[0])
+    assert not np.array_equal(validation.ends[0], before.ends[0], equal_nan=True)
+
+
 def test_a_pooled_family_is_tried_as_it_is_validated(things_of, counts):
     """It learns once for all older folds, by a default or not."""
     trees, seen = forecasters.find("trees"), []
