@@ -153,8 +153,8 @@ def _figures(row: Body) -> None:
     cells = {
         "Forecasts": words.figure(row.get("forecasts"), 0),
         "Clients": words.figure(row.get("clients"), 0),
-        "Latency p50": words.figure(row.get("latency_ms_p50"), 1, " ms"),
-        "Latency p95": words.figure(row.get("latency_ms_p95"), 1, " ms"),
+        "Latency p50": words.figure(row.get("latency_ms_p50"), 2, " ms"),
+        "Latency p95": words.figure(row.get("latency_ms_p95"), 2, " ms"),
         "Mean rating": words.figure(row.get("rating_mean"), 2),
         "Ratings": words.figure(ratings, 0),
     }
