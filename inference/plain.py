@@ -1,11 +1,16 @@
-"""A request that is whole, alone and beyond doubt, read without gunicorn: what is not plain is nobody's here to interpret.
+"""A request that is whole, alone and beyond doubt, read and answered without gunicorn: what is not plain is nobody's here to interpret.
 
 `tests/unit/inference/test_worker.py` holds this to what gunicorn reads of the same bytes.
 """
 
 import re
+import time
+from collections.abc import Iterable
+from email.utils import formatdate
 from functools import lru_cache
 from typing import Final
+
+from gunicorn import SERVER  # type: ignore[import-untyped]
 
 MOST_FIELDS: Final = 64
 MOST_DIGITS: Final = 6
@@ -37,6 +42,18 @@ def read_plain(said: bytes) -> Question | None:
         return None
     environ |= {"REQUEST_METHOD": "POST", "PATH_INFO": found[1].decode("ascii"), "CONTENT_LENGTH": length}
     return environ, body
+
+
+def write_plain(content: bytes, headers: Iterable[tuple[str, str]]) -> bytes:
+    """Return a whole answer, as gunicorn would begin it."""
+    lines = "".join([f"{name}: {value}\r\n" for name, value in headers])
+    return b"".join([_begin(int(time.time())), lines.encode("latin-1"), b"\r\n", content])
+
+
+@lru_cache(maxsize=1)
+def _begin(second: int) -> bytes:
+    date = formatdate(second, usegmt=True)
+    return f"HTTP/1.1 200 OK\r\nServer: {SERVER}\r\nDate: {date}\r\nConnection: keep-alive\r\n".encode()
 
 
 @lru_cache(maxsize=256)

@@ -8,16 +8,14 @@ again. So the thread that watches the connections reads what has come. If that i
 import socket
 import time
 from concurrent.futures import Future
-from email.utils import formatdate
-from functools import lru_cache, partial
+from functools import partial
 from selectors import EVENT_READ
 from typing import Any, Final
 
-from gunicorn import SERVER  # type: ignore[import-untyped]
 from gunicorn.workers.gthread import TConn  # type: ignore[import-untyped]
 
 from inference.leaving import LeavingWorker
-from inference.plain import read_plain
+from inference.plain import read_plain, write_plain
 from inference.round import Round
 from inference.shortcut import Shortcut
 
@@ -100,9 +98,7 @@ class Worker(LeavingWorker):
             environ["REMOTE_ADDR"] = conn.client[0] if conn.client else ""
             answered = self._shortcut.answer(environ, body, started, self._round)
             if answered is not None:
-                content, headers = answered
-                lines = "".join([f"{name}: {value}\r\n" for name, value in headers])
-                return b"".join([_begin(int(time.time())), lines.encode("latin-1"), b"\r\n", content])
+                return write_plain(*answered)
         if said:
             conn.init()
             conn.parser.unreader.unread(said)
@@ -135,12 +131,6 @@ class Worker(LeavingWorker):
         self.let_go(conn)
         sending = self.tpool.submit(_send_rest, conn.sock, reply[sent:])
         sending.add_done_callback(lambda done: self.method_queue.defer(self.finish_request, conn, done))
-
-
-@lru_cache(maxsize=1)
-def _begin(second: int) -> bytes:
-    date = formatdate(second, usegmt=True)
-    return f"HTTP/1.1 200 OK\r\nServer: {SERVER}\r\nDate: {date}\r\nConnection: keep-alive\r\n".encode()
 
 
 def _is_kept(done: Future[Any]) -> bool:
