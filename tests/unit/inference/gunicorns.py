@@ -21,6 +21,15 @@ from releases import make_release, registered
 ROOT = Path(__file__).resolve().parents[3]
 KEY = f"{PREFIX}_0123456789ab_secret"
 
+PATH = "/api/parcels/predict"
+BODY = b'{"depot": "north/a", "target": "sent"}'
+HEAD = f"POST {PATH} HTTP/1.1\r\nHost: here\r\nX-API-Key: {KEY}\r\n".encode()
+PLAIN = HEAD + b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY
+
+
+def with_lines(*lines, body=BODY, head=HEAD):
+    return head + b"".join(line + b"\r\n" for line in lines) + b"Content-Length: %d\r\n\r\n" % len(body) + body
+
 
 def environment(home, **more):
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
@@ -91,3 +100,22 @@ class Gunicorn:
         self.process.terminate()
         self.process.wait(timeout=20)
         self.log.close()
+
+
+def connect(track):
+    return socket.create_connection(("127.0.0.1", track.port), timeout=5)
+
+
+def read_answer(client, buffer=b""):
+    """Return one answer's status, headers and body, and what came after it."""
+    while b"\r\n\r\n" not in buffer:
+        more = client.recv(1 << 16)
+        assert more, f"hung up after {buffer!r}"
+        buffer += more
+    head, _, body = buffer.partition(b"\r\n\r\n")
+    first, *lines = head.decode().split("\r\n")
+    headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+    while len(body) < int(headers["content-length"]):
+        body += client.recv(1 << 16)
+    length = int(headers["content-length"])
+    return int(first.split()[1]), headers, body[:length], body[length:]

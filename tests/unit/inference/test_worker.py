@@ -3,30 +3,16 @@
 import json
 import socket
 import time
-from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 
-import psutil
 import pytest
 from gunicorn.config import Config
 from gunicorn.http import RequestParser, wsgi
-from gunicorns import KEY, Gunicorn, leave_home
+from gunicorns import BODY, HEAD, KEY, PATH, PLAIN, Gunicorn, connect, leave_home, read_answer, with_lines
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from inference.plain import read_plain
-from inference.round import TOGETHER, Round
-
-PATH = "/api/parcels/predict"
-BODY = b'{"depot": "north/a", "target": "sent"}'
-HEAD = f"POST {PATH} HTTP/1.1\r\nHost: here\r\nX-API-Key: {KEY}\r\n".encode()
-PLAIN = HEAD + b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY
-
-
-def with_lines(*lines, body=BODY, head=HEAD):
-    return head + b"".join(line + b"\r\n" for line in lines) + b"Content-Length: %d\r\n\r\n" % len(body) + body
-
 
 NOT_PLAIN = {
     "nothing": b"",
@@ -128,25 +114,6 @@ def track(tmp_path_factory):
     server.first_answer()
     yield server
     server.stop()
-
-
-def connect(track):
-    return socket.create_connection(("127.0.0.1", track.port), timeout=5)
-
-
-def read_answer(client, buffer=b""):
-    """Return one answer's status, headers and body, and what came after it."""
-    while b"\r\n\r\n" not in buffer:
-        more = client.recv(1 << 16)
-        assert more, f"hung up after {buffer!r}"
-        buffer += more
-    head, _, body = buffer.partition(b"\r\n\r\n")
-    first, *lines = head.decode().split("\r\n")
-    headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
-    while len(body) < int(headers["content-length"]):
-        body += client.recv(1 << 16)
-    length = int(headers["content-length"])
-    return int(first.split()[1]), headers, body[:length], body[length:]
 
 
 def test_one_connection_takes_the_short_way_and_gunicorns_in_turn(track):
@@ -282,73 +249,6 @@ def test_all_is_answered_while_many_ask_at_once(track):
 
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(ask, range(32)))
-
-
-def logged(home):
-    """How often the spool names each prediction id, and whether the answer that it points at stands ahead of it in its segment."""
-    found, ahead = Counter(), True
-    for path in (home / "spool" / "production").glob("*-*"):
-        there = set()
-        for record in map(json.loads, path.read_bytes().splitlines()):
-            if record["record"] == "answer":
-                there.add(record["answer_id"])
-            else:
-                found[record["prediction_id"]] += 1
-                ahead = ahead and record["answer_id"] in there
-    return found, ahead
-
-
-@pytest.mark.parametrize("fsync", ["false", "true"])
-def test_what_is_asked_while_the_worker_is_busy_is_answered_together_and_logged_one_by_one(tmp_path, fsync):
-    """More of them than are answered together; nothing is shipped, for there is no database."""
-    home, said = leave_home(tmp_path), []
-    server = Gunicorn(home, WEB_WORKERS="1", LOG_FSYNC=fsync)
-    try:
-        server.first_answer()
-        before, _ = logged(home)
-        worker = psutil.Process(server.process.pid).children()[0]
-        with ExitStack() as open_ones:
-            clients = [open_ones.enter_context(connect(server)) for _ in range(2 * TOGETHER + 3)]
-            for number in range(3):
-                worker.suspend()
-                for place, client in enumerate(clients):
-                    client.sendall(
-                        with_lines(body=b'{"depot": "north/a", "target": "sent", "horizon": %d}' % (place % 5 + 1))
-                    )
-                worker.resume()
-                for place, client in enumerate(clients):
-                    status, _, body, rest = read_answer(client)
-                    answer = json.loads(body)
-                    assert (status, rest, len(answer["weeks"])) == (200, b"", place % 5 + 1), number
-                    said.append(answer["prediction_id"])
-        found, ahead = logged(home)
-    finally:
-        server.stop()
-    assert found - before == Counter(said)
-    assert set((found - before).values()) == {1}
-    assert ahead
-
-
-def test_a_reply_waits_for_the_log_and_for_no_more_than_a_few_others():
-    written = []
-
-    class Log:
-        def append_lines(self, lines, records, answers):
-            written.append((lines, records, dict(answers)))
-            return False  # full: that is counted where it is known, and nobody waits for it
-
-    together = Round(Log())
-    full = []
-    for number in range(TOGETHER):
-        assert together.append_lines(b"%d\n" % number, 1, {b"a%d" % (number % 2): b"answer\n"})
-        full.append(together.add(number, b"reply"))
-    assert written == []
-    assert full == [False] * (TOGETHER - 1) + [True]
-    assert [one for one, _ in together.end()] == list(range(TOGETHER))
-    lines = b"".join(b"%d\n" % number for number in range(TOGETHER))
-    assert written == [(lines, TOGETHER, {b"a0": b"answer\n", b"a1": b"answer\n"})]
-    assert together.end() == []
-    assert len(written) == 1
 
 
 def through(path, *requests):
