@@ -1,10 +1,8 @@
 """`POST /api/<workload>/predict/batch`: up to 1,000 questions, each with a forecast or a problem of its own; JSON or CSV, in and out."""
 
-from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
-from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 from flask import Blueprint, Response, g, request
@@ -12,7 +10,7 @@ from pydantic import ValidationError
 
 from inference import tables
 from inference.desk import Desk, Desks
-from inference.forms import Form, write_rows
+from inference.giving import Refusal, Result, give
 from inference.identity import caller, require
 from inference.items import CSV, read
 from inference.limits import count_items
@@ -22,15 +20,6 @@ from inference.respond import JSON
 from inference.service import Service
 from ratchet.contracts.errors import UnknownSeriesError
 from ratchet.serve.many import find_rows, render_rows
-
-OPENING, ANSWER, ANSWER_ID, LINE, TARGET = map(attrgetter, ("opening", "answer", "answer_id", "line", "target"))
-
-
-class Refusal(NamedTuple):
-    """A problem in the place of an answer: a form without a gap."""
-
-    opening: bytes
-    answer: bytes = b""
 
 
 def make(service: Service, desks: Desks) -> Blueprint:
@@ -45,7 +34,7 @@ def make(service: Service, desks: Desks) -> Blueprint:
         asked = read(id_name)
         count_items(service, len(asked))
         results = _answer_all(desk, asked, now=service.clock())
-        said = _say(service, desk, results, _write_down(service, desk, results))
+        said = give(desk, results, caller(service), service.log, now=service.clock())
         if request.accept_mimetypes.best_match([JSON, CSV]) == CSV:
             return Response(tables.write(orjson.loads(said)["results"], asked, id_name=id_name), mimetype=CSV)
         return Response(said, content_type=JSON)
@@ -53,9 +42,9 @@ def make(service: Service, desks: Desks) -> Blueprint:
     return bp
 
 
-def _answer_all(desk: Desk, asked: Sequence[Any], *, now: datetime) -> list[Form | Refusal]:
+def _answer_all(desk: Desk, asked: Sequence[Any], *, now: datetime) -> list[Result]:
     """Return the form or the problem of each item: what was said before first, all else by the same rules as single questions."""
-    results: list[Form | Refusal | None] = [*desk.recall(asked)]
+    results: list[Result | None] = [*desk.memory.of_items(asked)]
     if None in results:
         valid = _validate(desk, asked, results)
         rows = find_rows(desk.serving.opened, [(question.unique_id, question.target) for _, question in valid])
@@ -68,7 +57,7 @@ def _answer_all(desk: Desk, asked: Sequence[Any], *, now: datetime) -> list[Form
     return [one for one in results if one is not None]
 
 
-def _validate(desk: Desk, asked: Sequence[Any], results: list[Form | Refusal | None]) -> list[tuple[int, Question]]:
+def _validate(desk: Desk, asked: Sequence[Any], results: list[Result | None]) -> list[tuple[int, Question]]:
     """Return what is valid of the items that have no result yet, each with its place; what is not gets its problem."""
     places = [place for place, one in enumerate(results) if one is None]
     try:
@@ -85,7 +74,7 @@ def _validate(desk: Desk, asked: Sequence[Any], results: list[Form | Refusal | N
     return valid
 
 
-def _answer_unknown(desk: Desk, question: Question, *, now: datetime) -> Form | Refusal:
+def _answer_unknown(desk: Desk, question: Question, *, now: datetime) -> Result:
     """Answer what the release does not know from a posted history, or say that there is none that makes sense."""
     try:
         return desk.form_now(question, now)
@@ -97,33 +86,3 @@ def _answer_unknown(desk: Desk, question: Question, *, now: datetime) -> Form | 
 
 def _refuse(kind: Kind, detail: str, *, errors: Sequence[dict[str, str]] = ()) -> Refusal:
     return Refusal(orjson.dumps(describe(kind, detail, errors=errors)))
-
-
-def _write_down(service: Service, desk: Desk, results: Sequence[Form | Refusal]) -> list[bytes]:
-    """Sign every forecast, and log all of them at once before any is answered; return their ids."""
-    now, forms = service.clock(), [one for one in results if isinstance(one, Form)]
-    ids = desk.sign_many(now, len(forms))
-    if forms:
-        answers = dict(zip(map(ANSWER_ID, forms), map(LINE, forms), strict=True))
-        service.log.append_lines(write_rows(forms, ids, caller(service), at=now), len(forms), answers)
-    for target, count in Counter(map(TARGET, forms)).items():
-        desk.meters.answered(target, count)
-    return ids
-
-
-def _say(service: Service, desk: Desk, results: Sequence[Form | Refusal], ids: list[bytes]) -> bytes:
-    """Return the answer to a batch: how much of it was answered, then each result in its place."""
-    summary = {
-        "workload": desk.serving.release.workload,
-        "track": service.track.value,
-        "release": desk.serving.name,
-        "answered": len(ids),
-        "failed": len(results) - len(ids),
-    }
-    if len(ids) < len(results):
-        signed = iter(ids)
-        ids = [next(signed) if isinstance(one, Form) else b"" for one in results]
-    pieces = [b","] * (4 * len(results))
-    pieces[1::4], pieces[2::4], pieces[3::4] = map(OPENING, results), ids, map(ANSWER, results)
-    pieces[0] = orjson.dumps(summary)[:-1] + b',"results":['
-    return b"".join((*pieces, b"]}"))

@@ -50,11 +50,16 @@ def count_key(service: Service, key_id: str) -> None:
         _take(service, f"key:{key_id}", service.limits.per_key)
 
 
-def take_both(limits: Limits, environ: Mapping[str, Any], key_id: str) -> Allowance | None:
+def take_both(limits: Limits, environ: Mapping[str, Any], key_id: str, cost: int = 1) -> Allowance | None:
     """Count a request for its address and its key at once, or for neither; None where there is no limit."""
     wanted = [(_address(environ), limits.per_address), (f"key:{key_id}", limits.per_key)]
     wanted = [(name, limit) for name, limit in wanted if limit]
-    return limits.counts.take_all(wanted) if wanted else None
+    return limits.counts.take_all(wanted, cost) if wanted else None
+
+
+def cost_of(items: int) -> int:
+    """As how many requests a batch counts."""
+    return 1 + (items - 1) // ITEMS_PER_REQUEST
 
 
 def _address(environ: Mapping[str, Any]) -> str:
@@ -64,7 +69,7 @@ def _address(environ: Mapping[str, Any]) -> str:
 
 def count_items(service: Service, items: int) -> None:
     """Count a batch for what it is; the request itself stands for its first twenty items."""
-    more = (items - 1) // ITEMS_PER_REQUEST
+    more = cost_of(items) - 1
     for name, limit in g.get("counted", ()) if more else ():
         _take(service, name, limit, cost=more)
 

@@ -4,14 +4,20 @@
 """
 
 import re
+import socket
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from email.utils import formatdate
 from functools import lru_cache
 from typing import Final
 
 from gunicorn import SERVER  # type: ignore[import-untyped]
 
+PIECE: Final = 16_384
+"""Bytes read at once: a plain question has some hundreds."""
+MOST: Final = 1 << 18
+"""A batch of a thousand plain items has 60 KB; what is longer, or has not come as a whole, is gunicorn's to read."""
 MOST_FIELDS: Final = 64
 MOST_DIGITS: Final = 6
 """Of a length: Python refuses to read a number of thousands of them, and nobody here would catch that."""
@@ -22,6 +28,19 @@ _OF_PROXIES: Final = ("X_FORWARDED_PROTOCOL", "X_FORWARDED_SSL")
 _NOT_PLAIN: Final = frozenset(f"HTTP_{name}" for name in (*_FRAMING, *_OF_PROXIES))
 
 Question = tuple[dict[str, str], bytes]
+
+
+def receive(client: socket.socket) -> bytes:
+    """Return what has come, or the beginning of much, without waiting for more; `OSError` if nothing has."""
+    said = client.recv(PIECE)
+    if len(said) < PIECE:
+        return said
+    pieces = [said]
+    with suppress(BlockingIOError):
+        while said and len(pieces) * PIECE < MOST:
+            said = client.recv(PIECE)
+            pieces.append(said)
+    return b"".join(pieces)
 
 
 def read_plain(said: bytes) -> Question | None:
@@ -41,6 +60,8 @@ def read_plain(said: bytes) -> Question | None:
     if "HTTP_HOST" not in environ or not length.isdecimal() or len(length) > MOST_DIGITS or int(length) != len(body):
         return None
     environ |= {"REQUEST_METHOD": "POST", "PATH_INFO": found[1].decode("ascii"), "CONTENT_LENGTH": length}
+    if "HTTP_CONTENT_TYPE" in environ:
+        environ["CONTENT_TYPE"] = environ.pop("HTTP_CONTENT_TYPE")
     return environ, body
 
 

@@ -13,6 +13,8 @@ Connection = TypeVar("Connection")
 
 TOGETHER: Final = 32
 """An answer waits for so many at most, each of which takes some hundredths of a millisecond to make; more would hardly be cheaper."""
+LARGE: Final = 1 << 16
+"""Bytes of a reply that goes at once: a batch has lines enough for a write of its own, and is cheaper to send while it is in the cache."""
 
 
 class Round(Generic[Connection]):
@@ -35,7 +37,7 @@ class Round(Generic[Connection]):
     def add(self, connection: Connection, reply: bytes) -> bool:
         """Have a reply wait; whether it is time to send."""
         self._replies.append((connection, reply))
-        return len(self._replies) >= TOGETHER
+        return len(self._replies) >= TOGETHER or len(reply) >= LARGE
 
     def end(self) -> list[tuple[Connection, bytes]]:
         """Write everything down, and return the replies that may go now."""

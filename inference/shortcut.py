@@ -1,5 +1,7 @@
 """The short way to a forecast: a plain, valid question of a known series is answered before Flask is asked; all else goes on to Flask.
 
+So is a batch, if everything in it was asked before: then it is put together in a moment, and nobody waits for long behind it.
+
 Flask's own work for a request costs as much as a forecast does. What is said, logged and counted comes from the functions that the
 views use, and `tests/unit/inference/test_shortcut.py` holds both ways to the same answers, log rows and figures.
 """
@@ -9,16 +11,20 @@ import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from inference.desk import Desks
-from inference.identity import read_caller
-from inference.limits import take_both, tell
+from inference.desk import Desk, Desks
+from inference.giving import give
+from inference.identity import Caller, read_caller
+from inference.items import CSV
+from inference.limits import cost_of, take_both, tell
 from inference.respond import JSON
 from inference.service import Lines, Service
 from inference.trail import name_request
+from ratchet.serve.limits import Allowance
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
+ANY = "*/*"
 LONGEST_LENGTH = 6
 """Digits of the length of a body that is read here: a larger one is Flask's to refuse."""
 Answered = tuple[bytes, list[tuple[str, str]]]
@@ -32,12 +38,15 @@ class Shortcut:
         self._service = service
         self.log = service.log
         self._desks = desks
-        self._workloads = {f"/api/{workload}/predict": workload for workload in service.answerer.workloads()}
+        paths = {workload: f"/api/{workload}/predict" for workload in service.answerer.workloads()}
+        self._workloads = {path: workload for workload, path in paths.items()}
+        self._batches = {f"{path}/batch": workload for workload, path in paths.items()}
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Answer, or have Flask answer: to the client it is the same."""
         started = time.perf_counter()
-        if environ["PATH_INFO"] not in self._workloads or not _is_plain(environ):
+        path = environ["PATH_INFO"]
+        if (path not in self._workloads and path not in self._batches) or not _is_plain(environ):
             return self._app(environ, start_response)
         body = _take_body(environ)
         answered = self.answer(environ, body, started, self.log)
@@ -50,11 +59,14 @@ class Shortcut:
 
     def answer(self, environ: dict[str, Any], body: bytes, started: float, log: Lines) -> Answered | None:
         """Return the body and headers of an answer; None: nothing has been counted or logged yet, and Flask is to be asked."""
-        workload = self._workloads.get(environ["PATH_INFO"])
+        path = environ["PATH_INFO"]
+        workload = self._workloads.get(path)
+        answer = self._answer if workload else self._answer_batch
+        workload = workload or self._batches.get(path)
         if workload is None or not _is_plain(environ):
             return None
         try:
-            return self._answer(workload, environ, body, started, log)
+            return answer(workload, environ, body, started, log)
         except Exception:  # noqa: BLE001  # whatever it is, Flask meets it too, and says it as it has to be said
             return None
 
@@ -62,24 +74,52 @@ class Shortcut:
         self, workload: str, environ: dict[str, Any], body: bytes, started: float, log: Lines
     ) -> Answered | None:
         """Return the body and headers of an answer; None, or an error, means that nothing has been counted or logged yet."""
-        service, request_id = self._service, name_request(environ)
-        holder = service.keys.holder(environ["HTTP_X_API_KEY"])
         desk = self._desks.of(workload)
         form = desk.form_of_body(body)
-        if form is None or holder is None or "predict" not in holder.scopes:
+        admitted = self._admit(environ, started) if form else None
+        if form is None or admitted is None:
             return None
-        allowance = take_both(service.limits, environ, holder.key_id) if service.limits else None
+        caller, allowance = admitted
+        content = desk.settle(form, caller, log, now=self._service.clock())
+        desk.meters.count(200, time.perf_counter() - started)
+        return content, self._headers(desk, caller, allowance, len(content))
+
+    def _answer_batch(
+        self, workload: str, environ: dict[str, Any], body: bytes, started: float, log: Lines
+    ) -> Answered | None:
+        """Do the same for a batch in JSON."""
+        desk = self._desks.of(workload)
+        forms = desk.memory.of_batch(body) if _is_json(environ) else None
+        admitted = self._admit(environ, started, cost_of(len(forms))) if forms else None
+        if forms is None or admitted is None:
+            return None
+        caller, allowance = admitted
+        content = give(desk, forms, caller, log, now=self._service.clock())
+        desk.meters.count(200, None)
+        return content, self._headers(desk, caller, allowance, len(content))
+
+    def _admit(self, environ: dict[str, Any], started: float, cost: int = 1) -> tuple[Caller, Allowance | None] | None:
+        """Say who asks and what is left of their limits; None where Flask has to refuse, and nothing is counted yet."""
+        service = self._service
+        holder = service.keys.holder(environ["HTTP_X_API_KEY"])
+        if holder is None or "predict" not in holder.scopes:
+            return None
+        limits = service.limits
+        if limits is not None and cost > 1 and not limits.could_allow(cost):
+            return None
+        allowance = take_both(limits, environ, holder.key_id, cost) if limits else None
         if allowance is not None and not allowance.allowed:
             return None
-        caller = read_caller(service, environ, request_id=request_id, key_id=holder.key_id, started=started)
-        content = desk.settle(form, caller, log, now=service.clock())
-        desk.meters.count(200, time.perf_counter() - started)
-        return content, [
+        request_id = name_request(environ)
+        return read_caller(service, environ, request_id=request_id, key_id=holder.key_id, started=started), allowance
+
+    def _headers(self, desk: Desk, caller: Caller, allowance: Allowance | None, length: int) -> list[tuple[str, str]]:
+        return [
             ("Content-Type", JSON),
-            ("Content-Length", str(len(content))),
+            ("Content-Length", str(length)),
             *(tell(allowance) if allowance else ()),
-            ("X-Request-ID", request_id),
-            ("X-Track", service.track.value),
+            ("X-Request-ID", caller.request_id),
+            ("X-Track", self._service.track.value),
             ("X-Release", desk.serving.name),
         ]
 
@@ -94,6 +134,11 @@ def _is_plain(environ: dict[str, Any]) -> bool:
         and "HTTP_X_API_KEY" in environ
         and "HTTP_X_TRACK" not in environ
     )
+
+
+def _is_json(environ: dict[str, Any]) -> bool:
+    """Whether it is said in JSON and may be answered so."""
+    return CSV not in environ.get("CONTENT_TYPE", "").lower() and environ.get("HTTP_ACCEPT", ANY) in (ANY, JSON)
 
 
 def _take_body(environ: dict[str, Any]) -> bytes:

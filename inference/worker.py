@@ -15,12 +15,10 @@ from typing import Any, Final
 from gunicorn.workers.gthread import TConn  # type: ignore[import-untyped]
 
 from inference.leaving import LeavingWorker
-from inference.plain import read_plain, write_plain
+from inference.plain import read_plain, receive, write_plain
 from inference.round import Round
 from inference.shortcut import Shortcut
 
-MOST: Final = 16_384
-"""Bytes read at once: a plain question has some hundreds, and what is longer is gunicorn's to read."""
 REST_SECONDS: Final = 30.0
 
 
@@ -88,7 +86,7 @@ class Worker(LeavingWorker):
             return None
         started = time.perf_counter()
         try:
-            said = conn.sock.recv(MOST)
+            said = receive(conn.sock)
         except OSError:  # gunicorn meets it again, and knows what to do
             return None
         question = read_plain(said)

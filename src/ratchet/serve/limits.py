@@ -176,3 +176,7 @@ class Limits:
     counts: RateLimits
     per_key: int
     per_address: int
+
+    def could_allow(self, cost: int) -> bool:
+        """Whether so much could be asked in one minute if nothing else was."""
+        return all(limit == 0 or limit >= cost for limit in (self.per_key, self.per_address))

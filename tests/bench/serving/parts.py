@@ -152,7 +152,7 @@ def batch(rig, options):
         name: closed.script(rig.stack.home.folder, name.replace(" ", "-"), ids=some, body=closed.MANY, **how)
         for name, some in asking.items()
     }
-    batches = {name: Target(address, lua, connections=8) for name, lua in scripts.items()}
+    batches = {name: Target(address, lua, connections=16) for name, lua in scripts.items()}
     one = closed.script(rig.stack.home.folder, "one", ids=ids[: BATCH // 2], key=rig.key, path=PREDICT)
     found = measure(options, {"single": Target(address, one)} | batches, ready=lambda: drained(rig))
     for name in batches:

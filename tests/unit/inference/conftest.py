@@ -1,5 +1,6 @@
 import pytest
 from houses import House
+from ways import Way
 
 from ratchet.contracts.ports import Track
 
@@ -16,3 +17,16 @@ def candidate(tmp_path):
     house = House(tmp_path / "candidate", Track.CANDIDATE)
     house.load(2)
     return house
+
+
+@pytest.fixture
+def ways(house, tmp_path):
+    both = []
+
+    def make(**limits):
+        both.extend(Way(house, tmp_path, short=short, **limits) for short in (True, False))
+        return both
+
+    yield make
+    for way in both:
+        way.counts.close()

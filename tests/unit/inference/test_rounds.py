@@ -8,7 +8,7 @@ import psutil
 import pytest
 from gunicorns import Gunicorn, connect, leave_home, read_answer, with_lines
 
-from inference.round import TOGETHER, Round
+from inference.round import LARGE, TOGETHER, Round
 
 
 def logged(home):
@@ -76,3 +76,14 @@ def test_a_reply_waits_for_the_log_and_for_no_more_than_a_few_others():
     assert written == [(lines, TOGETHER, {b"a0": b"answer\n", b"a1": b"answer\n"})]
     assert together.end() == []
     assert len(written) == 1
+
+
+def test_a_batch_waits_for_nobody():
+    class Log:
+        def append_lines(self, *_):
+            return True
+
+    together = Round(Log())
+    assert not together.add("a question", b"reply")
+    assert together.add("a batch", bytes(LARGE))
+    assert [one for one, _ in together.end()] == ["a question", "a batch"]

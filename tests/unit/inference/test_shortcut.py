@@ -1,23 +1,16 @@
 """The short way and Flask's way say, log and count the same, whatever is asked."""
 
 import io
-import re
-from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from prometheus_client import CollectorRegistry, generate_latest
+from ways import KEY, PATH
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
-from inference import create_app
 from inference.desk import Desks
 from inference.shortcut import Shortcut
-from ratchet.serve.limits import Limits, RateLimits
-from ratchet.serve.metrics import ServeMetrics
 
-PATH = "/api/parcels/predict"
-KEY = {"X-API-Key": "rk_p"}
 PLAIN = {"depot": "north/a", "target": "sent", "horizon": 4}
 SHORT = {
     "plain": ({"json": PLAIN}, KEY),
@@ -59,59 +52,6 @@ LONG = {
     "two slashes": ({"json": PLAIN, "path": f"/{PATH}"}, KEY),
     "a slash after": ({"json": PLAIN, "path": f"{PATH}/"}, KEY),
 }
-
-
-class Way:
-    """One way through the application, with a log and figures of its own."""
-
-    def __init__(self, house, folder, *, short, per_key=10**9, per_address=10**9):
-        self.registry = CollectorRegistry()
-        metrics = ServeMetrics(self.registry, track=house.service.track)
-        metrics.loaded(house.slot.current, house.service.track)
-        self.log = type(house.log)()
-        self.counts = RateLimits(folder / f"limits-{short}.bin", clock=lambda: 60_000_015.0)
-        limits = Limits(counts=self.counts, per_key=per_key, per_address=per_address)
-        app = create_app(replace(house.service, metrics=metrics, log=self.log, limits=limits))
-        self.flask_asked = 0
-        wrapped = app.wsgi_app._app
-
-        def counted(environ, start_response):
-            self.flask_asked += 1
-            return wrapped(environ, start_response)
-
-        app.wsgi_app._app = counted
-        self.wsgi = app.wsgi_app if short else counted
-
-    def ask(self, how, headers):
-        environ = EnvironBuilder(**{"path": PATH, "method": "POST", **how}, headers=headers).get_environ()
-        content, status, answered = run_wsgi_app(self.wsgi, environ)
-        return status, _same_ids(list(answered)), _same_ids(b"".join(content))
-
-    def rows(self):
-        return _same_ids(self.log.records)
-
-    def figures(self):
-        lines = generate_latest(self.registry).decode().splitlines()
-        return [line for line in lines if not re.search("_sum|_bucket|_created", line)]
-
-
-def _same_ids(said):
-    """What differs from one request to the next by its nature: ids and times."""
-    text = re.sub(r"[\w-]{44}\.[pc]\.", "ID.", said.decode() if isinstance(said, bytes) else repr(said))
-    return re.sub(r"\b[0-9a-f]{24}\b", "ID", re.sub(r"'latency_ms': [\d.e-]+", "", text))
-
-
-@pytest.fixture
-def ways(house, tmp_path):
-    both = []
-
-    def make(**limits):
-        both.extend(Way(house, tmp_path, short=short, **limits) for short in (True, False))
-        return both
-
-    yield make
-    for way in both:
-        way.counts.close()
 
 
 @pytest.mark.parametrize("case", [*SHORT, *LONG])

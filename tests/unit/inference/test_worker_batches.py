@@ -1,0 +1,65 @@
+"""A batch that was asked before is answered by the thread that watches the connections; every other one is gunicorn's."""
+
+import json
+import socket
+import time
+
+import pytest
+from gunicorns import HEAD, PLAIN, Gunicorn, connect, leave_home, read_answer, with_lines
+
+BATCH = HEAD.replace(b"predict HTTP", b"predict/batch HTTP")
+
+
+@pytest.fixture(scope="module")
+def track(tmp_path_factory):
+    server = Gunicorn(leave_home(tmp_path_factory.mktemp("batches")), WEB_WORKERS="1", WEB_THREADS="2")
+    server.first_answer()
+    yield server
+    server.stop()
+
+
+def batch(count, *, horizon=2):
+    items = [{"depot": "north/a", "target": "sent", "horizon": horizon}] * count
+    return with_lines(b"Content-Type: application/json", body=json.dumps({"items": items}).encode(), head=BATCH)
+
+
+@pytest.mark.parametrize("count", [1, 20, 1000])
+def test_a_batch_is_answered_in_one_piece_and_in_many(track, count):
+    said, given = batch(count), []
+    with connect(track) as client:
+        for size in (len(said), len(said), 20_000, 7_001, len(said) - 1):
+            for at in range(0, len(said), size):
+                client.sendall(said[at : at + size])
+                time.sleep(0.01 * (size < len(said)))
+            status, _, body, rest = read_answer(client)
+            answer = json.loads(body)
+            assert (status, answer["answered"], answer["failed"], rest) == (200, count, 0, b"")
+            given += [one["prediction_id"] for one in answer["results"]]
+            client.sendall(PLAIN)
+            assert read_answer(client)[0] == 200
+    assert len(set(given)) == len(given) == 5 * count
+
+
+def test_a_batch_that_was_asked_before_needs_no_thread(tmp_path):
+    """The only one waits for a client that does not read its answer."""
+    server = Gunicorn(leave_home(tmp_path), WEB_WORKERS="1", WEB_THREADS="1")
+    try:
+        server.first_answer()
+        with connect(server) as client, socket.socket() as deaf:
+            for _ in range(2):
+                client.sendall(batch(20))
+                assert read_answer(client)[0] == 200
+            deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            deaf.connect(("127.0.0.1", server.port))
+            for _ in range(20):
+                deaf.sendall(batch(1000, horizon=12))
+            time.sleep(0.5)
+            client.sendall(batch(20))
+            assert read_answer(client)[0] == 200
+            client.sendall(batch(20, horizon=3))  # which nobody has asked yet: it waits for the thread
+            client.settimeout(0.5)
+            with pytest.raises(TimeoutError):
+                client.recv(1)
+    finally:
+        server.process.kill()
+        server.stop()
