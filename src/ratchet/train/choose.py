@@ -18,6 +18,10 @@ NAIVE = "naive"
 SCEPTIC_FOLDS = 48
 SCEPTIC_MARGIN = 0.05
 """On real activity every weaker doubt lost: four folds of one series say little, and share their noise."""
+OWN = 0.25
+"""How much of the mean is the median's own, in ratio; the rest is the expected week of a family that expects, which knows sparse series."""
+TYPICAL = 0.1
+"""How much of it is the typical week itself: squared errors are smaller where what is uncertain is said a little lower."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,13 +32,16 @@ class Choice:
     family: Ints
     members: tuple[int, ...]
     expects: int | None
-    """The family whose expected week is averaged with the median's own mean; None if the recipe has none."""
+    """The family whose expected week is most of the mean; None if the recipe has none."""
     whole: NDArray[np.bool_] | None = None
     """Which series are whole numbers: so is their typical week then."""
     tells: int | None = None
     """The family whose own bounds are a part of the release's; None if no family that knows its own deserves it."""
     in_ratio: bool = True
     """Whether the two parts of the mean are averaged in ratio; a release of before keeps the plain average that its card has measured."""
+    own: float = OWN
+    typical: float = TYPICAL
+    """What the mean is made of; a release of before keeps its own."""
 
     def point(self, forecasts: Floats) -> Floats:
         """Take each series' typical week from its choice: [family, …, series, step] of the recipe to […, series, step]."""
@@ -46,14 +53,17 @@ class Choice:
         return np.asarray(point if self.whole is None else np.where(self.whole[:, None], np.floor(point + 0.5), point))
 
     def mean(self, forecasts: Floats, calibrated: Floats) -> Floats:
-        """Average the median's own mean with the expected week of the family that expects best.
+        """Blend the median's own mean with the expected week of the family that expects best, and with a little of the median.
 
         In ratio: of two that differ by much, mostly on sparse series, the higher one is more often wrong.
         """
         if self.expects is None:
             return calibrated
         expected = forecasts[self.expects]
-        return np.asarray(np.sqrt(calibrated * expected) if self.in_ratio else (calibrated + expected) / 2)
+        if not self.in_ratio:
+            return np.asarray((calibrated + expected) / 2)
+        blend = calibrated**self.own * expected ** (1 - self.own)
+        return np.asarray((1 - self.typical) * blend + self.typical * self.point(forecasts))
 
     def needed(self) -> set[int]:
         """Return the families of the recipe that must forecast."""

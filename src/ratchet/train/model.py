@@ -82,6 +82,8 @@ class Model:
             "expects": self.choice.expects,
             "tells": self.choice.tells,
             "mean_in_ratio": self.choice.in_ratio,
+            "mean_own": self.choice.own,
+            "mean_typical": self.choice.typical,
             "fractions": [panel.names[row] for row in np.flatnonzero(~self.choice.whole)]
             if self.choice.whole is not None
             else [],
@@ -126,6 +128,8 @@ def read(folder: Path, family: NDArray[np.intp], panel: Panel) -> Model:
             # A release of before these were there goes on without them, as its card has measured it.
             tells=known.get("tells"),
             in_ratio=bool(known.get("mean_in_ratio", False)),
+            own=float(known.get("mean_own", 0.5)),
+            typical=float(known.get("mean_typical", 0.0)),
         )
         learned = {index: _read(folder, recipe[index], panel) for index in known["needed"]}
         calibration = calibration_json.from_json(known["calibration"])

@@ -147,17 +147,22 @@ def batch(rig, options):
         "production", LOG_SPOOL_MAX_MB=str(1 << 16)
     )  # the database is slower than this, and nothing is to be lost
     asking = {"the same 1,000": ids[: BATCH // 2], "100,000 in turn": ids}
-    address, how = ask(rig).address, {"key": rig.key, "path": f"{PREDICT}/batch", "before": closed.BATCHES}
-    scripts = {
-        name: closed.script(rig.stack.home.folder, name.replace(" ", "-"), ids=some, body=closed.MANY, **how)
-        for name, some in asking.items()
-    }
-    batches = {name: Target(address, lua, connections=16) for name, lua in scripts.items()}
-    one = closed.script(rig.stack.home.folder, "one", ids=ids[: BATCH // 2], key=rig.key, path=PREDICT)
-    found = measure(options, {"single": Target(address, one)} | batches, ready=lambda: drained(rig))
-    for name in batches:
+    address, folder, key = ask(rig).address, rig.stack.home.folder, rig.key
+    targets = {}
+    for name, some in asking.items():
+        file, how = name.replace(" ", "-"), {"path": f"{PREDICT}/batch", "body": closed.MANY, "before": closed.BATCHES}
+        targets[f"single, {name}"] = Target(
+            address, closed.script(folder, f"one-{file}", ids=some, key=key, path=PREDICT)
+        )
+        targets[name] = Target(address, closed.script(folder, file, ids=some, key=key, **how), connections=16)
+    found = measure(options, targets, ready=lambda: drained(rig))
+    single = found["single, the same 1,000"]
+    for name in asking:
         rate = BATCH * found[name]
-        print(f"batches of 1,000, {name}: {rate:,.0f} forecasts a second, {rate / found['single']:.1f} x single calls")
+        print(
+            f"batches of 1,000, {name}: {rate:,.0f} forecasts a second, {rate / single:.1f} x single calls for the same "
+            f"1,000, {rate / found[f'single, {name}']:.1f} x single calls for {name}"
+        )
     print(f"lost from the log: {figure(rig, 'ratchet_log_lost_total'):.0f}")
 
 

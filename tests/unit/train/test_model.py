@@ -11,6 +11,7 @@ import pytest
 from ratchet.contracts import release
 from ratchet.contracts.errors import ReleaseError
 from ratchet.train import calibrate, train
+from ratchet.train.choose import OWN, TYPICAL
 from ratchet.train.model import read
 from ratchet.train.panel import accept
 
@@ -52,7 +53,7 @@ def test_a_release_from_before_goes_on_as_its_card_measured_it(trained, panel, t
     family = in_panel_order(folder, panel, np.load(folder / release.FAMILY))
     older = shutil.copytree(folder, tmp_path / "older")
     known = json.loads((older / "model.json").read_bytes())
-    for added in ("holidays", "own_bounds", "tells", "mean_in_ratio"):
+    for added in ("holidays", "own_bounds", "tells", "mean_in_ratio", "mean_own", "mean_typical"):
         del known[added]
     for pool in known["calibration"]:
         del pool["stretch"]
@@ -70,6 +71,22 @@ def test_a_release_from_before_goes_on_as_its_card_measured_it(trained, panel, t
     assert all(set(pool.stretch.values()) == {1.0} for pool in then.calibration.values())
     expected = (pooled["mean"] + said.typical[then.choice.expects]) / 2
     np.testing.assert_array_equal(then.forecast(panel, said)["mean"], expected)
+
+
+def test_a_release_from_before_keeps_the_mean_that_it_had(trained, panel, tmp_path):
+    """Both parts in ratio, as much of one as of the other, and nothing of the median."""
+    card, folder = trained
+    older = shutil.copytree(folder, tmp_path / "older")
+    known = json.loads((older / "model.json").read_bytes())
+    del known["mean_own"], known["mean_typical"]
+    (older / "model.json").write_text(json.dumps(known))
+    family = in_panel_order(folder, panel, np.load(folder / release.FAMILY))
+    now, then = (read(one, family, panel) for one in (folder, older))
+    assert (now.choice.own, now.choice.typical) == (OWN, TYPICAL)
+    said = then.ask(panel, horizon=card.horizon)
+    expected = said.typical[then.choice.expects]
+    own = then.choice.mean(said.typical, np.ones_like(expected))
+    np.testing.assert_allclose(own, np.sqrt(expected))
 
 
 def test_a_family_that_tells_bounds_tells_them_again(trained, panel):
