@@ -11,12 +11,13 @@ from concurrent.futures import Future
 from functools import partial
 from selectors import EVENT_READ
 from typing import Any, Final
+from weakref import WeakSet
 
 from gunicorn.workers.gthread import TConn  # type: ignore[import-untyped]
 
 from inference.leaving import LeavingWorker
 from inference.plain import read_plain, receive, write_plain
-from inference.round import Round
+from inference.round import LARGE, Round
 from inference.shortcut import Shortcut
 
 REST_SECONDS: Final = 30.0
@@ -27,6 +28,7 @@ class Worker(LeavingWorker):
 
     _shortcut: Shortcut | None = None
     _round: Round[TConn]
+    _had_batch = False  # since the connections were last looked at
 
     def load_wsgi(self) -> None:
         """Load the application, and find its short way."""
@@ -34,6 +36,7 @@ class Worker(LeavingWorker):
         way = getattr(self.wsgi, "wsgi_app", None)
         if isinstance(way, Shortcut) and not self.cfg.is_ssl:
             self._shortcut, self._round = way, Round(way.log)
+            self._askers_of_batches: WeakSet[TConn] = WeakSet()
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
         """Do what is there to do, then send what has been answered meanwhile."""
@@ -41,6 +44,7 @@ class Worker(LeavingWorker):
             super().wait_for_and_dispatch_events(timeout)
         finally:
             self._end_round()
+            self._had_batch = False
 
     def accept(self, listener: socket.socket) -> None:
         """Take a connection in and watch it: a thread is only for one that has said something."""
@@ -67,6 +71,8 @@ class Worker(LeavingWorker):
 
     def on_client_socket_readable(self, conn: TConn, client: socket.socket) -> None:
         """Answer another request of a connection here, or pass it on."""
+        if self._had_batch and conn in self._askers_of_batches:
+            return  # one batch at a time, so that nobody waits for many; it is still readable when all have been looked at
         reply = self._answer(conn)
         if reply is None:
             super().on_client_socket_readable(conn, client)
@@ -106,6 +112,9 @@ class Worker(LeavingWorker):
         """Answer as soon as the log has it, which others may share a write with."""
         if self._round.add(conn, reply):
             self._end_round()
+        if len(reply) >= LARGE:
+            self._had_batch = True
+            self._askers_of_batches.add(conn)
 
     def _end_round(self) -> None:
         if self._shortcut is not None:

@@ -3,6 +3,7 @@
 import json
 import socket
 import time
+from contextlib import ExitStack
 
 import pytest
 from gunicorns import HEAD, PLAIN, Gunicorn, connect, leave_home, read_answer, with_lines
@@ -63,3 +64,22 @@ def test_a_batch_that_was_asked_before_needs_no_thread(tmp_path):
     finally:
         server.process.kill()
         server.stop()
+
+
+def test_batches_that_are_asked_at_once_are_all_answered_and_hold_nobody_up(track):
+    """More of them than there are threads, again and again, and a question in between."""
+    with ExitStack() as open_ones:
+        clients = [open_ones.enter_context(connect(track)) for _ in range(12)]
+        alone = open_ones.enter_context(connect(track))
+        given = []
+        for _ in range(5):
+            for client in clients:
+                client.sendall(batch(500))
+            alone.sendall(PLAIN)
+            assert read_answer(alone)[0] == 200
+            for client in clients:
+                status, _, body, rest = read_answer(client)
+                answer = json.loads(body)
+                assert (status, answer["answered"], rest) == (200, 500, b"")
+                given += [one["prediction_id"] for one in answer["results"]]
+        assert len(set(given)) == len(given) == 5 * 12 * 500
