@@ -30,3 +30,9 @@ def ways(house, tmp_path):
     yield make
     for way in both:
         way.counts.close()
+
+
+@pytest.fixture
+def ways_for_all(ways):
+    """For tests that ask again and again."""
+    return ways()

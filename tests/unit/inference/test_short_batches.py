@@ -108,11 +108,6 @@ def test_both_ways_say_the_same_of_any_batch(ways_for_all, items):
     long.log.records.clear()
 
 
-@pytest.fixture
-def ways_for_all(ways):
-    return ways()
-
-
 def test_a_new_release_answers_the_next_batch(house, ways):
     short, long = ways()
     assert ask(short, *SHORT["as before"]) == ask(long, *SHORT["as before"])

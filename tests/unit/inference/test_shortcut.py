@@ -97,11 +97,6 @@ def test_both_ways_say_the_same_of_any_question(ways_for_all, question):
     long.log.records.clear()
 
 
-@pytest.fixture
-def ways_for_all(ways):
-    return ways()
-
-
 def test_a_new_release_answers_the_next_question(house, ways):
     short, long = ways()
     assert short.ask(*SHORT["plain"]) == long.ask(*SHORT["plain"])
