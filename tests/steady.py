@@ -42,7 +42,7 @@ class Load:
                 client.close()
                 continue
             if answer.status == 200:
-                self.ids.append(json.loads(body)["prediction_id"])
+                self.ids += _ids_of(json.loads(body))
                 self.releases[answer.headers["X-Release"]] += 1
             else:
                 self.failed.append((answer.status, body[:200]))
@@ -62,6 +62,11 @@ class Load:
             client.request("POST", self._path, self._question, headers)
             answer = client.getresponse()
         return answer, answer.read()
+
+
+def _ids_of(answer):
+    """Of one forecast, or of a batch's; a problem in it has none."""
+    return [one["prediction_id"] for one in answer.get("results", [answer])]
 
 
 def logged(database):

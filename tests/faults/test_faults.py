@@ -65,6 +65,19 @@ def test_a_hung_candidate(rig, load):
     assert_nothing_is_missing(rig, load)
 
 
+def test_batches_while_workers_are_killed(rig):
+    """Each is put together by the thread that watches all connections, and is small enough to leave in one piece."""
+    items = [QUESTION | {"target": target, "horizon": weeks} for target in ("sent", "lost") for weeks in range(1, 13)]
+    load = Load(rig.stack.settings.router_port, rig.key, f"{PREDICT}/batch", {"items": items})
+    with load:
+        for turn in range(2 * KILLS):
+            track = ("production", "candidate")[turn % 2]
+            psutil.Process(rig.processes[f"inference-{track}"].pid).children()[0].kill()
+            time.sleep(SECONDS / 2)
+    assert len(load.ids) % len(items) == 0
+    assert_nothing_is_missing(rig, load)
+
+
 def test_the_only_worker_killed_again_and_again_where_no_candidate_serves(rig, load):
     rig.stop("inference-candidate")
     rig.stop("inference-production")
