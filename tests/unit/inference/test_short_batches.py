@@ -82,6 +82,18 @@ def test_both_ways_count_a_batch_for_what_it_is(ways, limits):
     assert short.rows() == long.rows()
 
 
+def test_both_ways_refuse_a_batch_that_is_larger_than_a_limit(ways):
+    """Whoever asks has asked for nothing yet."""
+    short, long = ways(per_address=4)
+    answers = []
+    for way in (short, long):
+        ask(way, {"json": SAID}, {**KEY, "X-Forwarded-For": "10.0.0.1"})
+        answers.append(ask(way, {"json": {"items": 25 * ITEMS}}, {**KEY, "X-Forwarded-For": "10.0.0.2"}))
+    assert answers[0] == answers[1]
+    assert answers[0][0].startswith("429")
+    assert short.rows() == long.rows()
+
+
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(
