@@ -10,7 +10,8 @@ from pydantic import ValidationError
 
 from inference import tables
 from inference.desk import Desk, Desks
-from inference.giving import Refusal, Result, give
+from inference.forms import Form, refuse
+from inference.giving import give
 from inference.identity import caller, require
 from inference.items import CSV, read
 from inference.limits import count_items
@@ -42,9 +43,9 @@ def make(service: Service, desks: Desks) -> Blueprint:
     return bp
 
 
-def _answer_all(desk: Desk, asked: Sequence[Any], *, now: datetime) -> list[Result]:
+def _answer_all(desk: Desk, asked: Sequence[Any], *, now: datetime) -> list[Form]:
     """Return the form or the problem of each item: what was said before first, all else by the same rules as single questions."""
-    results: list[Result | None] = [*desk.memory.of_items(asked)]
+    results: list[Form | None] = [*desk.memory.of_items(asked)]
     if None in results:
         valid = _validate(desk, asked, results)
         rows = find_rows(desk.serving.opened, [(question.unique_id, question.target) for _, question in valid])
@@ -57,7 +58,7 @@ def _answer_all(desk: Desk, asked: Sequence[Any], *, now: datetime) -> list[Resu
     return [one for one in results if one is not None]
 
 
-def _validate(desk: Desk, asked: Sequence[Any], results: list[Result | None]) -> list[tuple[int, Question]]:
+def _validate(desk: Desk, asked: Sequence[Any], results: list[Form | None]) -> list[tuple[int, Question]]:
     """Return what is valid of the items that have no result yet, each with its place; what is not gets its problem."""
     places = [place for place, one in enumerate(results) if one is None]
     try:
@@ -74,7 +75,7 @@ def _validate(desk: Desk, asked: Sequence[Any], results: list[Result | None]) ->
     return valid
 
 
-def _answer_unknown(desk: Desk, question: Question, *, now: datetime) -> Result:
+def _answer_unknown(desk: Desk, question: Question, *, now: datetime) -> Form:
     """Answer what the release does not know from a posted history, or say that there is none that makes sense."""
     try:
         return desk.form_now(question, now)
@@ -84,5 +85,5 @@ def _answer_unknown(desk: Desk, question: Question, *, now: datetime) -> Result:
         return _refuse(error.kind, error.detail)
 
 
-def _refuse(kind: Kind, detail: str, *, errors: Sequence[dict[str, str]] = ()) -> Refusal:
-    return Refusal(orjson.dumps(describe(kind, detail, errors=errors)))
+def _refuse(kind: Kind, detail: str, *, errors: Sequence[dict[str, str]] = ()) -> Form:
+    return refuse(orjson.dumps(describe(kind, detail, errors=errors)))

@@ -75,7 +75,7 @@ class Desk:
     def settle(self, form: Form, asker: Caller, log: Lines, *, now: datetime) -> bytes:
         """Sign a forecast, write it down and count it; only then is it an answer."""
         prediction_id = self.sign(now)
-        rows = write_rows([form], [prediction_id], asker, at=now)
+        rows = write_rows((form.row,), (prediction_id,), asker, at=now)
         log.append_lines(rows, 1, {form.answer_id: form.line})
         self.meters.answered(form.target)
         return form.fill(prediction_id)

@@ -6,7 +6,6 @@ Most forecasts are asked for many times. What differs from one time to the next 
 import time
 from collections.abc import Sequence
 from datetime import datetime
-from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -21,8 +20,6 @@ from ratchet.serve.swap import Serving
 NUL: Final = b"\0"
 GAP: Final = orjson.Fragment(NUL)  # a byte that no JSON has
 QUOTED_GAP: Final = orjson.Fragment(b'"' + NUL + b'"')
-
-BEGIN: Final = attrgetter("row")
 
 
 class Form(NamedTuple):
@@ -40,6 +37,17 @@ class Form(NamedTuple):
     def fill(self, prediction_id: bytes) -> bytes:
         """Return the answer under an id."""
         return b"".join((self.opening, prediction_id, self.answer))
+
+
+class Columns(NamedTuple):
+    """Many forms, field by field."""
+
+    target: tuple[str, ...]
+    opening: tuple[bytes, ...]
+    answer: tuple[bytes, ...]
+    answer_id: tuple[bytes, ...]
+    line: tuple[bytes, ...]
+    row: tuple[bytes, ...]
 
 
 class Layout(NamedTuple):
@@ -73,9 +81,14 @@ def make_layout(track: Track, serving: Serving, question: Question, told: Told) 
     return Layout(target=question.target, unwanted=question.left_out(), answer=tuple(answer), row=tuple(row))
 
 
-def write_rows(forms: Sequence[Form], ids: Sequence[bytes], asker: Caller, *, at: datetime) -> bytes:
+def refuse(problem: bytes) -> Form:
+    """Put a problem in the place of an answer: a form without a gap, of which nothing is logged."""
+    return Form(target="", opening=problem, answer=b"", answer_id=b"", line=b"", row=b"")
+
+
+def write_rows(rows: Sequence[bytes], ids: Sequence[bytes], asker: Caller, *, at: datetime) -> bytes:
     """Return what the log says of forecasts of one request, a line each; their answers are lines of their own."""
-    spent = (time.perf_counter() - asker.started) * 1000 / max(len(forms), 1)
+    spent = (time.perf_counter() - asker.started) * 1000 / max(len(rows), 1)
     asked = {
         "assigned": asker.assigned,
         "client": asker.client,
@@ -84,8 +97,8 @@ def write_rows(forms: Sequence[Form], ids: Sequence[bytes], asker: Caller, *, at
         "latency_ms": round(spent, 3),
     }
     end = b'",' + orjson.dumps(asked, option=orjson.OPT_APPEND_NEWLINE)[1:]
-    pieces = [end] * (3 * len(forms))
-    pieces[::3], pieces[1::3] = map(BEGIN, forms), ids
+    pieces = [end] * (3 * len(rows))
+    pieces[::3], pieces[1::3] = rows, ids
     return b"".join(pieces)
 
 

@@ -1,6 +1,7 @@
 """What a release has said before: a form for each question, found by what it asks or by the very bytes that asked."""
 
 from collections.abc import Hashable, Sequence
+from contextlib import suppress
 from operator import itemgetter
 from typing import Any, Final, TypeVar
 
@@ -14,10 +15,13 @@ Name = TypeVar("Name", bound=Hashable)
 Value = TypeVar("Value")
 
 REMEMBERED: Final = 4096
-"""Forms by question, and as many by body; where there is no room for more, they begin anew. About 3 KB each."""
+"""Forms by question, and as many by body and by text in a batch; where there is no room for more, they begin anew. About 3 KB each."""
 LONGEST_BODY: Final = 300
 """A question has a hundred bytes: whoever pads it has it read each time."""
 HORIZON: Final = itemgetter(2)
+SPELLINGS: Final = ((b'{"items":[{', b"},{"), (b'{"items": [{', b"}, {"))
+"""How a batch begins and goes on as programs write it: without spaces, or with one after each colon and comma."""
+END: Final = b"}]}"
 
 
 class Memory:
@@ -27,6 +31,7 @@ class Memory:
         self._plain = itemgetter(id_name, "target", "horizon")
         self._by_question: dict[Hashable, Form] = {}
         self._by_body: dict[bytes, Form] = {}
+        self._by_text: dict[bytes, Form] = {}
 
     def of_question(self, question: Question) -> Form | None:
         """Return the form for a question, however it was written."""
@@ -50,11 +55,25 @@ class Memory:
 
     def of_batch(self, body: bytes) -> list[Form] | None:
         """Return the forms for a batch of which each is here; None, or an error, for every other body."""
-        told = orjson.loads(body)
-        if len(told) != 1 or not 1 <= len(told["items"]) <= MAX_ITEMS:
-            return None
-        forms = self.of_items(told["items"])
+        texts = _texts_of(body)
+        forms = list(map(self._by_text.get, texts))
+        if None in forms or not 1 <= len(forms) <= MAX_ITEMS:
+            told = orjson.loads(body)
+            if len(told) != 1 or not 1 <= len(told["items"]) <= MAX_ITEMS:
+                return None
+            forms = self.of_items(told["items"])
+            if None not in forms:
+                self._learn(texts)
         return None if None in forms else forms  # type: ignore[return-value]  # mypy does not follow `in`
+
+    def _learn(self, texts: list[bytes]) -> None:
+        """Remember what each text asks, read by itself: a batch of such texts is an object of such objects, and is not read again."""
+        with suppress(ValueError):
+            asked = [orjson.loads(b"{%b}" % text) for text in texts if len(text) <= LONGEST_BODY]
+            if len(asked) == len(texts):
+                for text, form in zip(texts, self.of_items(asked), strict=True):
+                    if form is not None:
+                        remember(self._by_text, text, form)
 
     def keep(self, question: Question, form: Form) -> None:
         """Remember what was said to a question."""
@@ -71,6 +90,14 @@ def remember(kept: dict[Name, Value], name: Name, value: Value) -> None:
     if len(kept) >= REMEMBERED:
         kept.clear()
     kept[name] = value
+
+
+def _texts_of(body: bytes) -> list[bytes]:
+    """Return what stands between the braces of a batch's items; nothing of one that is spelt in another way."""
+    for begin, between in SPELLINGS:
+        if body.startswith(begin) and body.endswith(END):
+            return body[len(begin) : -len(END)].split(between)
+    return []
 
 
 def _name(question: Question) -> Hashable:
