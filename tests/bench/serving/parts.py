@@ -156,13 +156,10 @@ def batch(rig, options):
         )
         targets[name] = Target(address, closed.script(folder, file, ids=some, key=key, **how), connections=16)
     found = measure(options, targets, ready=lambda: drained(rig))
-    single = found["single, the same 1,000"]
     for name in asking:
         rate = BATCH * found[name]
-        print(
-            f"batches of 1,000, {name}: {rate:,.0f} forecasts a second, {rate / single:.1f} x single calls for the same "
-            f"1,000, {rate / found[f'single, {name}']:.1f} x single calls for {name}"
-        )
+        ratios = ", ".join(f"{rate / found[f'single, {one}']:.1f} x single calls for {one}" for one in asking)
+        print(f"batches of 1,000, {name}: {rate:,.0f} forecasts a second, {ratios}")
     print(f"lost from the log: {figure(rig, 'ratchet_log_lost_total'):.0f}")
 
 
