@@ -7,17 +7,13 @@ import re
 import socket
 import time
 from collections.abc import Iterable
-from contextlib import suppress
 from email.utils import formatdate
 from functools import lru_cache
 from typing import Final
 
 from gunicorn import SERVER  # type: ignore[import-untyped]
 
-PIECE: Final = 16_384
-"""Bytes read at once: a plain question has some hundreds."""
-MOST: Final = 1 << 18
-"""A batch of a thousand plain items has 60 KB; what is longer, or has not come as a whole, is gunicorn's to read."""
+REST_SECONDS: Final = 30.0
 MOST_FIELDS: Final = 64
 MOST_DIGITS: Final = 6
 """Of a length: Python refuses to read a number of thousands of them, and nobody here would catch that."""
@@ -28,19 +24,6 @@ _OF_PROXIES: Final = ("X_FORWARDED_PROTOCOL", "X_FORWARDED_SSL")
 _NOT_PLAIN: Final = frozenset(f"HTTP_{name}" for name in (*_FRAMING, *_OF_PROXIES))
 
 Question = tuple[dict[str, str], bytes]
-
-
-def receive(client: socket.socket) -> bytes:
-    """Return what has come, or the beginning of much, without waiting for more; `OSError` if nothing has."""
-    said = client.recv(PIECE)
-    if len(said) < PIECE:
-        return said
-    pieces = [said]
-    with suppress(BlockingIOError):
-        while said and len(pieces) * PIECE < MOST:
-            said = client.recv(PIECE)
-            pieces.append(said)
-    return b"".join(pieces)
 
 
 def read_plain(said: bytes) -> Question | None:
@@ -69,6 +52,13 @@ def write_plain(content: bytes, headers: Iterable[tuple[str, str]]) -> bytes:
     """Return a whole answer, as gunicorn would begin it."""
     lines = "".join([f"{name}: {value}\r\n" for name, value in headers])
     return b"".join([_begin(int(time.time())), lines.encode("latin-1"), b"\r\n", content])
+
+
+def send_rest(client: socket.socket, rest: bytes) -> bool:
+    """Send what did not fit into the client's window, and wait for it to be read."""
+    client.settimeout(REST_SECONDS)
+    client.sendall(rest)
+    return True
 
 
 @lru_cache(maxsize=1)

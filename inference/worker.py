@@ -15,12 +15,13 @@ from weakref import WeakSet
 
 from gunicorn.workers.gthread import TConn  # type: ignore[import-untyped]
 
+from inference.arrivals import Arrivals
 from inference.leaving import LeavingWorker
-from inference.plain import read_plain, receive, write_plain
+from inference.plain import read_plain, send_rest, write_plain
 from inference.round import LARGE, Round
 from inference.shortcut import Shortcut
 
-REST_SECONDS: Final = 30.0
+NOTHING_YET: Final = b""
 
 
 class Worker(LeavingWorker):
@@ -28,6 +29,8 @@ class Worker(LeavingWorker):
 
     _shortcut: Shortcut | None = None
     _round: Round[TConn]
+    _arrivals: Arrivals
+    _askers_of_batches: WeakSet[TConn]
     _had_batch = False  # since the connections were last looked at
 
     def load_wsgi(self) -> None:
@@ -36,7 +39,7 @@ class Worker(LeavingWorker):
         way = getattr(self.wsgi, "wsgi_app", None)
         if isinstance(way, Shortcut) and not self.cfg.is_ssl:
             self._shortcut, self._round = way, Round(way.log)
-            self._askers_of_batches: WeakSet[TConn] = WeakSet()
+            self._arrivals, self._askers_of_batches = Arrivals(), WeakSet()
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
         """Do what is there to do, then send what has been answered meanwhile."""
@@ -63,6 +66,7 @@ class Worker(LeavingWorker):
         reply = self._answer(conn)
         if reply is None:
             super().on_pending_socket_readable(conn, client)
+        if not reply:
             return
         self.pending_conns.remove(conn)
         self.keepalived_conns.append(conn)
@@ -76,7 +80,7 @@ class Worker(LeavingWorker):
         reply = self._answer(conn)
         if reply is None:
             super().on_client_socket_readable(conn, client)
-        else:
+        elif reply:
             self._reply(conn, reply)
 
     def finish_request(self, conn: TConn, fs: Future[Any]) -> None:
@@ -87,15 +91,12 @@ class Worker(LeavingWorker):
             super().finish_request(conn, fs)
 
     def _answer(self, conn: TConn) -> bytes | None:
-        """Answer what a connection says; None leaves every byte of it to who reads it next."""
-        if self._shortcut is None or not self.alive or (conn.parser and conn.parser.unreader.buf.tell()):
+        """Answer what a connection says, with nothing if it has more to say; None leaves every byte of it to who reads it next."""
+        if self._shortcut is None or (conn.parser and conn.parser.unreader.buf.tell()):
             return None
         started = time.perf_counter()
-        try:
-            said = receive(conn.sock)
-        except OSError:  # gunicorn meets it again, and knows what to do
-            return None
-        question = read_plain(said)
+        said, is_new = self._arrivals.take(conn)
+        question = read_plain(said) if self.alive else None
         if question is not None:
             environ, body = question
             # Who comes by the socket has no address; the router says whom it speaks for.
@@ -103,6 +104,8 @@ class Worker(LeavingWorker):
             answered = self._shortcut.answer(environ, body, started, self._round)
             if answered is not None:
                 return write_plain(*answered)
+        elif self.alive and is_new and self._arrivals.wait(conn, said):
+            return NOTHING_YET
         if said:
             conn.init()
             conn.parser.unreader.unread(said)
@@ -136,15 +139,9 @@ class Worker(LeavingWorker):
             conn.set_timeout()
             return
         self.let_go(conn)
-        sending = self.tpool.submit(_send_rest, conn.sock, reply[sent:])
+        sending = self.tpool.submit(send_rest, conn.sock, reply[sent:])
         sending.add_done_callback(lambda done: self.method_queue.defer(self.finish_request, conn, done))
 
 
 def _is_kept(done: Future[Any]) -> bool:
     return not done.cancelled() and done.exception() is None and done.result() is True
-
-
-def _send_rest(client: socket.socket, rest: bytes) -> bool:
-    client.settimeout(REST_SECONDS)
-    client.sendall(rest)
-    return True

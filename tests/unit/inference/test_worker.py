@@ -206,15 +206,24 @@ def test_a_silent_connection_is_closed_and_one_that_speaks_is_kept(tmp_path):
     server = Gunicorn(leave_home(tmp_path), WEB_WORKERS="1", GUNICORN_CMD_ARGS="--keep-alive 3")
     try:
         server.first_answer()
-        with connect(server) as silent, connect(server) as busy, connect(server) as mute:
-            silent.sendall(PLAIN)
-            read_answer(silent)
+        with (
+            connect(server) as silent,
+            connect(server) as busy,
+            connect(server) as mute,
+            connect(server) as stuck,
+            connect(server) as begun,
+        ):
+            for client in (silent, stuck):
+                client.sendall(PLAIN)
+                read_answer(client)
+            for client in (stuck, begun):
+                client.sendall(PLAIN[:-1])
             for _ in range(9):
                 busy.sendall(PLAIN)
                 assert read_answer(busy)[0] == 200
                 time.sleep(0.6)
-            assert silent.recv(1) == b""
-            assert mute.recv(1) == b""
+            for client in (silent, mute, stuck, begun):
+                assert client.recv(1) == b""
     finally:
         server.stop()
 
