@@ -2,7 +2,8 @@
 
 With threads a forecast that takes 0.2 ms is handed from thread to thread three times, and gunicorn's reading of its head costs as much
 again. So the thread that watches the connections reads what has come. If that is one whole `POST` whose head is beyond doubt and which
-`shortcut` answers, it is answered there and then. Everything else is given back unread: to gunicorn it is as if nobody had looked.
+`shortcut` answers, it is answered there and then; if it is the beginning of one, the rest is waited for. Everything else is given back
+unread: to gunicorn it is as if nobody had looked.
 """
 
 import socket
