@@ -5,6 +5,8 @@ all the time, so each stop and restart took all of those ten seconds, in which n
 """
 
 import time
+from functools import partial
+from selectors import EVENT_READ
 from typing import Final
 
 from gunicorn.workers.gthread import TConn, ThreadWorker  # type: ignore[import-untyped]
@@ -48,6 +50,11 @@ class LeavingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no anno
         """Watch a connection no more: it is closed, or a thread's."""
         self.poller.unregister(conn.sock)
         self.keepalived_conns.remove(conn)
+
+    def look_last(self, conn: TConn) -> None:
+        """Look at a connection after all others: the system names those that are readable in the order in which it met them."""
+        self.poller.unregister(conn.sock)
+        self.poller.register(conn.sock, EVENT_READ, partial(self.on_client_socket_readable, conn))
 
     def _close(self, conn: TConn) -> None:
         self.poller.unregister(conn.sock)

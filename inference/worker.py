@@ -138,6 +138,8 @@ class Worker(LeavingWorker):
             return
         if sent == len(reply):
             conn.set_timeout()
+            if len(reply) >= LARGE:
+                self.look_last(conn)
             return
         self.let_go(conn)
         sending = self.tpool.submit(send_rest, conn.sock, reply[sent:])

@@ -1,6 +1,8 @@
 """A batch that was asked before is answered by the thread that watches the connections; every other one is gunicorn's."""
 
 import json
+import re
+import selectors
 import socket
 import time
 from contextlib import ExitStack
@@ -87,3 +89,27 @@ def test_batches_that_are_asked_at_once_are_all_answered_and_hold_nobody_up(trac
                 assert (status, answer["answered"], rest) == (200, 500, b"")
                 given += [one["prediction_id"] for one in answer["results"]]
         assert len(set(given)) == len(given) == 5 * 12 * 500
+
+
+def test_everybody_who_asks_for_batches_gets_their_turn(track):
+    """Whoever is quick to ask again is not looked at before those who wait; questions in between make it easy to be quick."""
+    said = [batch(1000)] * 8 + [PLAIN] * 4
+    answered, to_come, buffer = [0] * len(said), [0] * len(said), bytearray(1 << 21)
+    with ExitStack() as open_ones, selectors.DefaultSelector() as readable:
+        for number, request in enumerate(said):
+            client = open_ones.enter_context(connect(track))
+            readable.register(client, selectors.EVENT_READ, number)
+            client.sendall(request)
+        end = time.monotonic() + 3
+        while time.monotonic() < end:
+            for key, _ in readable.select(0.1):
+                number = key.data
+                read = key.fileobj.recv_into(buffer)
+                if not to_come[number]:
+                    head = bytes(buffer[:1024]).partition(b"\r\n\r\n")[0]
+                    to_come[number] = len(head) + 4 + int(re.search(rb"(?i)content-length: ([0-9]+)", head)[1])
+                to_come[number] -= read
+                if not to_come[number]:
+                    answered[number] += 1
+                    key.fileobj.sendall(said[number])
+    assert min(answered[:8]) > max(answered[:8]) / 2, answered
