@@ -128,3 +128,15 @@ def test_a_new_release_answers_the_next_batch(house, ways):
         status, headers, content = ask(short, *SHORT["as before"])
         assert (status, "BO2" in headers) == ("200 OK", True)
         assert content == ask(long, *SHORT["as before"])[2]
+
+
+def test_nobody_without_a_key_has_a_batch_read(ways, monkeypatch):
+    """It would be read where everybody waits for it."""
+    read = []
+    monkeypatch.setattr("inference.memory.Memory.of_batch", lambda _, body: read.append(body))
+    short, _ = ways()
+    for headers in ({}, {"X-API-Key": "rk_x"}):
+        assert ask(short, {"json": SAID}, headers)[0].startswith("401")
+    assert read == []
+    ask(short, {"json": SAID}, KEY)
+    assert len(read) == 1
