@@ -54,10 +54,10 @@ test-alone:  ## The tests that watch the clock: faults and the router, one after
 bench-serving: peers  ## What serving can do beside others: ratios, medians; PARTS="hot peers log router open batch start soak"
 	@PYTHONPATH=src:.:tests:tests/bench/serving $(PY) tests/bench/serving/run.py $(PARTS)
 
-compose-test:  ## Build the images and run the loop's tests against the composed stack, overlays included (needs a container engine)
+compose-test: install-test  ## Build the images and run the loop's tests against the composed stack, overlays included (needs a container engine)
 	@tools/compose-test
 
-compose-test-bucket:  ## The same with releases, raw files, gold and silver in S3, with the images that are there
+compose-test-bucket: install-test  ## The same with releases, raw files, gold and silver in S3, with the images that are there
 	@tools/compose-test --bucket --no-build
 
 env:  ## A .env with secrets of your own, for containers
@@ -69,11 +69,9 @@ doctor:  ## Check every setting, port, credential and version, and say what to d
 install-test:  ## That, and what `make test` and `make check` need
 	@tools/install test
 
-install-iac:  ## The locked environment that Pulumi programs run in
-	@tools/install test
+install-iac: install-test  ## The locked environment that Pulumi programs run in
 
-coverage:  ## Which lines the unit tests run: .ci-artifacts/coverage
-	@tools/install test
+coverage: install-test  ## Which lines the unit tests run: .ci-artifacts/coverage
 	@mkdir -p .ci-artifacts/coverage
 	@$(PY) -m pytest -q --cov=ratchet --cov=inference --cov-report=html:.ci-artifacts/coverage --cov-report=term:skip-covered tests/unit | tail -n 60
 
@@ -89,14 +87,13 @@ train-report:  ## Ingest, train, and leave the release's card, plots and a summa
 publish-report:  ## That summary on the workflow's run and, if there is one, on the pull request
 	@tools/train-report publish
 
-screenshots:  ## The README's pictures of the dashboard, from the stack that runs here (make up; make traffic)
-	@tools/install test
+screenshots: install-test  ## The README's pictures of the dashboard, from the stack that runs here (make up; make traffic)
 	@$(PY) -m monitoring.screenshots
 
-bench-landing:  ## What landing an hour file costs, beside gzip -t of the same file (half a minute)
+bench-landing: install-test  ## What landing an hour file costs, beside gzip -t of the same file (half a minute)
 	@$(PY) tests/bench/landing/bench_landing.py
 
-peers:  ## An environment of its own for what serving is compared with and for locust
+peers: install-test  ## An environment of its own for what serving is compared with and for locust
 	@test -x .ratchet/peers/bin/bentoml || { uv venv -q --clear -p $(PY) .ratchet/peers && uv pip install -q -p .ratchet/peers \
 		"bentoml~=1.4.0" "locust~=2.47.0"; }
 
@@ -104,27 +101,27 @@ load: peers  ## Realistic users against a running `make up`, bounded: make load 
 	@.ratchet/peers/bin/locust -f tests/load/locustfile.py --headless --only-summary -H http://127.0.0.1:$(or $(ROUTER_PORT),7000) \
 		-u $$(( $(or $(USERS),50) > 200 ? 200 : $(or $(USERS),50) )) -r 10 -t $$(( $(or $(SECONDS),60) > 600 ? 600 : $(or $(SECONDS),60) ))s
 
-faults:  ## Everything around serving fails for a minute, under load: no forecast fails, none is missing from the log (15 minutes)
+faults: install-test  ## Everything around serving fails for a minute, under load: no forecast fails, none is missing from the log (15 minutes)
 	@FAULT_SECONDS=60 FAULT_KILLS=20 FAULT_SWAPS=50 FAULT_SWAP_EVERY=6 $(PY) -m pytest -q --timeout 1200 --durations=0 \
 		tests/faults tests/e2e/test_faults_of_the_stack.py
 
-fuzz:  ## Thousands of generated requests against what /openapi.json promises: make fuzz N=500 (examples per operation)
+fuzz: install-test  ## Thousands of generated requests against what /openapi.json promises: make fuzz N=500 (examples per operation)
 	FUZZ_EXAMPLES=$(or $(N),500) $(PY) -m pytest -q --timeout 3600 tests/unit/inference/test_schema_holds.py
 
-bench-ingest:  ## Bronze to gold beside the decompression limit and beside pandas, memory, one more hour: PARTS="throughput linear one_more"
+bench-ingest: install-test  ## Bronze to gold beside the decompression limit and beside pandas, memory, one more hour: PARTS="throughput linear one_more"
 	PYTHONPATH=src $(PY) tests/bench/ingest/bench_ingest.py $(PARTS)
 
-warehouse-test:  ## The same dbt models on Snowflake's dialect (fakesnow's server, dbt-snowflake, an environment of their own): the same rows
+warehouse-test: install-test  ## The same dbt models on Snowflake's dialect (fakesnow's server, dbt-snowflake, an environment of their own): the same rows
 	@test -x .ratchet-snowflake/bin/dbt || (uv venv -q --python $(PY) .ratchet-snowflake && uv pip install -q --python .ratchet-snowflake/bin/python 		"fakesnow[server]~=0.12.0" "dbt-snowflake~=1.11.0" "dbt-core~=1.11.0")
 	@PYTHONPATH=src:. PYTHONUNBUFFERED=1 $(PY) tests/warehouse/run.py --python .ratchet-snowflake/bin/python
 
 docs:  ## dbt's documentation of silver and gold, with lineage, as one page (after an ingest)
 	@$(RATCHET) docs
 
-kills:  ## Kill a build of gold at each of its steps and run it again: the same bytes (about five minutes)
+kills: install-test  ## Kill a build of gold at each of its steps and run it again: the same bytes (about five minutes)
 	@KILLS=all $(PY) -m pytest -q tests/unit/ingest/test_killed_builds.py
 
-check:  ## What hooks and CI run before any test: style, types, import rules, configuration
+check: install-test  ## What hooks and CI run before any test: style, types, import rules, configuration
 	@$(MAKE) --no-print-directory -j 2 check-types check-rules
 
 check-types:  ## The types alone
@@ -139,18 +136,18 @@ check-rules:  ## Everything of `make check` but the types
 	$(PY) -m ratchet.stack.check_router
 	@tools/check-configuration
 
-bench-deciding:  ## The numbers the policy has to reach, 1,000 experiments a cell (at most 45 minutes, continues where it was stopped)
+bench-deciding: install-test  ## The numbers the policy has to reach, 1,000 experiments a cell (at most 45 minutes, continues where it was stopped)
 	timeout 2700 $(PY) tests/bench/deciding/bench_deciding.py --keep .ratchet/bench-deciding
 
-bench-look:  ## How long a look takes over a million logged forecasts, young and old (two minutes)
+bench-look: install-test  ## How long a look takes over a million logged forecasts, young and old (two minutes)
 	@PYTHONPATH=src $(PY) tests/bench/deciding/bench_look.py
 
-bench-forecasting:  ## A release beside every family it could have been, on real activity, and what training costs (CSV=… TARGET=…)
+bench-forecasting: install-test  ## A release beside every family it could have been, on real activity, and what training costs (CSV=… TARGET=…)
 	@$(PY) -W ignore tests/bench/forecasting/accuracy.py --keep .ratchet/bench-forecasting $(if $(CSV),--csv "$(CSV)") $(if $(TARGET),--target "$(TARGET)")
 	@$(PY) -W ignore tests/bench/forecasting/m4.py
 	@$(PY) -W ignore tests/bench/forecasting/cost.py --prophet
 
-format:  ## Let ruff put the code in order
+format: install-test  ## Let ruff put the code in order
 	.venv/bin/ruff check --fix-only
 	.venv/bin/ruff format
 

@@ -1,5 +1,6 @@
 """Rules of the house that no linter knows."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -45,3 +46,15 @@ def test_the_makefile_explains_every_target():
     ]
     helped = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert [name for name in names if name not in helped] == []
+
+
+def test_whatever_runs_tests_or_benches_installs_what_they_need_before_it_begins():
+    rules = re.findall(
+        r"^([a-z-]+):([^\n#]*)##[^\n]*\n((?:\t[^\n]*\n)*)", (ROOT / "Makefile").read_text(), re.MULTILINE
+    )
+    wanting = [name for name, needs, does in rules if re.search(r"pytest|tests/|tools/compose-test|mypy", does)]
+    assert {"compose-test", "faults", "bench-deciding", "check-types"} <= set(wanting)
+    inside = {"test-alone", "check-types", "check-rules"}  # of `make test` and `make check`
+    needs_of = {name: f"{needs} {does}" for name, needs, does in rules}
+    ready = re.compile(r"install-test|tools/install test|\bpeers\b")
+    assert [name for name in wanting if name not in inside and not ready.search(needs_of[name])] == []
