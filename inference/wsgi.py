@@ -45,7 +45,7 @@ def build(settings: Settings) -> Flask:
     """Make the application and start its three background threads; needs neither the database nor the registry."""
     secret = settings.prediction_secret.get_secret_value().encode()
     if not secret:
-        raise RatchetError("PREDICTION_SECRET is not set: prediction ids could be forged")
+        raise RatchetError("PREDICTION_SECRET is not set: prediction ids could be forged. `make env` makes one")
     track = Track(settings.track)
     registry = CollectorRegistry()
     metrics = ServeMetrics(registry, track=track)

@@ -1,12 +1,17 @@
-"""A small web server for tests that answers what a function says, and remembers what it was asked."""
+"""A small web server for tests that answers what a function says, and remembers what it was asked; and a wait for a real one."""
 
+import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
+from urllib.request import urlopen
+
+import pytest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,3 +81,16 @@ def serve(answer: Callable[[Asked], Reply]) -> Iterator[Web]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def wait_until_ready(url: str, process: subprocess.Popen[bytes], *, seconds: float) -> None:
+    """Return once a server that was just started answers; the test fails if its process ends or it takes too long."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        assert process.poll() is None, f"the server of {url} ended at once"
+        try:
+            with urlopen(url, timeout=1):
+                return
+        except OSError:
+            time.sleep(0.1)
+    pytest.fail(f"{url} was not ready within {seconds} s")

@@ -39,7 +39,10 @@ def clear_errors(what: str) -> Iterator[None]:
 def reason(cause: psycopg2.Error) -> str:
     """Why a server cannot be reached."""
     text = str(cause)
-    return next((known for known in REASONS if known in text), "the address or the server cannot be used")
+    return next(
+        (known for known in REASONS if known in text),
+        "the server that DATABASE_URL names cannot be used; `ratchet doctor` looks at it",
+    )
 
 
 def summary(cause: psycopg2.Error) -> str:

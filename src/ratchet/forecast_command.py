@@ -73,5 +73,5 @@ def _live(workload: str, track: Track) -> Path:
     settings = Settings.load()
     release = MlflowLive(settings.tracking_uri).live(workload, track)
     if release is None:
-        raise RatchetError(f"nothing is live on {track.value} for {workload}")
+        raise RatchetError(f"nothing is live on {track.value} for {workload}: `ratchet releases` says what there is")
     return ReleaseCache(settings.home / "cache").fetch_whole(release)

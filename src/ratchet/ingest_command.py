@@ -132,7 +132,7 @@ def _status(options: argparse.Namespace) -> str:
     from ratchet.ingest.status import status
 
     settings = Settings.load()
-    workload = options.workload or settings.workloads.split(",")[0]
+    workload = workloads.find(options.workload or settings.workloads.split(",")[0]).name
     bronze = open_bronze(settings.bronze_root, home=settings.home).folder
     found = status(bronze, hours_file=settings.home / "warehouse" / workload / "hours.csv")
     if not found:

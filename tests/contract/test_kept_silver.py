@@ -3,7 +3,6 @@
 import json
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
-from uuid import uuid4
 
 import boto3
 import duckdb
@@ -11,7 +10,7 @@ import pyarrow.dataset
 import pyarrow.fs
 import pytest
 
-from places import bytes_at, killed, opened, spoil
+from places import bytes_at, killed, spoil
 from ratchet import workloads
 from ratchet.contracts.errors import DataError
 from ratchet.contracts.workload import Cut
@@ -40,13 +39,6 @@ class Parcels:
 
     name = "parcels"
     silver = {"events": Cut(column="created_at", by="day"), "names": None}  # noqa: RUF012
-
-
-@pytest.fixture(params=["folder", "s3"])
-def place(request, tmp_path):
-    if request.param == "folder":
-        return opened(str(tmp_path / "shared"))
-    return opened(f"{request.getfixturevalue('bucket')}/{uuid4().hex}")
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import subprocess
 import threading
 import time
 from datetime import UTC, datetime, timedelta
-from urllib.error import URLError
 from urllib.request import urlopen
 
 import pytest
@@ -15,6 +14,7 @@ from fakes import FakeAnswer, FakeLiveMetrics
 from ratchet.contracts.errors import MetricsError
 from ratchet.contracts.ports import Track
 from ratchet.observe import PrometheusMetrics
+from web import wait_until_ready
 
 CONFIG = """
 global: {{scrape_interval: 500ms}}
@@ -135,22 +135,10 @@ def prometheus(exposition, tmp_path_factory):
     command = [binary, f"--config.file={home}/prometheus.yml", f"--storage.tsdb.path={home}/data"]
     command.append(f"--web.listen-address={address}")
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    wait_until_ready(f"http://{address}/-/ready", process)
+    wait_until_ready(f"http://{address}/-/ready", process, seconds=30)
     yield f"http://{address}"
     process.terminate()
     process.wait(timeout=20)
-
-
-def wait_until_ready(url, process, seconds=30):
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        assert process.poll() is None, "prometheus ended at once"
-        try:
-            with urlopen(url, timeout=1):
-                return
-        except (URLError, OSError):
-            time.sleep(0.1)
-    pytest.fail(f"{url} was not ready within {seconds} s")
 
 
 @pytest.fixture(params=["fake", "prometheus"])

@@ -4,11 +4,10 @@ import json
 import logging
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from uuid import uuid4
 
 import pytest
 
-from places import bytes_at, killed, opened, spoil
+from places import bytes_at, killed, spoil
 from ratchet import ingest
 from ratchet.contracts.errors import DataError
 from ratchet.contracts.release import file_digest
@@ -16,13 +15,6 @@ from ratchet.ingest import shared_gold
 from ratchet.ingest.partition import dump, gold_root
 
 HOURS = [datetime(2026, 11, day, tzinfo=UTC) for day in range(1, 6)]
-
-
-@pytest.fixture(params=["folder", "s3"])
-def place(request, tmp_path):
-    if request.param == "folder":
-        return opened(str(tmp_path / "shared"))
-    return opened(f"{request.getfixturevalue('bucket')}/{uuid4().hex}")
 
 
 @pytest.fixture

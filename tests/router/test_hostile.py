@@ -18,7 +18,6 @@ QUESTION = b'{"depot": "north/a", "target": "sent"}'
 LEAKS = re.compile(
     rb"Traceback|File \"|/inference/|/src/ratchet|site-packages|SELECT |INSERT |psycopg|gunicorn\.|ratchet_requests_total"
 )
-LONG_EXTENSION = b"2;" + b"a" * 9000 + b"\r\nab\r\n0\r\n\r\n"
 ODD = [
     b"{" * 50_000,
     b'{"a":' * 50_000,

@@ -74,6 +74,10 @@ def test_nothing_landed_is_said(capsys):
     assert "nothing has landed" in run(capsys, "status")[1]
 
 
+def test_the_status_of_a_workload_that_there_is_not_names_those_that_there_are(capsys):
+    assert run(capsys, "status", "nowhere") == (1, "", "ratchet: no workload `nowhere`; known: github_activity\n")
+
+
 def test_all_troubles_of_a_source_are_shown_of_which_nothing_has_landed(capsys, tmp_path):
     for number in range(12):
         folder = tmp_path / "histories" / f"a__{number}"

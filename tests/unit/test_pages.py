@@ -17,15 +17,15 @@ TWO_SCREENS = 160
 
 
 def commands(parser):
-    """The names of a parser's sub-commands, of all levels."""
+    """The names of a parser's sub-commands, of all levels, each with its options."""
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
             for name, below in action.choices.items():
-                yield name
-                yield from (f"{name} {deeper}" for deeper in commands(below))
+                yield name, set(below._option_string_actions)
+                yield from ((f"{name} {deeper}", options) for deeper, options in commands(below))
 
 
-COMMANDS = set(commands(_parser()))
+COMMANDS = dict(commands(_parser()))
 
 
 def anchors(page):
@@ -59,7 +59,15 @@ def test_every_ratchet_command_that_a_page_names_exists(page):
     if page.name == "CHANGELOG.md":
         return
     named = set(re.findall(r"(?:`|^)(?:\.venv/bin/)?ratchet ([a-z]+)(?: |`|$)", code_of(page), re.MULTILINE))
-    assert named - COMMANDS == set()
+    assert named - COMMANDS.keys() == set()
+
+
+def test_every_option_of_a_ratchet_command_that_a_page_names_exists(page):
+    unknown = []
+    for first, second, rest in re.findall(r"ratchet ([a-z]+)(?: ([a-z]+))?([^`\n#]*)", code_of(page)):
+        options = COMMANDS.get(f"{first} {second}") or COMMANDS.get(first, set())
+        unknown += [f"{first} {one}" for one in re.findall(r"--[a-z-]+", rest) if one not in options]
+    assert unknown == []
 
 
 def code_of(page):

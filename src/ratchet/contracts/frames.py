@@ -1,4 +1,4 @@
-"""The one shape of gold and the one shape of a forecast, checked where a frame enters and where it leaves a stage."""
+"""The one shape of gold, checked when it is read, and which of its weeks count as what really happened."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +11,6 @@ from ratchet.contracts.coverage import seen, whole_counts
 from ratchet.contracts.errors import DataError
 
 SERIES_COLUMNS: Final = ("unique_id", "target", "ds", "y")
-FORECAST_COLUMNS: Final = ("unique_id", "target", "ds", "mean", "median", "lo_80", "hi_80", "lo_95", "hi_95")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,18 +43,6 @@ def check_series(frame: pd.DataFrame) -> pd.DataFrame:
     _require_keys(frame)
     if not (frame["y"] >= 0).all():
         raise DataError("gold: y must be a number of at least 0 in every row")
-    return frame
-
-
-def check_forecast(frame: pd.DataFrame) -> pd.DataFrame:
-    """Forecasts as a long frame, bounds in order and nothing below zero, or a `DataError`."""
-    _require_columns(frame, FORECAST_COLUMNS)
-    _require_keys(frame)
-    ordered = (
-        (frame["lo_95"] <= frame["lo_80"]) & (frame["lo_80"] <= frame["hi_80"]) & (frame["hi_80"] <= frame["hi_95"])
-    )
-    if not (ordered & (frame["lo_95"] >= 0) & (frame["mean"] >= 0)).all():
-        raise DataError("forecast: bounds must be ordered and nothing may be negative")
     return frame
 
 

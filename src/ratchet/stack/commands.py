@@ -29,8 +29,9 @@ def logs(settings: Settings, service: str, *, lines: int = 40, follow: bool = Tr
     folder = Home(settings.home).logs
     path = folder / f"{service}.log"
     if not path.exists():
-        known = ", ".join(sorted(found.stem for found in folder.glob("*.log"))) or "nothing has been logged yet"
-        raise RatchetError(f"there is no log of {service or 'nothing'}: make logs S=… with one of: {known}")
+        known = ", ".join(sorted(found.stem for found in folder.glob("*.log")))
+        there = f"make logs S=… with one of: {known}" if known else "nothing has been logged yet, `make up` starts all"
+        raise RatchetError(f"there is no log of {service or 'nothing'}: {there}")
     os.execvp("tail", ["tail", "-n", str(lines), *(["-F"] if follow else []), str(path)])  # noqa: S606  # becomes tail
 
 

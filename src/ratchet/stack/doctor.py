@@ -19,7 +19,10 @@ import psycopg2
 from dotenv import dotenv_values
 from pydantic import SecretStr, ValidationError
 
+from ratchet import workloads
 from ratchet.contracts.errors import RatchetError
+from ratchet.contracts.source import Span
+from ratchet.database import REASONS
 from ratchet.settings import UNCHANGED, Settings, complaint
 from ratchet.stack import places, preflight, secrets
 from ratchet.stack.container_settings import ContainerSettings
@@ -29,6 +32,9 @@ from ratchet.stack.services import Stack, tool
 from ratchet.stack.supervised import Supervisor
 
 _CLOCK_SECONDS = 5.0
+_ESCAPED: Final = (
+    "write it as postgresql://user:password@host:port/ratchet, with %40 for an @ in the password and %2F for a /"
+)
 _PROGRAMS: Final = {
     "nginx": ("nginx",),
     "prometheus": ("prometheus",),
@@ -204,11 +210,16 @@ def _without_a_stopped_stack(settings: Settings) -> Settings:
 def _database(settings: Settings) -> str:
     if not settings.database:
         return "the embedded one; it does not run"
-    where = urlsplit(settings.database)
     try:
+        where = urlsplit(settings.database)
+        place = f"{where.hostname}:{where.port}"
         connection = psycopg2.connect(settings.database, connect_timeout=5)
-    except psycopg2.OperationalError as error:
-        raise RatchetError(f"DATABASE_URL leads to {where.hostname}:{where.port}, which refuses: {error}") from error
+    except (ValueError, psycopg2.Error) as error:
+        # Neither is repeated or chained: both quote what they cannot read of an address, a password among it.
+        why = next((known for known in REASONS if known in str(error)), "")
+        if not why or place.startswith("None") or "host name" in why:
+            raise RatchetError(f"DATABASE_URL cannot be used{f' ({why})' if why else ''}: {_ESCAPED}") from None
+        raise RatchetError(f"DATABASE_URL leads to {place}, which refuses: {why}") from None
     try:
         with connection.cursor() as cursor:
             cursor.execute(
@@ -222,7 +233,7 @@ def _database(settings: Settings) -> str:
         raise RatchetError(f"its clock and this machine's are {apart:.0f} s apart: have both follow NTP")
     if not is_migrated:
         raise RatchetError(f"PostgreSQL {server} answers but has no tables: run `ratchet migrate`")
-    return f"PostgreSQL {server} at {where.hostname}:{where.port}, migrated"
+    return f"PostgreSQL {server} at {place}, migrated"
 
 
 def _mlflow(settings: Settings) -> str:
@@ -246,12 +257,14 @@ def _prometheus(settings: Settings) -> str:
 
 
 def _events(settings: Settings) -> str:
-    if settings.events == "sample" or "://" in settings.events:
-        return settings.events
-    folder = Path(settings.events).expanduser()
-    if not folder.is_dir():
-        raise RatchetError(f"EVENTS is {folder}, which is no folder: mend it, or set EVENTS=sample")
-    return f"the folder {folder.resolve()}"
+    """Whether each source is named as its kind wants it; folders are looked for, nobody else is asked."""
+    span = Span.parse(settings.events_from, settings.events_to)
+    for name in settings.workloads.split(","):
+        for source in workloads.find(name.strip()).sources(settings.events, span=span):
+            folder = getattr(source, "folder", None)
+            if isinstance(folder, Path) and not folder.is_dir():
+                raise RatchetError(f"EVENTS names {folder}, which is no folder: mend it, or set EVENTS=sample")
+    return settings.events
 
 
 def _well(what: str, says: str) -> Finding:

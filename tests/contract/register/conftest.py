@@ -5,11 +5,8 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from datetime import UTC, datetime
-from urllib.error import URLError
-from urllib.request import urlopen
 from uuid import uuid4
 
 import pytest
@@ -19,6 +16,7 @@ from ratchet.contracts.release import CARD
 from ratchet.register.client import load_mlflow
 from ratchet.register.mlflow_registry import MlflowRegistry
 from releases import no_plots
+from web import wait_until_ready
 
 HOUR = datetime(2026, 3, 2, tzinfo=UTC)
 
@@ -38,23 +36,11 @@ def mlflow_server(tmp_path_factory):
             command, env={**os.environ, **quiet}, stdout=log, stderr=log, cwd=home, start_new_session=True
         )
     try:
-        _wait(f"http://127.0.0.1:{port}/health", process)
+        wait_until_ready(f"http://127.0.0.1:{port}/health", process, seconds=120)
         yield f"http://127.0.0.1:{port}"
     finally:
         os.killpg(process.pid, signal.SIGTERM)
         process.wait(timeout=20)
-
-
-def _wait(url, process, seconds=120):
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        assert process.poll() is None, "the server ended at once"
-        try:
-            with urlopen(url, timeout=1):
-                return
-        except (URLError, OSError):
-            time.sleep(0.1)
-    pytest.fail(f"{url} did not answer within {seconds} s")
 
 
 @pytest.fixture

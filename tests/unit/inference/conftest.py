@@ -1,4 +1,5 @@
 import pytest
+from gunicorns import Gunicorn, leave_home
 from houses import House
 from ways import Way
 
@@ -36,3 +37,12 @@ def ways(house, tmp_path):
 def ways_for_all(ways):
     """For tests that ask again and again."""
     return ways()
+
+
+@pytest.fixture(scope="module")
+def track(tmp_path_factory):
+    """A production track under gunicorn that answers: one worker of two threads."""
+    server = Gunicorn(leave_home(tmp_path_factory.mktemp("track")), WEB_WORKERS="1", WEB_THREADS="2")
+    server.first_answer()
+    yield server
+    server.stop()

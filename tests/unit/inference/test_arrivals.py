@@ -6,7 +6,7 @@ from contextlib import ExitStack
 
 import psutil
 import pytest
-from gunicorns import BODY, HEAD, PATH, PLAIN, Gunicorn, connect, leave_home, read_answer, with_lines
+from gunicorns import BODY, HEAD, PATH, PLAIN, connect, read_answer, with_lines
 
 from inference.arrivals import MOST, is_begun
 
@@ -35,14 +35,6 @@ NOT_BEGUN = {
 @pytest.mark.parametrize("case", [*BEGUN, *NOT_BEGUN])
 def test_what_has_begun_is_known_by_its_length(case):
     assert is_begun((BEGUN | NOT_BEGUN)[case]) == (case in BEGUN)
-
-
-@pytest.fixture(scope="module")
-def track(tmp_path_factory):
-    server = Gunicorn(leave_home(tmp_path_factory.mktemp("arrivals")), WEB_WORKERS="1", WEB_THREADS="2")
-    server.first_answer()
-    yield server
-    server.stop()
 
 
 def test_whoever_has_begun_and_goes_silent_holds_nobody_up(track):

@@ -107,15 +107,6 @@ def test_what_is_read_is_what_gunicorn_reads(said):
     assert own == {name: value for name, value in environ.items() if name != "HTTP_CONTENT_TYPE"}
 
 
-@pytest.fixture(scope="module")
-def track(tmp_path_factory):
-    """A track with one worker of two threads."""
-    server = Gunicorn(leave_home(tmp_path_factory.mktemp("worker")), WEB_WORKERS="1", WEB_THREADS="2")
-    server.first_answer()
-    yield server
-    server.stop()
-
-
 def test_one_connection_takes_the_short_way_and_gunicorns_in_turn(track):
     with connect(track) as client:
         for said, status in [

@@ -13,14 +13,6 @@ from gunicorns import HEAD, PLAIN, Gunicorn, connect, leave_home, read_answer, w
 BATCH = HEAD.replace(b"predict HTTP", b"predict/batch HTTP")
 
 
-@pytest.fixture(scope="module")
-def track(tmp_path_factory):
-    server = Gunicorn(leave_home(tmp_path_factory.mktemp("batches")), WEB_WORKERS="1", WEB_THREADS="2")
-    server.first_answer()
-    yield server
-    server.stop()
-
-
 def batch(count, *, horizon=2):
     items = [{"depot": "north/a", "target": "sent", "horizon": horizon}] * count
     return with_lines(b"Content-Type: application/json", body=json.dumps({"items": items}).encode(), head=BATCH)

@@ -58,6 +58,16 @@ def test_a_secret_is_never_shown(monkeypatch, capsys):
     assert "hunter" not in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    "password", ["hunter/2", "hunter@2", "hunter%zz", "hunter#2", "hunter:2", "/hunter", "@hunter"]
+)
+def test_a_password_that_spoils_its_address_is_never_shown_either(tmp_path, monkeypatch, password):
+    monkeypatch.setenv("DATABASE_URL", f"postgresql://ratchet:{password}@127.0.0.1:{free_port()}/ratchet")
+    said = bad(tmp_path)["database"]
+    assert "hunter" not in said
+    assert said.startswith("DATABASE_URL ")
+
+
 def test_a_taken_port_names_its_setting(tmp_path, monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         monkeypatch.setenv("MLFLOW_PORT", str(taken.getsockname()[1]))
@@ -110,6 +120,17 @@ def test_each_place_is_looked_at(tmp_path, monkeypatch, bucket, name):
 def test_events_that_are_no_folder_are_said_to_be(tmp_path, monkeypatch):
     monkeypatch.setenv("EVENTS", str(tmp_path / "nothing"))
     assert "EVENTS=sample" in bad(tmp_path)["events"]
+
+
+@pytest.mark.parametrize("events", ["github:pallets/flask", "csv:{here}", "{here}; github:pallets/flask,pallets/click"])
+def test_every_way_to_name_events_is_known(tmp_path, monkeypatch, events):
+    monkeypatch.setenv("EVENTS", events.format(here=tmp_path))
+    assert bad(tmp_path) == {}
+
+
+def test_a_source_of_no_kind_is_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("EVENTS", "github:flask")
+    assert "write owner/name" in bad(tmp_path)["events"]
 
 
 def test_env_gives_each_secret_a_value_once_and_keeps_what_is_there(tmp_path):
