@@ -112,6 +112,10 @@ def ship(spool, forwarder):
     return forwarder.ship()
 
 
+def refuse(*_, **__):
+    raise psycopg2.OperationalError("could not connect to server")
+
+
 def test_a_record_arrives_as_it_was_written(spool, forwarder, postgres, workload):
     record = forecast(workload, family="theta")
     spool.append(record)
@@ -295,6 +299,20 @@ def test_the_database_goes_away_and_comes_back(spool, forwarder, postgres, workl
     ]
     assert "is being forwarded again" in caplog.text
     assert sum("stays in the spool" in line for line in caplog.messages) == 1
+
+
+def test_a_database_that_was_away_for_hours_is_found_again(spool, forwarder, postgres, workload, monkeypatch):
+    spool.append(forecast(workload))
+    spool.close()
+    connect, now = psycopg2.connect, [0.0]
+    monkeypatch.setattr(forwarder, "_clock", lambda: now[0])
+    monkeypatch.setattr(forward.psycopg2, "connect", refuse)
+    for _ in range(4 * 360):  # as often as it tries in four hours
+        forwarder.step(spool)
+        now[0] += 10
+    monkeypatch.setattr(forward.psycopg2, "connect", connect)
+    forwarder.step(spool)
+    assert len(rows(postgres, "forecasts", workload)) == 1
 
 
 WRITER = """

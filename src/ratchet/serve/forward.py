@@ -20,6 +20,8 @@ logger = logging.getLogger(__name__)
 
 TICK_SECONDS: Final = 0.25
 LONGEST_WAIT_SECONDS: Final = 10.0
+DOUBLINGS: Final = 6
+"""Of the wait after a failure: more of them change nothing, and a thousand are no number."""
 PIECE_BYTES: Final = 1 << 16  # each piece takes the interpreter from whoever answers a forecast
 CONNECT: Final[dict[str, Any]] = {
     "connect_timeout": 3,
@@ -206,7 +208,7 @@ class Forwarder:
         if not self._failures:
             logger.error("the forecast log stays in the spool: %s", error)
         self._failures += 1
-        self._retry_at = self._clock() + min(0.25 * 2.0**self._failures, LONGEST_WAIT_SECONDS)
+        self._retry_at = self._clock() + min(0.25 * 2.0 ** min(self._failures, DOUBLINGS), LONGEST_WAIT_SECONDS)
         self._disconnect()
 
     def _disconnect(self) -> None:

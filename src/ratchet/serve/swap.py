@@ -16,6 +16,8 @@ from ratchet.serve.release import OpenRelease, open_release
 logger = logging.getLogger(__name__)
 
 LONGEST_WAIT_SECONDS: Final = 300.0
+DOUBLINGS: Final = 9
+"""Of the wait for a release that is refused: more of them change nothing, and a thousand are no number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,7 +151,7 @@ class Refresher:
     def _refuse(self, slot: ReleaseSlot, release: Release, error: Exception) -> None:
         last = self._refused.get(slot.workload)
         tries = last.tries + 1 if last and last.release == release else 1
-        retry_at = self._clock() + min(2.0**tries, LONGEST_WAIT_SECONDS)
+        retry_at = self._clock() + min(2.0 ** min(tries, DOUBLINGS), LONGEST_WAIT_SECONDS)
         self._refused[slot.workload] = Refusal(release=release, tries=tries, retry_at=retry_at)
         logger.error("%s@%s refuses %s: %s", slot.workload, slot.track, release.release_id, error)
         self._on_refuse(release, slot.track)
