@@ -236,6 +236,76 @@ def test_the_torn_last_line_of_a_killed_worker_is_set_aside(spool, forwarder, po
     assert rejected == [1]
 
 
+def test_what_is_torn_is_set_aside_once_however_long_the_database_is_away(
+    spool, forwarder, postgres, workload, rejected, monkeypatch
+):
+    spool.append(forecast(workload))
+    spool.close()
+    [segment] = segments.finished(spool.folder)
+    with segment.open("ab") as stream:
+        stream.write(b'{"record":"forecast","predic')
+    with monkeypatch.context() as away:
+        away.setattr(forward.psycopg2, "connect", refuse)
+        for _ in range(5):
+            with pytest.raises(psycopg2.OperationalError):
+                forwarder.ship()
+    forwarder.ship()
+    assert len(rows(postgres, "forecasts", workload)) == 1
+    [aside] = (spool.folder / "rejected").iterdir()
+    assert (len(aside.read_text().splitlines()), rejected) == (1, [1])
+
+
+def test_a_file_that_cannot_be_read_is_told_once_and_blocks_nobody(spool, forwarder, postgres, workload, caplog):
+    """As a worker of another user leaves it; the superuser can read all but a folder."""
+    for name in ("00000000000000000001-1.1.ready", "00000000000000000001-2.open"):
+        (spool.folder / name).mkdir()
+    for _ in range(3):
+        spool.append(forecast(workload))
+        spool.close()
+        forwarder.step(spool)
+    assert len(rows(postgres, "forecasts", workload)) == 3
+    assert [sum(name in line for line in caplog.messages) for name in ("-1.1.ready", "-2.open")] == [1, 1]
+    assert count_records(spool.folder) == 1
+
+
+def test_what_cannot_be_set_aside_blocks_nobody_and_is_set_aside_when_that_is_possible(
+    spool, forwarder, postgres, workload, rejected, monkeypatch
+):
+    now = [0.0]
+    monkeypatch.setattr(forwarder, "_clock", lambda: now[0])
+    (spool.folder / "rejected").touch()  # no folder can be made there
+    spool.append(forecast(workload, horizon=1 << 40))
+    spool.append(forecast(workload))
+    spool.close()
+    spool.append(forecast(workload))
+    assert ship(spool, forwarder) == 1
+    assert (len(rows(postgres, "forecasts", workload)), rejected) == (2, [])
+    assert len(segments.finished(spool.folder)) == 1
+    (spool.folder / "rejected").unlink()
+    now[0] += 60
+    assert forwarder.ship() == 1
+    assert (len(rows(postgres, "forecasts", workload)), rejected) == (2, [1])
+
+
+def test_a_full_spool_has_room_again_while_it_is_being_shipped(tmp_path, postgres, workload, monkeypatch):
+    spool = PointingSpool(tmp_path, max_bytes=30_000, fsync=False, on_lost=lambda _: None)
+    while spool.append(forecast(workload)):
+        spool.close()
+    waiting, kept = len(segments.finished(tmp_path)), []
+    with closing(Forwarder(tmp_path, postgres, on_rejected=lambda: None)) as forwarder:
+        insert = forwarder._insert
+
+        def insert_while_somebody_asks(lines):
+            insert(lines)
+            kept.append(spool.append(forecast(workload)))
+
+        monkeypatch.setattr(forwarder, "_insert", insert_while_somebody_asks)
+        forwarder.step(spool)
+    spool.close()
+    assert waiting > 10
+    assert kept == [False] + [True] * (waiting - 1)
+
+
 def test_two_forwarders_never_ship_the_same_segment(spool, forwarder, postgres, workload):
     with closing(Forwarder(spool.folder, postgres, on_rejected=lambda: None)) as other:
         spool.append(forecast(workload))

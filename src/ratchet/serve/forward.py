@@ -5,7 +5,7 @@ import io
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -22,6 +22,8 @@ TICK_SECONDS: Final = 0.25
 LONGEST_WAIT_SECONDS: Final = 10.0
 DOUBLINGS: Final = 6
 """Of the wait after a failure: more of them change nothing, and a thousand are no number."""
+LEFT_SECONDS: Final = 60.0
+"""For so long a file that cannot be read, or of which nothing can be set aside, is not looked at again."""
 PIECE_BYTES: Final = 1 << 16  # each piece takes the interpreter from whoever answers a forecast
 CONNECT: Final[dict[str, Any]] = {
     "connect_timeout": 3,
@@ -104,6 +106,7 @@ class Forwarder:
         self._lock: IO[str] | None = None
         self._failures = 0
         self._retry_at = 0.0
+        self._left: dict[Path, float] = {}
 
     def run(self, stop: threading.Event, spool: Spool) -> None:
         """Ship until told to stop, then the own last segment too; nothing that happens inside ends the thread."""
@@ -119,7 +122,7 @@ class Forwarder:
         try:
             spool.tick()
             if self._clock() >= self._retry_at:
-                self.ship()
+                self.ship(spool.tick)
                 self._note(None)
         except (psycopg2.Error, OSError) as error:
             self._note(error)
@@ -127,14 +130,26 @@ class Forwarder:
             logger.exception("the forecast log could not be forwarded")
             self._note(error)
 
-    def ship(self) -> int:
-        """Bring every finished segment to the database and return how many; 0 if another worker is at it."""
+    def ship(self, tend: Callable[[], None] = lambda: None) -> int:
+        """Bring every finished segment to the database and return how many; 0 if another worker is at it.
+
+        After each there is room in the spool for what is asked meanwhile: `tend` sees to it. A file that refuses keeps no other waiting.
+        """
         if not self._leads():
             return 0
-        paths = segments.finished(self._folder)
-        for path in paths:
-            self._ship_segment(path)
-        return len(paths)
+        shipped = 0
+        for path in segments.finished(self._folder, on_trouble=self._leave):
+            if path in self._left and self._clock() < self._left[path]:
+                continue
+            try:
+                self._ship_segment(path)
+            except OSError as error:
+                self._leave(path, error)
+                continue
+            self._left.pop(path, None)
+            shipped += 1
+            tend()
+        return shipped
 
     def close(self) -> None:
         """Let another worker's forwarder take over."""
@@ -156,24 +171,30 @@ class Forwarder:
 
     def _ship_segment(self, path: Path) -> None:
         whole, end, torn = path.read_bytes().rpartition(b"\n")
+        refused = [*self._store(log_lines.take_apart(whole + end))] if end else []
         if torn:
-            self._reject(path, torn, "its writer died while writing it: it was never answered")
-        if end:
-            self._store(path, log_lines.take_apart(whole + end))
+            refused.append((torn, "its writer died while writing it: it was never answered"))
+        if refused:
+            self._reject(path, refused)
         path.unlink()
 
-    def _store(self, path: Path, lines: bytes) -> None:
-        """Store all lines in one transaction; if the data is at fault, halve until the one that is stands alone."""
+    def _leave(self, path: Path, error: OSError) -> None:
+        if path not in self._left:
+            logger.error("a file of the forecast log stays in the spool, the others go on: %s: %s", path, error)
+        self._left[path] = self._clock() + LEFT_SECONDS
+
+    def _store(self, lines: bytes) -> Iterator[tuple[bytes, str]]:
+        """Store all lines in one transaction; if the data is at fault, halve until the one that is stands alone, and name it."""
         try:
             self._insert(lines)
         except (psycopg2.DataError, psycopg2.IntegrityError) as error:
             answers, records = log_lines.sort_out(lines)
             if len(records) <= 1:
-                self._reject(path, lines[:-1], str(error).strip())
+                yield lines[:-1], str(error).strip()
                 return
             middle = len(records) // 2
             for half in (records[:middle], records[middle:]):
-                self._store(path, log_lines.put_together(answers, half))
+                yield from self._store(log_lines.put_together(answers, half))
 
     def _insert(self, lines: bytes) -> None:
         connection = self._connect()
@@ -189,14 +210,17 @@ class Forwarder:
             self._connection = psycopg2.connect(self._database_url, **CONNECT)
         return self._connection
 
-    def _reject(self, path: Path, lines: bytes, reason: str) -> None:
+    def _reject(self, path: Path, refused: Sequence[tuple[bytes, str]]) -> None:
+        """Set records of a segment aside, in a file of its own: whoever has to do it again makes the same file."""
         folder = self._folder / "rejected"
         folder.mkdir(exist_ok=True)
-        row = {"reason": reason, "lines": lines.decode(errors="replace")}
-        with (folder / f"{path.name.split('.')[0]}.jsonl").open("ab") as stream:
-            stream.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
-        logger.error("a record is set aside in %s: %s", folder, reason.splitlines()[0])
-        self._on_rejected()
+        rows = [{"reason": reason, "lines": lines.decode(errors="replace")} for lines, reason in refused]
+        (folder / f"{path.name.split('.')[0]}.jsonl").write_bytes(
+            b"".join(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in rows)
+        )
+        for _, reason in refused:
+            logger.error("a record is set aside in %s: %s", folder, reason.splitlines()[0])
+            self._on_rejected()
 
     def _note(self, error: Exception | None) -> None:
         """Log the first failure and the recovery, and put the next try off."""

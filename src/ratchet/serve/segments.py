@@ -9,7 +9,7 @@ import errno
 import fcntl
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
@@ -44,10 +44,13 @@ def count_records(folder: Path) -> int:
     return finished + sum(_count_lines(path) for path in folder.glob(f"*{OPEN}"))
 
 
-def finished(folder: Path) -> list[Path]:
-    """Every segment that may be forwarded, oldest first; segments of dead workers are among them."""
+def finished(folder: Path, on_trouble: Callable[[Path, OSError], None] = lambda *_: None) -> list[Path]:
+    """Every segment that may be forwarded, oldest first; segments of dead workers are among them, unless there is trouble with one."""
     for path in folder.glob(f"*{OPEN}"):
-        _adopt_if_orphaned(path)
+        try:
+            _adopt_if_orphaned(path)
+        except OSError as error:
+            on_trouble(path, error)
     return sorted(folder.glob(f"*{READY}"))
 
 
@@ -134,7 +137,7 @@ def _finish(path: Path, records: int) -> None:
 def _count_lines(path: Path) -> int:
     try:
         return log_lines.count_records(path.read_bytes())
-    except FileNotFoundError:
+    except OSError:  # it is gone, or nobody here may read it, which the forwarder says
         return 0
 
 

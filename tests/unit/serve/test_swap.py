@@ -201,18 +201,18 @@ def test_a_refused_release_is_tried_again_ever_less_often(house, tmp_path):
     assert tries[-1] - tries[-301] <= 2
 
 
-def test_a_release_that_is_refused_for_a_week_is_still_told_and_tried_seldom(house, tmp_path):
+def test_a_release_that_is_refused_for_days_is_still_told_and_tried_seldom(house, tmp_path):
     house.live.answer = release(tmp_path, 1)
     (tmp_path / "artifact1").rename(tmp_path / "away")
-    for _ in range(7 * 24 * 12):
+    for _ in range(4 * 24 * 12):
         house.refresh()
         house.now += 300
     (told,) = {*house.refused}
-    assert (told, len(house.refused)) == ("r1", 7 * 24 * 12)
+    assert (told, len(house.refused)) == ("r1", 4 * 24 * 12)
     house.refresh()
     house.now += 2
     house.refresh()
-    assert len(house.refused) == 7 * 24 * 12 + 1
+    assert len(house.refused) == 4 * 24 * 12 + 1
 
 
 def test_a_repaired_release_is_taken_although_it_was_refused(house, tmp_path):
