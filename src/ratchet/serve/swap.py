@@ -70,6 +70,7 @@ class Refresher:
         self._clock = clock
         self._refused: dict[str, Refusal] = {}
         self._registry_away = False
+        self._unnoted: set[str] = set()
 
     def restore(self) -> None:
         """Load what was last good from the cache: all that a start needs when the registry is away."""
@@ -100,6 +101,8 @@ class Refresher:
             self._empty(slot)
         elif slot.current is None or slot.current.release != release:
             self._follow(slot, release)
+        else:
+            self._note(release, slot.track)
 
     def _note_registry(self, error: RegistryError | None) -> None:
         if (error is not None) != self._registry_away:
@@ -120,8 +123,18 @@ class Refresher:
             return
         if self._try_load(slot, release):
             self._refused.pop(slot.workload, None)
-            self._cache.note_good(slot.workload, slot.track, release)
+            self._note(release, slot.track)
             self._cache.prune(now=time.time())
+
+    def _note(self, release: Release, track: Track) -> None:
+        """Note what a start is to go on with; what the disk does not take now is noted at a later look."""
+        try:
+            self._cache.note_good(release.workload, track, release)
+            self._unnoted.discard(release.workload)
+        except OSError as error:
+            if release.workload not in self._unnoted:
+                logger.error("%s@%s cannot be noted for the next start: %s", release.workload, track, error)  # noqa: TRY400
+            self._unnoted.add(release.workload)
 
     def _try_load(self, slot: ReleaseSlot, release: Release) -> bool:
         try:
@@ -158,10 +171,15 @@ class Refresher:
 
 
 def _checked(folder: Path, release: Release) -> OpenRelease:
-    opened = open_release(folder, verify=True, issue=release.issue)
+    try:
+        opened = open_release(folder, verify=True, issue=release.issue)
+        opened.smoke()
+    except RatchetError:
+        raise
+    except Exception as error:  # whatever it is made of, it is no release
+        raise ReleaseError(f"{folder}: cannot be opened: {error!r}") from error
     if (opened.card.workload, opened.card.release_id) != (release.workload, release.release_id):
         raise ReleaseError(f"{opened.folder}: the card is of {opened.card.workload} {opened.card.release_id}")
-    opened.smoke()
     return opened
 
 
