@@ -1,5 +1,6 @@
 """Spool → forwarder → a real PostgreSQL: everything arrives, once, whatever dies or is away meanwhile."""
 
+import random
 import shutil
 import subprocess
 import sys
@@ -127,6 +128,15 @@ def test_a_record_arrives_as_it_was_written(spool, forwarder, postgres, workload
     assert segments.finished(spool.folder) == []
 
 
+def test_names_arrive_as_they_are_whatever_the_environment_says(spool, forwarder, postgres, workload, monkeypatch):
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("PGCLIENTENCODING", "LATIN1")
+        record = forecast(workload)
+        spool.append(record)
+        ship(spool, forwarder)
+    assert [row["unique_id"] for row in rows(postgres, "forecasts", workload)] == [record["unique_id"]]
+
+
 def test_a_day_is_made_when_its_first_forecast_comes(spool, forwarder, postgres, workload):
     days = [AT + timedelta(days=number, milliseconds=1) for number in (1, 40, 400)]
     for at in days:
@@ -204,6 +214,7 @@ def test_kinds_and_clients_have_feedback_of_their_own(spool, forwarder, postgres
         pytest.param({"horizon": 1 << 40}, id="too large a number"),
         pytest.param({"unique_id": "a\x00b"}, id="a character that PostgreSQL has not"),
         pytest.param({"record": "recipe"}, id="of no kind"),
+        pytest.param({"prediction_id": random.Random(1).randbytes(9000).hex()}, id="longer than a key can be"),
     ],
 )
 def test_a_poisonous_record_is_set_aside_and_blocks_nobody(spool, forwarder, postgres, workload, rejected, poison):

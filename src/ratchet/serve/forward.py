@@ -11,6 +11,7 @@ from typing import IO, Any, Final
 
 import orjson
 import psycopg2
+from psycopg2 import errors
 from psycopg2.extensions import connection as Connection  # noqa: N812, it is a class
 
 from ratchet.serve import log_lines, segments
@@ -27,6 +28,7 @@ LEFT_SECONDS: Final = 60.0
 PIECE_BYTES: Final = 1 << 16  # each piece takes the interpreter from whoever answers a forecast
 CONNECT: Final[dict[str, Any]] = {
     "connect_timeout": 3,
+    "client_encoding": "UTF8",  # as JSON is, whatever the environment says
     "options": "-c timezone=UTC -c client_min_messages=warning -c statement_timeout=30s",
     "application_name": "ratchet forecast log",
     "keepalives_idle": 5,
@@ -34,6 +36,13 @@ CONNECT: Final[dict[str, Any]] = {
     "keepalives_count": 3,
     "tcp_user_timeout": 10_000,
 }
+AT_FAULT: Final = (
+    psycopg2.DataError,
+    psycopg2.IntegrityError,
+    errors.ProgramLimitExceeded,
+    errors.StatementTooComplex,
+)
+"""What the database says of data that it will never take; it says the last two of what is too long, or nested too deeply."""
 
 STAGE: Final = """
 CREATE TEMP TABLE IF NOT EXISTS stage (
@@ -187,7 +196,7 @@ class Forwarder:
         """Store all lines in one transaction; if the data is at fault, halve until the one that is stands alone, and name it."""
         try:
             self._insert(lines)
-        except (psycopg2.DataError, psycopg2.IntegrityError) as error:
+        except AT_FAULT as error:
             answers, records = log_lines.sort_out(lines)
             if len(records) <= 1:
                 yield lines[:-1], str(error).strip()
