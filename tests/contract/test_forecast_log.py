@@ -317,6 +317,42 @@ def test_a_full_spool_has_room_again_while_it_is_being_shipped(tmp_path, postgre
     assert kept == [False] + [True] * (waiting - 1)
 
 
+@pytest.fixture
+def slow_database(postgres, workload):
+    """One that takes 20 ms for each forecast of this workload."""
+    with closing(psycopg2.connect(postgres)) as connection, connection.cursor() as cursor:
+        connection.autocommit = True
+        cursor.execute(
+            "CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN PERFORM pg_sleep(0.02); RETURN NEW; END$$"
+        )
+        cursor.execute(
+            "CREATE TRIGGER dawdle BEFORE INSERT ON forecasts FOR EACH ROW WHEN (NEW.workload = %s) EXECUTE FUNCTION dawdle()",
+            (workload,),
+        )
+        yield
+        cursor.execute("DROP FUNCTION dawdle CASCADE")
+
+
+@pytest.mark.usefixtures("slow_database")
+def test_what_is_too_much_for_a_slow_database_at_once_goes_in_parts(
+    spool, forwarder, postgres, workload, rejected, monkeypatch
+):
+    monkeypatch.setitem(forward.CONNECT, "options", "-c statement_timeout=300ms")
+    for _ in range(30):
+        spool.append(forecast(workload))
+    assert ship(spool, forwarder) == 1
+    assert (len(rows(postgres, "forecasts", workload)), rejected) == (30, [])
+
+
+@pytest.mark.usefixtures("slow_database")
+def test_a_database_that_is_too_slow_for_one_record_costs_none(spool, forwarder, workload, rejected, monkeypatch):
+    monkeypatch.setitem(forward.CONNECT, "options", "-c statement_timeout=15ms")
+    spool.append(forecast(workload))
+    with pytest.raises(psycopg2.OperationalError):
+        ship(spool, forwarder)
+    assert (count_records(spool.folder), rejected) == (1, [])
+
+
 def test_two_forwarders_never_ship_the_same_segment(spool, forwarder, postgres, workload):
     with closing(Forwarder(spool.folder, postgres, on_rejected=lambda: None)) as other:
         spool.append(forecast(workload))

@@ -29,7 +29,7 @@ PIECE_BYTES: Final = 1 << 16  # each piece takes the interpreter from whoever an
 CONNECT: Final[dict[str, Any]] = {
     "connect_timeout": 3,
     "client_encoding": "UTF8",  # as JSON is, whatever the environment says
-    "options": "-c timezone=UTC -c client_min_messages=warning -c statement_timeout=30s",
+    "options": "-c timezone=UTC -c client_min_messages=warning -c lock_timeout=10s -c statement_timeout=30s",
     "application_name": "ratchet forecast log",
     "keepalives_idle": 5,
     "keepalives_interval": 2,
@@ -43,6 +43,8 @@ AT_FAULT: Final = (
     errors.StatementTooComplex,
 )
 """What the database says of data that it will never take; it says the last two of what is too long, or nested too deeply."""
+TOO_MUCH: Final = errors.QueryCanceled
+"""What a slow database says of more than it can do in time; who waits for a lock is told another thing, and sooner."""
 
 STAGE: Final = """
 CREATE TEMP TABLE IF NOT EXISTS stage (
@@ -193,12 +195,17 @@ class Forwarder:
         self._left[path] = self._clock() + LEFT_SECONDS
 
     def _store(self, lines: bytes) -> Iterator[tuple[bytes, str]]:
-        """Store all lines in one transaction; if the data is at fault, halve until the one that is stands alone, and name it."""
+        """Store all lines in one transaction; if the data is at fault, halve until the one that is stands alone, and name it.
+
+        What is too much at once goes in halves too; one that is too much by itself waits for a better time.
+        """
         try:
             self._insert(lines)
-        except AT_FAULT as error:
+        except (*AT_FAULT, TOO_MUCH) as error:
             answers, records = log_lines.sort_out(lines)
             if len(records) <= 1:
+                if isinstance(error, TOO_MUCH):
+                    raise
                 yield lines[:-1], str(error).strip()
                 return
             middle = len(records) // 2
