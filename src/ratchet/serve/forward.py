@@ -154,6 +154,8 @@ class Forwarder:
                 continue
             try:
                 self._ship_segment(path)
+            except FileNotFoundError:
+                continue  # somebody removed it, or shipped it too
             except OSError as error:
                 self._leave(path, error)
                 continue

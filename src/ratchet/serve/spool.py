@@ -93,12 +93,15 @@ class Spool:
     def _write(self, lines: bytes, records: int, ahead: bytes, answers: Iterable[bytes]) -> bool:
         try:
             if self._segment is None:
+                self.folder.mkdir(parents=True, exist_ok=True)  # who wants room on a disk removes folders
                 self._segment = Segment.create(self.folder, opened_at=self._clock())
                 if self._fsync:
                     sync_folder(self.folder)
             self._segment.write(lines, records, ahead=ahead, answers=answers)
         except OSError as error:
             self._trouble = error
+            if self._segment is not None and self._segment.is_full:
+                self._finish()
             return False
         self._room -= len(ahead) + len(lines)
         self._written += 1
@@ -143,6 +146,10 @@ class Spool:
         if segment:
             try:
                 segment.finish(fsync=self._fsync)
+            except FileNotFoundError as error:  # somebody removed it: nobody will ever find it
+                self._trouble, self._unsafe = error, self._written
+                self._lost += segment.records
+                self._on_lost(segment.records)
             except OSError:
                 self._unsafe = self._written
                 logger.exception("the spool %s: a segment could not be finished and waits to be adopted", self.folder)
