@@ -5,9 +5,10 @@ a sum that falls looks like a restart to Prometheus, which would then count ever
 """
 
 import fcntl
+import logging
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -16,15 +17,26 @@ from prometheus_client.mmap_dict import MmapedDict
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+logger = logging.getLogger(__name__)
+
 KINDS: Final = ("counter", "histogram", "summary")
+OF_A_WORKER: Final = (*KINDS, "gauge_liveall")
 OF_THE_DEAD: Final = "0"  # no process has this id
+ROOM: Final = 1 << 18
+"""Bytes of a file: for the counts of some fifty releases, beyond which it grows."""
 
 
 def start_afresh(folder: Path) -> None:
     """Make the folder, and forget what an earlier service counted: to Prometheus this is a restart, as it is."""
     folder.mkdir(parents=True, exist_ok=True)
-    for path in folder.glob("*.db"):
+    for path in (*folder.glob("*.db"), *folder.glob("*.new")):
         path.unlink()
+    _reserve(folder, OF_THE_DEAD, KINDS)
+
+
+def reserve(folder: Path, pid: int) -> None:
+    """Have a worker's files there before it counts, with room on the disk: touching a mapped hole on a full one would kill it."""
+    _reserve(folder, str(pid), OF_A_WORKER)
 
 
 def bury(folder: Path, pid: int) -> None:
@@ -46,6 +58,19 @@ def render(folder: Path, state: Collector) -> bytes:
     registry.register(state)
     with _locked(folder, fcntl.LOCK_SH):
         return generate_latest(registry)
+
+
+def _reserve(folder: Path, name: str, kinds: Iterable[str]) -> None:
+    for kind in kinds:
+        path = folder / f"{kind}_{name}.db"
+        draft = path.with_suffix(".new")
+        try:
+            draft.write_bytes(bytes(ROOM))
+            draft.rename(path)
+        except OSError as error:
+            logger.warning("no room is kept for the counts of %s: %s", path.name, error)
+            with suppress(OSError):
+                draft.unlink(missing_ok=True)
 
 
 def _add(source: Path, target: Path) -> None:

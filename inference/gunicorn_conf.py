@@ -46,6 +46,13 @@ def on_starting(_server: object) -> None:
     start_afresh(_counts)
 
 
+def post_fork(_server: object, _worker: object) -> None:
+    """Keep room on the disk for what the worker will count."""
+    from inference.counts import reserve  # noqa: PLC0415, only after the variable above is set
+
+    reserve(_counts, os.getpid())
+
+
 def post_worker_init(_worker: object) -> None:
     """Answer in one piece from the first request on."""
     from inference.whole import install  # noqa: PLC0415, the master answers nobody

@@ -1,5 +1,6 @@
 """Spool → forwarder → a real PostgreSQL: everything arrives, once, whatever dies or is away meanwhile."""
 
+import random
 import shutil
 import subprocess
 import sys
@@ -112,6 +113,10 @@ def ship(spool, forwarder):
     return forwarder.ship()
 
 
+def refuse(*_, **__):
+    raise psycopg2.OperationalError("could not connect to server")
+
+
 def test_a_record_arrives_as_it_was_written(spool, forwarder, postgres, workload):
     record = forecast(workload, family="theta")
     spool.append(record)
@@ -121,6 +126,15 @@ def test_a_record_arrives_as_it_was_written(spool, forwarder, postgres, workload
     del row["answer_id"]
     assert row == {name: value for name, value in record.items() if name != "record"} | stamps
     assert segments.finished(spool.folder) == []
+
+
+def test_names_arrive_as_they_are_whatever_the_environment_says(spool, forwarder, postgres, workload, monkeypatch):
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("PGCLIENTENCODING", "LATIN1")
+        record = forecast(workload)
+        spool.append(record)
+        ship(spool, forwarder)
+    assert [row["unique_id"] for row in rows(postgres, "forecasts", workload)] == [record["unique_id"]]
 
 
 def test_a_day_is_made_when_its_first_forecast_comes(spool, forwarder, postgres, workload):
@@ -200,6 +214,7 @@ def test_kinds_and_clients_have_feedback_of_their_own(spool, forwarder, postgres
         pytest.param({"horizon": 1 << 40}, id="too large a number"),
         pytest.param({"unique_id": "a\x00b"}, id="a character that PostgreSQL has not"),
         pytest.param({"record": "recipe"}, id="of no kind"),
+        pytest.param({"prediction_id": random.Random(1).randbytes(9000).hex()}, id="longer than a key can be"),
     ],
 )
 def test_a_poisonous_record_is_set_aside_and_blocks_nobody(spool, forwarder, postgres, workload, rejected, poison):
@@ -230,6 +245,112 @@ def test_the_torn_last_line_of_a_killed_worker_is_set_aside(spool, forwarder, po
     forwarder.ship()
     assert len(rows(postgres, "forecasts", workload)) == 1
     assert rejected == [1]
+
+
+def test_what_is_torn_is_set_aside_once_however_long_the_database_is_away(
+    spool, forwarder, postgres, workload, rejected, monkeypatch
+):
+    spool.append(forecast(workload))
+    spool.close()
+    [segment] = segments.finished(spool.folder)
+    with segment.open("ab") as stream:
+        stream.write(b'{"record":"forecast","predic')
+    with monkeypatch.context() as away:
+        away.setattr(forward.psycopg2, "connect", refuse)
+        for _ in range(5):
+            with pytest.raises(psycopg2.OperationalError):
+                forwarder.ship()
+    forwarder.ship()
+    assert len(rows(postgres, "forecasts", workload)) == 1
+    [aside] = (spool.folder / "rejected").iterdir()
+    assert (len(aside.read_text().splitlines()), rejected) == (1, [1])
+
+
+def test_a_file_that_cannot_be_read_is_told_once_and_blocks_nobody(spool, forwarder, postgres, workload, caplog):
+    """As a worker of another user leaves it; the superuser can read all but a folder."""
+    for name in ("00000000000000000001-1.1.ready", "00000000000000000001-2.open"):
+        (spool.folder / name).mkdir()
+    for _ in range(3):
+        spool.append(forecast(workload))
+        spool.close()
+        forwarder.step(spool)
+    assert len(rows(postgres, "forecasts", workload)) == 3
+    assert [sum(name in line for line in caplog.messages) for name in ("-1.1.ready", "-2.open")] == [1, 1]
+    assert count_records(spool.folder) == 1
+
+
+def test_what_cannot_be_set_aside_blocks_nobody_and_is_set_aside_when_that_is_possible(
+    spool, forwarder, postgres, workload, rejected, monkeypatch
+):
+    now = [0.0]
+    monkeypatch.setattr(forwarder, "_clock", lambda: now[0])
+    (spool.folder / "rejected").touch()  # no folder can be made there
+    spool.append(forecast(workload, horizon=1 << 40))
+    spool.append(forecast(workload))
+    spool.close()
+    spool.append(forecast(workload))
+    assert ship(spool, forwarder) == 1
+    assert (len(rows(postgres, "forecasts", workload)), rejected) == (2, [])
+    assert len(segments.finished(spool.folder)) == 1
+    (spool.folder / "rejected").unlink()
+    now[0] += 60
+    assert forwarder.ship() == 1
+    assert (len(rows(postgres, "forecasts", workload)), rejected) == (2, [1])
+
+
+def test_a_full_spool_has_room_again_while_it_is_being_shipped(tmp_path, postgres, workload, monkeypatch):
+    spool = PointingSpool(tmp_path, max_bytes=30_000, fsync=False, on_lost=lambda _: None)
+    while spool.append(forecast(workload)):
+        spool.close()
+    waiting, kept = len(segments.finished(tmp_path)), []
+    with closing(Forwarder(tmp_path, postgres, on_rejected=lambda: None)) as forwarder:
+        insert = forwarder._insert
+
+        def insert_while_somebody_asks(lines):
+            insert(lines)
+            kept.append(spool.append(forecast(workload)))
+
+        monkeypatch.setattr(forwarder, "_insert", insert_while_somebody_asks)
+        forwarder.step(spool)
+    spool.close()
+    assert waiting > 10
+    assert kept == [False] + [True] * (waiting - 1)
+
+
+@pytest.fixture
+def slow_database(postgres, workload):
+    """One that takes 20 ms for each forecast of this workload."""
+    with closing(psycopg2.connect(postgres)) as connection, connection.cursor() as cursor:
+        connection.autocommit = True
+        cursor.execute(
+            "CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN PERFORM pg_sleep(0.02); RETURN NEW; END$$"
+        )
+        cursor.execute(
+            "CREATE TRIGGER dawdle BEFORE INSERT ON forecasts FOR EACH ROW WHEN (NEW.workload = %s) EXECUTE FUNCTION dawdle()",
+            (workload,),
+        )
+        yield
+        cursor.execute("DROP FUNCTION dawdle CASCADE")
+
+
+@pytest.mark.usefixtures("slow_database")
+def test_what_is_too_much_for_a_slow_database_at_once_goes_in_parts(
+    spool, forwarder, postgres, workload, rejected, monkeypatch
+):
+    monkeypatch.setitem(forward.CONNECT, "options", "-c statement_timeout=300ms")
+    for _ in range(30):
+        spool.append(forecast(workload))
+    assert ship(spool, forwarder) == 1
+    assert (len(rows(postgres, "forecasts", workload)), rejected) == (30, [])
+
+
+@pytest.mark.usefixtures("slow_database")
+def test_a_database_that_is_too_slow_for_one_record_costs_none(spool, forwarder, workload, rejected, monkeypatch):
+    monkeypatch.setitem(forward.CONNECT, "options", "-c statement_timeout=15ms")
+    spool.append(forecast(workload))
+    with pytest.raises(psycopg2.OperationalError):
+        ship(spool, forwarder)
+    assert (count_records(spool.folder), rejected) == (1, [])
 
 
 def test_two_forwarders_never_ship_the_same_segment(spool, forwarder, postgres, workload):
@@ -295,6 +416,20 @@ def test_the_database_goes_away_and_comes_back(spool, forwarder, postgres, workl
     ]
     assert "is being forwarded again" in caplog.text
     assert sum("stays in the spool" in line for line in caplog.messages) == 1
+
+
+def test_a_database_that_was_away_for_hours_is_found_again(spool, forwarder, postgres, workload, monkeypatch):
+    spool.append(forecast(workload))
+    spool.close()
+    connect, now = psycopg2.connect, [0.0]
+    monkeypatch.setattr(forwarder, "_clock", lambda: now[0])
+    monkeypatch.setattr(forward.psycopg2, "connect", refuse)
+    for _ in range(4 * 360):  # as often as it tries in four hours
+        forwarder.step(spool)
+        now[0] += 10
+    monkeypatch.setattr(forward.psycopg2, "connect", connect)
+    forwarder.step(spool)
+    assert len(rows(postgres, "forecasts", workload)) == 1
 
 
 WRITER = """

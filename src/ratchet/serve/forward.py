@@ -5,12 +5,13 @@ import io
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any, Final
 
 import orjson
 import psycopg2
+from psycopg2 import errors
 from psycopg2.extensions import connection as Connection  # noqa: N812, it is a class
 
 from ratchet.serve import log_lines, segments
@@ -20,16 +21,30 @@ logger = logging.getLogger(__name__)
 
 TICK_SECONDS: Final = 0.25
 LONGEST_WAIT_SECONDS: Final = 10.0
+DOUBLINGS: Final = 6
+"""Of the wait after a failure: more of them change nothing, and a thousand are no number."""
+LEFT_SECONDS: Final = 60.0
+"""For so long a file that cannot be read, or of which nothing can be set aside, is not looked at again."""
 PIECE_BYTES: Final = 1 << 16  # each piece takes the interpreter from whoever answers a forecast
 CONNECT: Final[dict[str, Any]] = {
     "connect_timeout": 3,
-    "options": "-c timezone=UTC -c client_min_messages=warning -c statement_timeout=30s",
+    "client_encoding": "UTF8",  # as JSON is, whatever the environment says
+    "options": "-c timezone=UTC -c client_min_messages=warning -c lock_timeout=10s -c statement_timeout=30s",
     "application_name": "ratchet forecast log",
     "keepalives_idle": 5,
     "keepalives_interval": 2,
     "keepalives_count": 3,
     "tcp_user_timeout": 10_000,
 }
+AT_FAULT: Final = (
+    psycopg2.DataError,
+    psycopg2.IntegrityError,
+    errors.ProgramLimitExceeded,
+    errors.StatementTooComplex,
+)
+"""What the database says of data that it will never take; it says the last two of what is too long, or nested too deeply."""
+TOO_MUCH: Final = errors.QueryCanceled
+"""What a slow database says of more than it can do in time; who waits for a lock is told another thing, and sooner."""
 
 STAGE: Final = """
 CREATE TEMP TABLE IF NOT EXISTS stage (
@@ -102,6 +117,7 @@ class Forwarder:
         self._lock: IO[str] | None = None
         self._failures = 0
         self._retry_at = 0.0
+        self._left: dict[Path, float] = {}
 
     def run(self, stop: threading.Event, spool: Spool) -> None:
         """Ship until told to stop, then the own last segment too; nothing that happens inside ends the thread."""
@@ -117,7 +133,7 @@ class Forwarder:
         try:
             spool.tick()
             if self._clock() >= self._retry_at:
-                self.ship()
+                self.ship(spool.tick)
                 self._note(None)
         except (psycopg2.Error, OSError) as error:
             self._note(error)
@@ -125,14 +141,28 @@ class Forwarder:
             logger.exception("the forecast log could not be forwarded")
             self._note(error)
 
-    def ship(self) -> int:
-        """Bring every finished segment to the database and return how many; 0 if another worker is at it."""
+    def ship(self, tend: Callable[[], None] = lambda: None) -> int:
+        """Bring every finished segment to the database and return how many; 0 if another worker is at it.
+
+        After each there is room in the spool for what is asked meanwhile: `tend` sees to it. A file that refuses keeps no other waiting.
+        """
         if not self._leads():
             return 0
-        paths = segments.finished(self._folder)
-        for path in paths:
-            self._ship_segment(path)
-        return len(paths)
+        shipped = 0
+        for path in segments.finished(self._folder, on_trouble=self._leave):
+            if path in self._left and self._clock() < self._left[path]:
+                continue
+            try:
+                self._ship_segment(path)
+            except FileNotFoundError:
+                continue  # somebody removed it, or shipped it too
+            except OSError as error:
+                self._leave(path, error)
+                continue
+            self._left.pop(path, None)
+            shipped += 1
+            tend()
+        return shipped
 
     def close(self) -> None:
         """Let another worker's forwarder take over."""
@@ -154,24 +184,35 @@ class Forwarder:
 
     def _ship_segment(self, path: Path) -> None:
         whole, end, torn = path.read_bytes().rpartition(b"\n")
+        refused = [*self._store(log_lines.take_apart(whole + end))] if end else []
         if torn:
-            self._reject(path, torn, "its writer died while writing it: it was never answered")
-        if end:
-            self._store(path, log_lines.take_apart(whole + end))
+            refused.append((torn, "its writer died while writing it: it was never answered"))
+        if refused:
+            self._reject(path, refused)
         path.unlink()
 
-    def _store(self, path: Path, lines: bytes) -> None:
-        """Store all lines in one transaction; if the data is at fault, halve until the one that is stands alone."""
+    def _leave(self, path: Path, error: OSError) -> None:
+        if path not in self._left:
+            logger.error("a file of the forecast log stays in the spool, the others go on: %s: %s", path, error)
+        self._left[path] = self._clock() + LEFT_SECONDS
+
+    def _store(self, lines: bytes) -> Iterator[tuple[bytes, str]]:
+        """Store all lines in one transaction; if the data is at fault, halve until the one that is stands alone, and name it.
+
+        What is too much at once goes in halves too; one that is too much by itself waits for a better time.
+        """
         try:
             self._insert(lines)
-        except (psycopg2.DataError, psycopg2.IntegrityError) as error:
+        except (*AT_FAULT, TOO_MUCH) as error:
             answers, records = log_lines.sort_out(lines)
             if len(records) <= 1:
-                self._reject(path, lines[:-1], str(error).strip())
+                if isinstance(error, TOO_MUCH):
+                    raise
+                yield lines[:-1], str(error).strip()
                 return
             middle = len(records) // 2
             for half in (records[:middle], records[middle:]):
-                self._store(path, log_lines.put_together(answers, half))
+                yield from self._store(log_lines.put_together(answers, half))
 
     def _insert(self, lines: bytes) -> None:
         connection = self._connect()
@@ -187,14 +228,17 @@ class Forwarder:
             self._connection = psycopg2.connect(self._database_url, **CONNECT)
         return self._connection
 
-    def _reject(self, path: Path, lines: bytes, reason: str) -> None:
+    def _reject(self, path: Path, refused: Sequence[tuple[bytes, str]]) -> None:
+        """Set records of a segment aside, in a file of its own: whoever has to do it again makes the same file."""
         folder = self._folder / "rejected"
         folder.mkdir(exist_ok=True)
-        row = {"reason": reason, "lines": lines.decode(errors="replace")}
-        with (folder / f"{path.name.split('.')[0]}.jsonl").open("ab") as stream:
-            stream.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
-        logger.error("a record is set aside in %s: %s", folder, reason.splitlines()[0])
-        self._on_rejected()
+        rows = [{"reason": reason, "lines": lines.decode(errors="replace")} for lines, reason in refused]
+        (folder / f"{path.name.split('.')[0]}.jsonl").write_bytes(
+            b"".join(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in rows)
+        )
+        for _, reason in refused:
+            logger.error("a record is set aside in %s: %s", folder, reason.splitlines()[0])
+            self._on_rejected()
 
     def _note(self, error: Exception | None) -> None:
         """Log the first failure and the recovery, and put the next try off."""
@@ -206,7 +250,7 @@ class Forwarder:
         if not self._failures:
             logger.error("the forecast log stays in the spool: %s", error)
         self._failures += 1
-        self._retry_at = self._clock() + min(0.25 * 2.0**self._failures, LONGEST_WAIT_SECONDS)
+        self._retry_at = self._clock() + min(0.25 * 2.0 ** min(self._failures, DOUBLINGS), LONGEST_WAIT_SECONDS)
         self._disconnect()
 
     def _disconnect(self) -> None:

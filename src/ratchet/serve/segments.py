@@ -9,7 +9,7 @@ import errno
 import fcntl
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
@@ -44,10 +44,13 @@ def count_records(folder: Path) -> int:
     return finished + sum(_count_lines(path) for path in folder.glob(f"*{OPEN}"))
 
 
-def finished(folder: Path) -> list[Path]:
-    """Every segment that may be forwarded, oldest first; segments of dead workers are among them."""
+def finished(folder: Path, on_trouble: Callable[[Path, OSError], None] = lambda *_: None) -> list[Path]:
+    """Every segment that may be forwarded, oldest first; segments of dead workers are among them, unless there is trouble with one."""
     for path in folder.glob(f"*{OPEN}"):
-        _adopt_if_orphaned(path)
+        try:
+            _adopt_if_orphaned(path)
+        except OSError as error:
+            on_trouble(path, error)
     return sorted(folder.glob(f"*{READY}"))
 
 
@@ -57,8 +60,9 @@ class Segment:
     def __init__(self, path: Path, handle: int, opened_at: float) -> None:
         self._path = path
         self._handle = handle
-        self._records = 0
         self._said = 0
+        self._is_torn = False
+        self.records = 0
         self.opened_at = opened_at
         self.size = 0
         self.answers: set[bytes] = set()
@@ -69,26 +73,33 @@ class Segment:
         path = folder / f"{time.time_ns():020d}-{os.getpid()}{OPEN}"
         draft = path.with_suffix(".new")
         handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        draft.rename(path)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            draft.rename(path)
+        except OSError:
+            os.close(handle)
+            draft.unlink(missing_ok=True)
+            raise
         return cls(path, handle, opened_at)
 
     def write(self, lines: bytes, records: int = 1, *, ahead: bytes = b"", answers: Iterable[bytes] = ()) -> None:
-        """Append whole lines, after those of new answers, or, with an `OSError`, nothing."""
+        """Append whole lines, after those of new answers, or, with an `OSError`, nothing: what cannot be taken back ends the segment."""
         whole = ahead + lines
         written = os.write(self._handle, whole)
         if written != len(whole):
+            self._is_torn = True
             os.ftruncate(self._handle, self.size)
+            self._is_torn = False
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         self.size += written
         self.answers.update(answers)
         self._said += len(lines)
-        self._records += records
+        self.records += records
 
     @property
     def is_full(self) -> bool:
         """Whether it is time for another one."""
-        return self._said >= SEGMENT_BYTES or self.size >= LONGEST_BYTES
+        return self._is_torn or self._said >= SEGMENT_BYTES or self.size >= LONGEST_BYTES
 
     def duplicate(self) -> int:
         """A handle of the caller's own, to sync and close: the segment may be finished meanwhile."""
@@ -99,7 +110,7 @@ class Segment:
         try:
             if fsync:
                 os.fdatasync(self._handle)
-            _finish(self._path, self._records)
+            _finish(self._path, self.records)
         finally:
             os.close(self._handle)  # with it goes the lock: what could not be renamed is adopted later
 
@@ -134,7 +145,7 @@ def _finish(path: Path, records: int) -> None:
 def _count_lines(path: Path) -> int:
     try:
         return log_lines.count_records(path.read_bytes())
-    except FileNotFoundError:
+    except OSError:  # it is gone, or nobody here may read it, which the forwarder says
         return 0
 
 

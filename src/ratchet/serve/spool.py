@@ -46,6 +46,7 @@ class Spool:
         self._syncing = False
         self._written = 0
         self._synced = 0
+        self._unsafe = 0  # the last record that was written when the disk refused: a later sync says nothing of it
         self._segment: Segment | None = None
         self._room = max_bytes - measure(folder).size
         self._lost = 0
@@ -62,7 +63,6 @@ class Spool:
             new = NOTHING if answers.keys() <= there else {one: answers[one] for one in answers if one not in there}
             ahead = b"".join(new.values())
             kept = len(ahead) + len(lines) <= self._room and self._write(lines, records, ahead, new)
-            self._written += kept
             number = self._written
         if kept and self._fsync:
             kept = self._sync(number)
@@ -93,14 +93,18 @@ class Spool:
     def _write(self, lines: bytes, records: int, ahead: bytes, answers: Iterable[bytes]) -> bool:
         try:
             if self._segment is None:
+                self.folder.mkdir(parents=True, exist_ok=True)  # who wants room on a disk removes folders
                 self._segment = Segment.create(self.folder, opened_at=self._clock())
                 if self._fsync:
                     sync_folder(self.folder)
             self._segment.write(lines, records, ahead=ahead, answers=answers)
         except OSError as error:
             self._trouble = error
+            if self._segment is not None and self._segment.is_full:
+                self._finish()
             return False
         self._room -= len(ahead) + len(lines)
+        self._written += 1
         if self._segment.is_full:
             self._finish()
         return True
@@ -111,14 +115,14 @@ class Spool:
             while self._syncing and self._synced < number:
                 self._turn.wait()
             if self._synced >= number:
-                return True
+                return number > self._unsafe
             self._syncing = True
         covered = self._sync_all()
         with self._turn:
             self._syncing = False
             self._synced = max(self._synced, covered)
             self._turn.notify_all()
-        return covered >= number
+        return covered >= number > self._unsafe
 
     def _sync_all(self) -> int:
         """Sync what is written by now: the number of the last record that is safe, 0 if the disk refuses."""
@@ -129,7 +133,8 @@ class Spool:
             if handle is not None:  # else all of it was in segments that were synced when they were finished
                 sync_and_close(handle)
         except OSError as error:
-            self._trouble = error
+            with self._lock:
+                self._trouble, self._unsafe = error, self._written
             return 0
         return covered
 
@@ -141,5 +146,10 @@ class Spool:
         if segment:
             try:
                 segment.finish(fsync=self._fsync)
+            except FileNotFoundError as error:  # somebody removed it: nobody will ever find it
+                self._trouble, self._unsafe = error, self._written
+                self._lost += segment.records
+                self._on_lost(segment.records)
             except OSError:
+                self._unsafe = self._written
                 logger.exception("the spool %s: a segment could not be finished and waits to be adopted", self.folder)

@@ -16,6 +16,8 @@ from ratchet.serve.release import OpenRelease, open_release
 logger = logging.getLogger(__name__)
 
 LONGEST_WAIT_SECONDS: Final = 300.0
+DOUBLINGS: Final = 9
+"""Of the wait for a release that is refused: more of them change nothing, and a thousand are no number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +70,7 @@ class Refresher:
         self._clock = clock
         self._refused: dict[str, Refusal] = {}
         self._registry_away = False
+        self._unnoted: set[str] = set()
 
     def restore(self) -> None:
         """Load what was last good from the cache: all that a start needs when the registry is away."""
@@ -98,6 +101,8 @@ class Refresher:
             self._empty(slot)
         elif slot.current is None or slot.current.release != release:
             self._follow(slot, release)
+        else:
+            self._note(release, slot.track)
 
     def _note_registry(self, error: RegistryError | None) -> None:
         if (error is not None) != self._registry_away:
@@ -118,8 +123,18 @@ class Refresher:
             return
         if self._try_load(slot, release):
             self._refused.pop(slot.workload, None)
-            self._cache.note_good(slot.workload, slot.track, release)
+            self._note(release, slot.track)
             self._cache.prune(now=time.time())
+
+    def _note(self, release: Release, track: Track) -> None:
+        """Note what a start is to go on with; what the disk does not take now is noted at a later look."""
+        try:
+            self._cache.note_good(release.workload, track, release)
+            self._unnoted.discard(release.workload)
+        except OSError as error:
+            if release.workload not in self._unnoted:
+                logger.error("%s@%s cannot be noted for the next start: %s", release.workload, track, error)  # noqa: TRY400
+            self._unnoted.add(release.workload)
 
     def _try_load(self, slot: ReleaseSlot, release: Release) -> bool:
         try:
@@ -149,17 +164,22 @@ class Refresher:
     def _refuse(self, slot: ReleaseSlot, release: Release, error: Exception) -> None:
         last = self._refused.get(slot.workload)
         tries = last.tries + 1 if last and last.release == release else 1
-        retry_at = self._clock() + min(2.0**tries, LONGEST_WAIT_SECONDS)
+        retry_at = self._clock() + min(2.0 ** min(tries, DOUBLINGS), LONGEST_WAIT_SECONDS)
         self._refused[slot.workload] = Refusal(release=release, tries=tries, retry_at=retry_at)
         logger.error("%s@%s refuses %s: %s", slot.workload, slot.track, release.release_id, error)
         self._on_refuse(release, slot.track)
 
 
 def _checked(folder: Path, release: Release) -> OpenRelease:
-    opened = open_release(folder, verify=True, issue=release.issue)
+    try:
+        opened = open_release(folder, verify=True, issue=release.issue)
+        opened.smoke()
+    except RatchetError:
+        raise
+    except Exception as error:  # whatever it is made of, it is no release
+        raise ReleaseError(f"{folder}: cannot be opened: {error!r}") from error
     if (opened.card.workload, opened.card.release_id) != (release.workload, release.release_id):
         raise ReleaseError(f"{opened.folder}: the card is of {opened.card.workload} {opened.card.release_id}")
-    opened.smoke()
     return opened
 
 

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,48 @@ def test_a_killed_worker_is_replaced_and_neither_counts_nor_log_are_lost(gunicor
     assert figure(text, "ratchet_requests_total") == before + 1
     assert figure(text, "ratchet_log_spool_records") == before + 1
     assert len(list((home / "run" / "counts-production").glob("counter_*.db"))) <= 3
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of 16 MiB for all that serving keeps."""
+    place = tmp_path / "small"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", place]
+    if subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("this machine does not let us mount a small disk")
+    yield place
+    subprocess.run(["umount", "-l", place], check=True)
+
+
+def fill(disk):
+    """Take what room there is, also what was held back by a block that no longer fitted."""
+    for size in (1 << 16, 1):
+        with suppress(OSError), (disk / "other").open("ab", buffering=0) as stream:
+            while stream.write(bytes(size)):
+                pass
+
+
+def test_a_full_disk_ends_no_worker_and_what_it_costs_is_counted(small_disk):
+    gunicorn = Gunicorn(leave_home(small_disk), WEB_WORKERS="2")
+    try:
+        gunicorn.first_answer()
+        master, workers = gunicorn.process.pid, children(gunicorn.process.pid)
+        fill(small_disk)
+        for _ in range(10):
+            gunicorn.ask(body={"depot": "north/a", "target": "sent"})
+        assert children(master) == workers
+        os.kill(workers[0], signal.SIGKILL)
+        time.sleep(1.5)
+        for _ in range(10):
+            gunicorn.ask(body={"depot": "north/a", "target": "sent"})
+        assert (gunicorn.process.poll(), len(children(master))) == (None, 2)
+        text = gunicorn.ask("/metrics").decode()
+        assert figure(text, "ratchet_requests_total") == 21
+        assert figure(text, "ratchet_log_lost_total") + figure(text, "ratchet_log_spool_records") == 21
+        assert figure(text, "ratchet_log_lost_total") > 10
+    finally:
+        gunicorn.stop()
 
 
 def figure(text, name):

@@ -1,8 +1,10 @@
 import errno
 import os
+import shutil
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import orjson
 import pytest
@@ -36,6 +38,14 @@ def spool(tmp_path, clock, lost):
     spool = Spool(tmp_path / "spool", max_bytes=3 * SEGMENT_BYTES, fsync=False, on_lost=lost.append, clock=clock)
     yield spool
     spool.close()
+
+
+def refuse(*_):
+    raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+
+def open_files():
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 def read(folder):
@@ -125,6 +135,42 @@ def test_a_full_disk_costs_the_record_and_nothing_else(spool, lost, monkeypatch,
     assert read(spool.folder) == [{"n": 1}, {"n": 3}]
     assert lost == [1]
     assert os.strerror(errno.ENOSPC) in caplog.text
+
+
+def test_a_record_after_one_that_could_be_neither_written_nor_taken_back_is_whole(spool, monkeypatch):
+    spool.append({"n": 1})
+    write = os.write
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "write", lambda handle, line: write(handle, line[:3]))
+        broken.setattr(os, "ftruncate", refuse)
+        assert not spool.append({"n": 2})
+    assert spool.append({"n": 3})
+    spool.close()
+    assert [path.read_bytes() for path in segments.finished(spool.folder)] == [b'{"n":1}\n{"n', b'{"n":3}\n']
+
+
+def test_a_disk_without_locks_costs_records_and_leaves_nothing_open(spool, lost, monkeypatch):
+    before = open_files()
+    with monkeypatch.context() as broken:
+        broken.setattr(segments.fcntl, "flock", refuse)
+        assert not any(spool.append({}) for _ in range(5))
+    assert (open_files(), list(spool.folder.iterdir())) == (before, [])
+    assert sum(lost) == 5
+    assert spool.append({})
+
+
+def test_a_spool_that_somebody_removed_is_made_anew_and_what_was_in_it_is_counted(spool, clock, lost, caplog):
+    for number in range(3):
+        spool.append({"n": number})
+    shutil.rmtree(spool.folder)
+    clock.now += 1
+    spool.tick()
+    assert sum(lost) == 3
+    assert spool.append({"n": 3})
+    spool.close()
+    assert read(spool.folder) == [{"n": 3}]
+    spool.tick()
+    assert "3 records are lost" in caplog.text
 
 
 def test_a_living_writers_segment_is_left_alone_and_a_dead_ones_is_adopted(tmp_path):

@@ -64,10 +64,41 @@ def test_a_disk_that_cannot_sync_is_a_record_lost_and_counted(tmp_path, monkeypa
     lost = []
     spool = Spool(tmp_path, max_bytes=1 << 20, fsync=True, on_lost=lost.append)
     spool.append({})
-
-    def broken(_handle):
-        raise OSError(5, "Input/output error")
-
-    monkeypatch.setattr(segments.os, "fsync", broken)
+    monkeypatch.setattr(segments.os, "fsync", fail)
     assert not spool.append({})
     assert lost == [1]
+
+
+def test_a_record_whose_segment_ends_with_a_failed_sync_is_lost_and_counted(tmp_path, monkeypatch):
+    lost = []
+    spool = Spool(tmp_path, max_bytes=64 << 20, fsync=True, on_lost=lost.append)
+    with monkeypatch.context() as broken:
+        broken.setattr(segments.os, "fdatasync", fail)
+        assert not spool.append({"text": "x" * segments.SEGMENT_BYTES})
+    assert spool.append({})
+    assert lost == [1]
+
+
+def test_a_record_that_was_there_when_a_sync_failed_is_not_saved_by_the_next_one(tmp_path, monkeypatch):
+    """The system tells of a page that it could not write once, and takes it for written after that."""
+    spool = Spool(tmp_path, max_bytes=64 << 20, fsync=True, on_lost=lambda _: None)
+    spool.append({})
+    kept, others = [], []
+
+    def fail_while_somebody_comes(handle):
+        monkeypatch.undo()
+        others.append(threading.Thread(target=lambda: kept.append(spool.append({"n": 2}))))
+        others[0].start()
+        while segments.count_records(tmp_path) < 3:
+            time.sleep(0.001)
+        fail(handle)
+
+    monkeypatch.setattr(segments.os, "fsync", fail_while_somebody_comes)
+    assert not spool.append({"n": 1})
+    others[0].join()
+    assert kept == [False]
+    assert spool.append({"n": 3})
+
+
+def fail(_handle):
+    raise OSError(5, "Input/output error")

@@ -1,3 +1,5 @@
+import errno
+import json
 import logging
 import threading
 import time
@@ -9,6 +11,7 @@ import pytest
 
 from ratchet.contracts.errors import RegistryError
 from ratchet.contracts.ports import Track
+from ratchet.serve import cache
 from ratchet.serve.cache import ReleaseCache
 from ratchet.serve.swap import Refresher, ReleaseSlot
 from releases import FakeLive, issue_again, make_release, registered
@@ -57,6 +60,10 @@ def spoil(release):
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
     path.write_bytes(content)
+
+
+def full_disk(*_):
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def issue(house, release, number, add):
@@ -199,6 +206,49 @@ def test_a_refused_release_is_tried_again_ever_less_often(house, tmp_path):
         house.now += 1
     assert 8 <= tries[-1] <= 16
     assert tries[-1] - tries[-301] <= 2
+
+
+def test_a_release_that_is_refused_for_days_is_still_told_and_tried_seldom(house, tmp_path):
+    house.live.answer = release(tmp_path, 1)
+    (tmp_path / "artifact1").rename(tmp_path / "away")
+    for _ in range(4 * 24 * 12):
+        house.refresh()
+        house.now += 300
+    (told,) = {*house.refused}
+    assert (told, len(house.refused)) == ("r1", 4 * 24 * 12)
+    house.refresh()
+    house.now += 2
+    house.refresh()
+    assert len(house.refused) == 4 * 24 * 12 + 1
+
+
+@pytest.mark.parametrize("card", ['{"series": "2"}', '{"checksums": 1}', '{"horizon": null}', "[]"])
+def test_a_release_whose_card_is_of_another_kind_is_refused_like_any_broken_one(house, tmp_path, card):
+    house.live.answer = release(tmp_path, 1)
+    house.refresh()
+    house.live.answer = release(tmp_path, 2)
+    path = tmp_path / "artifact2" / "card.json"
+    told = json.loads(card)
+    path.write_text(json.dumps(told and {**json.loads(path.read_bytes()), **told}))
+    assert house.refresh() == "BO1"
+    assert house.refused == ["r2"]
+    house.refresh()
+    assert house.refused == ["r2"], "it is tried again, and not at once"
+
+
+def test_what_serves_is_noted_as_soon_as_the_disk_takes_it(house, tmp_path, monkeypatch, caplog):
+    house.live.answer = release(tmp_path, 1)
+    house.refresh()
+    house.live.answer = release(tmp_path, 2)
+    with monkeypatch.context() as full:
+        full.setattr(cache, "write_whole", full_disk)
+        assert [house.refresh(), house.refresh()] == ["BO2", "BO2"]
+    house.refresh()
+    house.live.answer = RegistryError("away")
+    house.start()
+    house.refresher.restore()
+    assert house.slot.current.name == "BO2", "not the one before, which may have been rolled back"
+    assert sum("cannot be noted" in line for line in caplog.messages) == 1
 
 
 def test_a_repaired_release_is_taken_although_it_was_refused(house, tmp_path):
