@@ -36,6 +36,11 @@ def clear_errors(what: str) -> Iterator[None]:
         raise RatchetError(f"{what} is away: {reason(cause)}") from None
 
 
+def outline(cause: psycopg2.Error) -> str:
+    """Say what went wrong, for a log: of an address that cannot be read libpq repeats all, a password among it."""
+    return summary(cause) if cause.pgcode else reason(cause)
+
+
 def reason(cause: psycopg2.Error) -> str:
     """Why a server cannot be reached."""
     text = str(cause)

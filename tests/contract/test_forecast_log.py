@@ -228,6 +228,30 @@ def test_a_poisonous_record_is_set_aside_and_blocks_nobody(spool, forwarder, pos
     assert rejected == [1]
 
 
+def test_the_runbooks_lines_bring_back_what_was_set_aside(spool, forwarder, postgres, workload, rejected, monkeypatch):
+    for record in (forecast(workload, request_id="good"), forecast(workload, request_id="refused for now")):
+        spool.append(record)
+    spool.close()
+    insert = forwarder._insert
+
+    def insert_without_some(lines):
+        if b"refused for now" in lines:
+            raise psycopg2.errors.CheckViolation("not as long as this is so")
+        insert(lines)
+
+    monkeypatch.setattr(forwarder, "_insert", insert_without_some)
+    forwarder.ship()
+    assert [row["request_id"] for row in rows(postgres, "forecasts", workload)] == ["good"]
+    monkeypatch.setattr(forwarder, "_insert", insert)
+    page = (Path(__file__).parents[2] / "docs" / "runbook.md").read_text()
+    again = page.split("### ForecastLogSetAside")[1].split("```sh")[1].split("```")[0].split(" && ", maxsplit=1)[1]
+    for _ in range(2):  # what is there already is not stored twice
+        subprocess.run(["bash", "-euc", again], cwd=spool.folder, check=True)
+        assert forwarder.ship() == 1
+    assert sorted(row["request_id"] for row in rows(postgres, "forecasts", workload)) == ["good", "refused for now"]
+    assert rejected == [1]
+
+
 def test_feedback_of_no_kind_is_set_aside(spool, forwarder, postgres, workload, rejected):
     spool.append(feedback(workload, f"of {workload}", 1, kind="praise"))
     spool.append(feedback(workload, f"of {workload}", 2))
@@ -416,6 +440,16 @@ def test_the_database_goes_away_and_comes_back(spool, forwarder, postgres, workl
     ]
     assert "is being forwarded again" in caplog.text
     assert sum("stays in the spool" in line for line in caplog.messages) == 1
+
+
+@pytest.mark.parametrize("url", ["postgresql://me:pass/word@nowhere/x", "postgresql://me:pass word@nowhere:port/x"])
+def test_no_part_of_a_password_that_spoils_its_address_is_logged(spool, workload, caplog, url):
+    spool.append(forecast(workload))
+    spool.close()
+    with closing(Forwarder(spool.folder, url, on_rejected=lambda: None)) as forwarder:
+        forwarder.step(spool)
+    assert "stays in the spool" in caplog.text
+    assert ("pass" in caplog.text, "word" in caplog.text) == (False, False)
 
 
 def test_a_database_that_was_away_for_hours_is_found_again(spool, forwarder, postgres, workload, monkeypatch):

@@ -106,6 +106,12 @@ def test_a_restart_without_the_database_still_knows_the_keys(postgres, store, ca
     assert sum("is away" in line for line in caplog.messages) == 1
 
 
+def test_no_part_of_a_password_that_spoils_its_address_is_logged(cache_file, caplog):
+    KeyStore("postgresql://me:pass/word@nowhere/x", cache_file=cache_file).refresh()
+    assert "is away" in caplog.text
+    assert ("pass" in caplog.text, "word" in caplog.text) == (False, False)
+
+
 def test_a_revocation_that_could_not_be_written_down_is_written_later(postgres, store, cache_file):
     key = add_key(postgres, "to be revoked", ["predict"])
     store.refresh()

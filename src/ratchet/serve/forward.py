@@ -14,6 +14,7 @@ import psycopg2
 from psycopg2 import errors
 from psycopg2.extensions import connection as Connection  # noqa: N812, it is a class
 
+from ratchet.database import outline
 from ratchet.serve import log_lines, segments
 from ratchet.serve.spool import Spool
 
@@ -248,7 +249,8 @@ class Forwarder:
             self._failures = 0
             return
         if not self._failures:
-            logger.error("the forecast log stays in the spool: %s", error)
+            why = outline(error) if isinstance(error, psycopg2.Error) else error
+            logger.error("the forecast log stays in the spool: %s", why)
         self._failures += 1
         self._retry_at = self._clock() + min(0.25 * 2.0 ** min(self._failures, DOUBLINGS), LONGEST_WAIT_SECONDS)
         self._disconnect()

@@ -15,7 +15,7 @@ import orjson
 import psycopg2
 
 from ratchet.contracts.errors import NotReadyError, RatchetError
-from ratchet.database import clear_errors
+from ratchet.database import clear_errors, outline
 from ratchet.serve.cache import write_whole
 
 logger = logging.getLogger(__name__)
@@ -133,7 +133,7 @@ class KeyStore:
     def _note_database(self, error: psycopg2.Error | None) -> None:
         if (error is not None) != self._database_away:
             self._database_away = error is not None
-            logger.warning("%s %s", WHAT, f"is away: {error}" if error else "is back")
+            logger.warning("%s %s", WHAT, f"is away: {outline(error)}" if error else "is back")
 
     def _read_cache(self) -> dict[str, Holder] | None:
         try:

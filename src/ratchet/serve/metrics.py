@@ -1,6 +1,7 @@
 """Every metric of serving, by name, in one place. The registry is passed in; several workers share one count."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -162,8 +163,13 @@ class StateCollector(Collector):
         yield from (info, age, data_age, *self._spool())
 
     def _spool(self) -> Iterator[Metric]:
-        size = GaugeMetricFamily("ratchet_log_spool_bytes", "Log on disk that the database lacks", labels=("track",))
-        size.add_metric((str(self.track),), measure(self.spool.folder).size)
-        records = GaugeMetricFamily("ratchet_log_spool_records", "The same in records", labels=("track",))
-        records.add_metric((str(self.track),), count_records(self.spool.folder))
-        yield from (size, records)
+        depth = measure(self.spool.folder)
+        waits = max(time.time() - depth.oldest, 0.0) if depth.oldest is not None else 0.0
+        for name, help_text, figure in (
+            ("ratchet_log_spool_bytes", "Log on disk that the database lacks", depth.size),
+            ("ratchet_log_spool_records", "The same in records", count_records(self.spool.folder)),
+            ("ratchet_log_spool_oldest_seconds", "How long the oldest of it has waited", waits),
+        ):
+            gauge = GaugeMetricFamily(name, help_text, labels=("track",))
+            gauge.add_metric((str(self.track),), figure)
+            yield gauge

@@ -30,12 +30,15 @@ class Depth:
 
     size: int
     segments: int
+    oldest: float | None
+    """When the file that has waited longest was last written to, in seconds since 1970."""
 
 
 def measure(folder: Path) -> Depth:
-    """Bytes and files that wait, at the price of one look at the folder."""
-    sizes = [size for path in folder.glob("*-*") if (size := _size(path)) is not None]
-    return Depth(size=sum(sizes), segments=len(sizes))
+    """Bytes and files that wait, and since when, at the price of one look at the folder."""
+    found = [status for path in folder.glob("*-*") if (status := _status(path)) is not None]
+    oldest = min((status.st_mtime for status in found), default=None)
+    return Depth(size=sum(status.st_size for status in found), segments=len(found), oldest=oldest)
 
 
 def count_records(folder: Path) -> int:
@@ -149,8 +152,8 @@ def _count_lines(path: Path) -> int:
         return 0
 
 
-def _size(path: Path) -> int | None:
+def _status(path: Path) -> os.stat_result | None:
     try:
-        return path.stat().st_size
+        return path.stat()
     except FileNotFoundError:
         return None

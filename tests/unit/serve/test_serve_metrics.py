@@ -1,3 +1,5 @@
+import os
+import time
 from datetime import timedelta
 
 import pytest
@@ -87,6 +89,11 @@ def test_the_state_is_looked_up_when_it_is_asked_for(tmp_path, serving):
     assert registry.get_sample_value("ratchet_data_age_seconds", OF) == 7200
     assert registry.get_sample_value("ratchet_log_spool_records", {"track": "production"}) == 1
     assert registry.get_sample_value("ratchet_log_spool_bytes", {"track": "production"}) == 8
+    [segment] = spool.folder.glob("*.open")
+    os.utime(segment, (time.time() - 700, time.time() - 700))
+    assert registry.get_sample_value("ratchet_log_spool_oldest_seconds", {"track": "production"}) == pytest.approx(
+        700, abs=5
+    )
     spool.close()
 
 
