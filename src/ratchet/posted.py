@@ -79,7 +79,11 @@ def forecast(values: Floats, horizon: int, yardstick: Yardstick) -> dict[str, li
     answer["mean"] = [max(point + spread**2 * step["square"] + 2 * root * spread * step["mean"], 0.0) for step in steps]
     for name in BOUNDS:
         outward = min if name.startswith("lo") else max
-        answer[name] = [outward(_count(root + spread * step[name]), point) for step in steps]
+        # Each level is stretched by a factor of its own: the wider ones enclose the narrower ones all the same.
+        inner = answer.get(name.replace("95", "80"), answer["median"])
+        answer[name] = [
+            outward(_count(root + spread * step[name]), near) for step, near in zip(steps, inner, strict=True)
+        ]
     return answer
 
 

@@ -78,3 +78,13 @@ def test_pools_are_kept_as_far_stretched_as_folds_left_out_have_needed():
     )
     kept = unseen._write(pool)
     assert [kept[name] for name in posted.BOUNDS] == [-1.5, 3.0, -1.0, 2.0]
+
+
+def test_bounds_stay_in_order_where_those_of_80_were_stretched_further():
+    """As weeks in blocks of eight have it: their sparse series learn nearly the same quantile for both levels."""
+    pool = {"lo_80": -1.5, "hi_80": 3.9, "lo_95": -1.0, "hi_95": 3.5, "mean": 0.0, "square": 1.0}
+    yardstick = posted.Yardstick(spread=1.0, pools=dict.fromkeys(calibrate.SIZES, (pool,) * 3))
+    found = posted.forecast(np.array([9.0, 16.0, 4.0, 30.0, 20.0]), HORIZON, yardstick)
+    lo_95, lo_80, median, hi_80, hi_95 = (found[name] for name in ("lo_95", "lo_80", "median", "hi_80", "hi_95"))
+    in_order = [lo_95[week] <= lo_80[week] < median[week] < hi_80[week] <= hi_95[week] for week in range(HORIZON)]
+    assert all(in_order)

@@ -1,7 +1,8 @@
 """What gold said of a week when: the newest weeks still grow, and who looks back must see them as they were.
 
 `vintages.parquet` lies in each partition beside its tables and holds all that was told so far: a row when a young week is told for the
-first time, and a row whenever a week is told otherwise than before. Rows of one week follow each other in the order of telling.
+first time, and a row whenever a week is told otherwise than before: another count, or the same of a week that was seen further. Rows of one
+week follow each other in the order of telling.
 """
 
 import shutil
@@ -12,7 +13,7 @@ from typing import Final
 import duckdb
 import pandas as pd
 
-from ratchet.contracts.coverage import COVERAGE
+from ratchet.contracts.coverage import COVERAGE, LEAST_SEEN
 from ratchet.ingest.durable import sync
 from ratchet.ingest.partition import SERIES, VINTAGES, GoldPartition, checked_file, read_manifest
 
@@ -43,24 +44,36 @@ _MOMENTS: Final = """
         greatest(hour, earlier, coalesce((SELECT max(known_at) FROM vintages_before), hour)) AS told_at,
         CAST($young AS INTERVAL) AS young
 """
+_WHOLE: Final = f"""
+    CREATE OR REPLACE TEMP MACRO whole(y, coverage) AS CASE
+        WHEN coalesce(coverage, 1) >= 1 THEN y
+        WHEN coverage >= {LEAST_SEEN} THEN round_even(y / coverage, 0)
+    END
+"""
 _TELL: Final = """
     WITH before AS (
         SELECT unique_id, target, ds, known_at, y, coverage, row_number() OVER () AS place FROM vintages_before
     ),
     told AS (
-        SELECT unique_id, target, ds, arg_max(y, place) AS y FROM before GROUP BY ALL
+        SELECT unique_id, target, ds, arg_max(struct_pack(y := y, coverage := coverage), place) AS last FROM before GROUP BY ALL
     ),
-    news AS (
+    beside AS (
         SELECT
             now.unique_id, now.target, now.ds, now.y, now.coverage,
-            told.y AS last, earlier.y AS former, earlier.coverage AS former_coverage
+            told.last, earlier.y AS former, earlier.coverage AS former_coverage,
+            coalesce(told.last, struct_pack(y := earlier.y, coverage := earlier.coverage)) AS known,
+            moments.hour - now.ds <= moments.young AS is_young
         FROM series_now AS now
         LEFT JOIN told ON told.unique_id = now.unique_id AND told.target = now.target AND told.ds = now.ds
         LEFT JOIN series_before AS earlier
             ON earlier.unique_id = now.unique_id AND earlier.target = now.target AND earlier.ds = now.ds
         CROSS JOIN moments
-        WHERE now.y IS DISTINCT FROM coalesce(told.y, earlier.y)
-            AND (told.y IS NOT NULL OR earlier.y IS NOT NULL OR moments.hour - now.ds <= moments.young)
+    ),
+    news AS (
+        SELECT * FROM beside
+        -- The same count says less of a week that was seen further.
+        WHERE (y IS DISTINCT FROM known.y OR whole(y, coverage) IS DISTINCT FROM whole(known.y, known.coverage))
+            AND (last IS NOT NULL OR former IS NOT NULL OR is_young)
     ),
     every AS (
         SELECT * FROM before
@@ -98,6 +111,7 @@ def tell(
         (rows if COVERAGE in rows.columns else rows.project(f"*, NULL::DOUBLE AS {COVERAGE}")).create_view(name)
     moments = {"hour": _utc(data_hour), "earlier": _utc(hour_before or data_hour), "young": YOUNG}
     connection.execute(_MOMENTS, moments)
+    connection.execute(_WHOLE)
     return connection.sql(_TELL)
 
 

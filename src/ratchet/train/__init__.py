@@ -113,7 +113,7 @@ def _learn(
         families, validation, trials = improve(panel, families, validation, budget, Search(crew=crew, say=say))
     with running.stage("choose"):
         validation = holidays.on_folds(panel, validation)
-        choice = choose.choose(validation.older(), families)
+        choice = choose.choose(validation.older(), families, counts=panel.values)
         newer = validation.newer()
         held = hold_out(panel, newer, choice)
     say("calibrating the bounds")

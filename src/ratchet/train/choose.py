@@ -73,8 +73,11 @@ class Choice:
         return used | {index for index in (self.expects, self.tells) if index is not None}
 
 
-def choose(validation: Validation, families: Sequence[Forecaster]) -> Choice:
-    """Choose on the folds given; a family that does not beat naive over all series answers for none, unless none does."""
+def choose(validation: Validation, families: Sequence[Forecaster], *, counts: Floats | None = None) -> Choice:
+    """Choose on the folds given; a family that does not beat naive over all series answers for none, unless none does.
+
+    `counts` are every week of the series, [series, week]: whether a young one's are whole numbers the folds do not tell.
+    """
     typical = tuple(index for index, family in enumerate(families) if not family.expects) or tuple(range(len(families)))
     naive = next((index for index in typical if validation.families[index] == NAIVE), None)
     members = combine.deserving(validation, candidates=typical, naive=naive)
@@ -91,7 +94,7 @@ def choose(validation: Validation, families: Sequence[Forecaster]) -> Choice:
     return Choice(
         families=names,
         family=allowed[select.pick(mase[allowed], prior_folds=weight, margin=SCEPTIC_MARGIN, home=home)],
-        whole=_whole(validation.actual),
+        whole=_whole(validation.actual, counts),
         members=members,
         expects=_expects(validation, families, typical),
         tells=next((index for index in beating if index in validation.ends), None),
@@ -117,6 +120,10 @@ def _expects(validation: Validation, families: Sequence[Forecaster], typical: tu
     return expecting[int(np.nanargmin(np.nan_to_num(rmsse, nan=np.inf)))]
 
 
-def _whole(actual: Floats) -> NDArray[np.bool_]:
-    known = np.isfinite(actual)
-    return np.asarray((known.any(axis=(0, 2))) & (np.where(known, actual, 0.0) % 1 == 0).all(axis=(0, 2)))
+def _whole(actual: Floats, counts: Floats | None) -> NDArray[np.bool_]:
+    held_out, every = np.isfinite(actual).any(axis=(0, 2)), actual if counts is None else counts[None]
+    return np.asarray(np.where(held_out, _are_whole(actual), np.isfinite(every).any(axis=(0, 2)) & _are_whole(every)))
+
+
+def _are_whole(counts: Floats) -> NDArray[np.bool_]:
+    return np.asarray((np.where(np.isfinite(counts), counts, 0.0) % 1 == 0).all(axis=(0, 2)))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from functools import cache
 from typing import Final, TypeAlias
 
 import cloudpickle
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from ratchet.contracts.errors import RatchetError
 from ratchet.contracts.forecaster import Forecaster
+from ratchet.train.code import code_version
 from ratchet.train.fit import answer, learn
 from ratchet.train.folds import Fold
 from ratchet.train.panel import Panel
@@ -121,13 +123,28 @@ def on_dask(address: str) -> Crew:
             say(f"{len(jobs)} jobs for {len(client.scheduler_info()['workers'])} Dask workers")
             shared = client.scatter(panel, hash=False)
             places = {
-                client.submit(work, job, shared, pure=False, retries=RETRIES): number for number, job in enumerate(jobs)
+                client.submit(_work_there, job, shared, code=_code(), pure=False, retries=RETRIES): number
+                for number, job in enumerate(jobs)
             }
             for done, future in enumerate(as_finished(list(places), loop=client.loop), start=1):
                 say(f"{done} of {len(jobs)}: {jobs[places[future]].describe()}")
                 yield places[future], future.result()
 
     return run
+
+
+@cache
+def _code() -> str:
+    """The code that this process has read: files may have changed since."""
+    return code_version()
+
+
+def _work_there(job: Job, panel: Panel, *, code: str) -> Floats:
+    if (here := _code()) != code:
+        raise RatchetError(
+            f"a Dask worker has other code ({here}) than this training ({code}): start it again from the same image"
+        )
+    return work(job, panel)
 
 
 def hire(dask_scheduler_address: str) -> Crew:

@@ -143,7 +143,7 @@ def _as_of(history: pd.DataFrame, data_hour: datetime) -> pd.DataFrame:
 
 def _common_last_week(series: dict[str, pd.DataFrame]) -> pd.Timestamp:
     """Find the last week that most series share; the latest one of equals."""
-    lasts = pd.Series([group["ds"].iloc[-1] for group in series.values()], dtype="datetime64[ns]").value_counts()
+    lasts = pd.Series([group["ds"].iloc[-1] for group in series.values()], dtype="datetime64[us]").value_counts()
     return pd.Timestamp(lasts[lasts == lasts.max()].index.max())
 
 
@@ -157,8 +157,9 @@ def _fault(name: str, group: pd.DataFrame, *, targets: Sequence[str], common: pd
 
 
 def _fault_in_weeks(ds: "pd.Series[pd.Timestamp]", common: pd.Timestamp) -> str | None:
-    if ds.isna().any():
-        return "a row has no week"
+    # Those of a panel are counted in nanoseconds, which begin in 1677.
+    if ds.isna().any() or ds.iloc[0] < pd.Timestamp.min:
+        return "a row has no week, or one before 1678"
     if ds.duplicated().any():
         return "more than one row for the same week"
     if (ds.dt.dayofweek != _SUNDAY).any() or (ds != ds.dt.normalize()).any():

@@ -27,7 +27,7 @@ Floats = NDArray[np.float64]
 
 KEEP_SECONDS: Final = 30 * 86_400
 MOST_BYTES: Final = 4 * 2**30
-LIBRARIES: Final = ("numpy", "scipy", "lightgbm", "statsforecast")
+LIBRARIES: Final = ("numpy", "scipy", "lightgbm", "statsforecast", "coreforecast", "prophet", "cmdstanpy")
 """Whose arithmetic families are made of."""
 _CHECK: Final = 16
 _AXES: Final = 4

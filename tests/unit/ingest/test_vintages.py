@@ -318,6 +318,31 @@ def test_how_much_had_been_seen_is_told_with_the_count():
     assert list(zip(told["y"], told["coverage"], strict=True)) == [(2.0, 0.25), (8.0, 1.0), (5.0, 0.5), (9.0, 1.0)]
 
 
+def test_a_week_that_was_seen_further_is_told_again_though_nothing_more_was_counted():
+    """A fold would take the half week for all that was ever known, and twice its count for the week."""
+    seen_first = {"half": (1.0, 0.5), "silent": (0.0, 0.5), "unseen": (0.0, 0.1)}
+    first, now = (
+        series(*((name, NEWEST, y) for name, (y, _) in seen_first.items())).assign(coverage=coverage)
+        for coverage in ([part for _, part in seen_first.values()], 1.0)
+    )
+    told = tell(NOTHING, NONE, first, data_hour=HOUR, hour_before=None)
+    for later in (LATER, LATER + timedelta(hours=1)):
+        told = tell(told, first if later == LATER else now, now, data_hour=later, hour_before=HOUR)
+    assert list(zip(told["unique_id"], told["y"], told["coverage"], strict=True)) == [
+        ("half", 1.0, 0.5),
+        ("half", 1.0, 1.0),
+        ("silent", 0.0, 0.5),
+        ("unseen", 0.0, 0.1),
+        ("unseen", 0.0, 1.0),
+    ]
+
+
+def test_an_old_week_that_was_seen_further_is_first_told_as_it_was():
+    earlier = series(("a", OLD, 2.0)).assign(coverage=0.5)
+    told = tell(NOTHING, earlier, earlier.assign(coverage=1.0), data_hour=LATER, hour_before=HOUR)
+    assert list(zip(told["y"], told["coverage"], strict=True)) == [(2.0, 0.5), (2.0, 1.0)]
+
+
 def test_vintages_from_before_coverage_was_told_are_carried_on():
     before = told_first(("a", NEWEST, 5.0)).drop(columns="coverage")
     told = tell(

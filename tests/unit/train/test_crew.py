@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import psutil
 import pytest
-from distributed import LocalCluster
+from distributed import Client, LocalCluster
 from distributed.protocol.pickle import dumps, loads
 
 from ratchet import forecasters
@@ -91,6 +91,26 @@ def test_a_search_on_a_cluster_keeps_the_same_settings_though_a_worker_is_killed
     assert there == here
     assert here.options == {"window_median": {"weeks": 8}}
     assert files(tmp_path / "there") == files(tmp_path / "here") != {}
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_workers_with_other_code_are_named_and_nothing_is_made(run, history, cluster, tmp_path):
+    """What they forecast would be remembered as if this code had."""
+
+    def have(code):
+        from ratchet.train import crew  # noqa: PLC0415  # a worker's
+
+        usual, crew._code = crew._code, lambda: code
+        return usual()
+
+    with Client(cluster) as client:
+        usual = client.run(have, "0.1+other")
+        try:
+            with pytest.raises(RatchetError, match=r"a Dask worker has other code \(0\.1\+other\)"):
+                run(history, tmp_path, recipe=RECIPE, crew=on_dask(cluster.scheduler_address))
+        finally:
+            client.run(have, next(iter(usual.values())))
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_scheduler_that_is_away_is_named_with_the_way_out(run, history, tmp_path):

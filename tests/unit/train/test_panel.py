@@ -15,12 +15,22 @@ TARGETS = ("visits", "sales")
 
 
 def add(good, bad):
-    return pd.concat([good, bad], ignore_index=True)
+    # Microseconds reach back further than nanoseconds, which end in 1677.
+    return pd.concat([frame.astype({"ds": "datetime64[us]"}) for frame in (good, bad)], ignore_index=True)
 
 
 @pytest.fixture
 def good(gold, counts):
     return gold(counts(3, 20, seed=3))
+
+
+def moved_by_years(one, years):
+    return one.assign(ds=one["ds"].astype("datetime64[us]") - np.timedelta64(7 * 52 * years, "D"))
+
+
+def since(one, first):
+    weeks = np.arange(np.datetime64(first), np.datetime64("2026-06-01"), np.timedelta64(7, "D"))
+    return pd.DataFrame({"unique_id": one["unique_id"].iloc[0], "target": "visits", "ds": weeks, "y": 1.0})
 
 
 BROKEN = {
@@ -31,6 +41,8 @@ BROKEN = {
         lambda one: one.assign(ds=one["ds"].where(one.index != 0, pd.Timestamp("1700-01-03"))),
         "weeks are missing",
     ),
+    "ended-long-ago": (lambda one: moved_by_years(one, 400), "one before 1678"),
+    "began-long-ago": (lambda one: since(one, "1600-01-02"), "one before 1678"),
     "no-week": (lambda one: one.assign(ds=one["ds"].where(one.index != 5)), "no week"),
     "ended-early": (lambda one: one.iloc[:-3], "its last week is 2026-05-10, not 2026-05-31"),
     "short": (lambda one: one.iloc[-3:], "shorter than 4 weeks"),

@@ -10,7 +10,7 @@ import pytest
 
 from ratchet import forecasters
 from ratchet.contracts.release import TRAINING
-from ratchet.train import Budget
+from ratchet.train import Budget, remember
 from ratchet.train.crew import Job, in_process, on_cores
 from ratchet.train.folds import Fold, plan, split
 from ratchet.train.remember import KEEP_SECONDS, remembering
@@ -80,6 +80,19 @@ def test_a_family_with_other_options_is_another(options, panel_of, counts, jobs,
     ask(panel, jobs, tmp_path)
     other = [Job(family=forecasters.find("window_median", **options), folds=job.folds) for job in jobs]
     assert ask(panel, other, tmp_path)[0] == len(jobs)
+
+
+@pytest.mark.parametrize("library", ["numpy", "lightgbm", "statsforecast", "coreforecast", "prophet", "cmdstanpy"])
+def test_another_version_of_what_families_are_made_of_makes_it_anew(
+    library, panel_of, counts, jobs, tmp_path, monkeypatch
+):
+    panel = panel_of(counts(5, 110, seed=1))
+    ask(panel, jobs, tmp_path)
+    there = remember.versions
+    monkeypatch.setattr(
+        remember, "versions", lambda names: there(names) | {name: "next" for name in names if name == library}
+    )
+    assert ask(panel, jobs, tmp_path)[0] == len(jobs)
 
 
 def test_another_horizon_or_name_is_another_job(panel_of, counts, jobs, tmp_path):

@@ -200,6 +200,16 @@ def test_odd_series_are_forecast_all_the_same_and_the_others_as_without_them(run
     assert spreads[0] == pytest.approx(spreads[1], rel=2.0)
 
 
+def test_the_typical_week_of_a_young_series_is_a_whole_number_where_its_weeks_are(run, history, gold, counts, tmp_path):
+    """No fold that families are chosen by holds out a week of it."""
+    young = [gold(counts(3, 30, seed=11), prefix="young"), gold(counts(3, 30, seed=12) + 0.5, prefix="halves")]
+    folder = tmp_path / run(pd.concat([history, *young]), tmp_path).release_id
+    medians = dict(zip(release.read_names(folder), load(folder, "median"), strict=True))
+    is_whole = {name: bool((weeks % 1 == 0).all()) for name, weeks in medians.items()}
+    assert not any(is_whole.pop(series_name(f"halves/{row:03}", "visits")) for row in range(3))
+    assert all(is_whole.values())
+
+
 @pytest.mark.parametrize("weeks", [4, 5, 8, 13, 27])
 def test_a_short_history_still_gives_a_release(weeks, run, gold, counts, tmp_path):
     card = run(gold(counts(3, weeks, seed=weeks)), tmp_path)
