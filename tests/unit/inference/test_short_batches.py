@@ -130,13 +130,13 @@ def test_a_new_release_answers_the_next_batch(house, ways):
         assert content == ask(long, *SHORT["as before"])[2]
 
 
-def test_nobody_without_a_key_has_a_batch_read(ways, monkeypatch):
+def test_nobody_whose_key_may_not_ask_has_a_batch_read(ways, monkeypatch):
     """It would be read where everybody waits for it."""
     read = []
     monkeypatch.setattr("inference.memory.Memory.of_batch", lambda _, body: read.append(body))
     short, _ = ways()
-    for headers in ({}, {"X-API-Key": "rk_x"}):
-        assert ask(short, {"json": SAID}, headers)[0].startswith("401")
+    for headers, status in (({}, "401"), ({"X-API-Key": "rk_x"}, "401"), ({"X-API-Key": "rk_o"}, "403")):
+        assert ask(short, {"json": SAID}, headers)[0].startswith(status)
     assert read == []
     ask(short, {"json": SAID}, KEY)
     assert len(read) == 1
