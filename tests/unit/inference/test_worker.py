@@ -42,6 +42,8 @@ NOT_PLAIN = {
     "an escaped path": PLAIN.replace(b"predict", b"%70redict"),
     "a query": PLAIN.replace(b"predict", b"predict?a=b"),
     "no host": PLAIN.replace(b"Host: here\r\n", b""),
+    "a field of more than gunicorn's 8,190 bytes": with_lines(b"X-User-Id: " + b"a" * 8178),
+    "a name of as many": with_lines(b"X" * 8187 + b": a"),
     "many fields": with_lines(*(b"X-%d: a" % number for number in range(100))),
 }
 
@@ -92,6 +94,7 @@ REQUESTS = st.builds(
 @example(with_lines(b"X-Forwarded-Proto: https", b"X-Forwarded-Ssl: off"))
 @example(with_lines(b"Script-Name: /api"))
 @example(with_lines(b"Content-Type: a"))
+@example(with_lines(b"X-User-Id: " + b"a" * 8177))
 def test_what_is_read_is_what_gunicorn_reads(said):
     found = read_plain(said)
     if found is None:
