@@ -13,6 +13,7 @@ ITEMS = [
     {"depot": depot, "target": target, "horizon": 4} for depot in ("north/a", "south/ä") for target in ("sent", "lost")
 ]
 SAID = {"items": ITEMS}
+DEEP = b"[" * 300 + b"]" * 300
 SHORT = {
     "as before": ({"json": SAID}, KEY),
     "some of it": ({"json": {"items": ITEMS[1:3]}}, KEY),
@@ -42,6 +43,10 @@ LONG = {
     "items that are numbers": ({"json": {"items": [1, 2]}}, KEY),
     "no JSON": ({"data": b"{"}, KEY),
     "too deep": ({"data": b'{"items":' + b"[" * 100_000}, KEY),
+    "deeper than Flask reads, where it is overwritten": (
+        {"data": b'{"items": [{"depot": %b, "depot": "north/a", "target": "sent", "horizon": 4}]}' % DEEP},
+        KEY,
+    ),
     "no key": ({"json": SAID}, {}),
     "another scope": ({"json": SAID}, {"X-API-Key": "rk_o"}),
     "a track": ({"json": SAID}, {**KEY, "X-Track": "candidate"}),
