@@ -4,6 +4,7 @@ import json
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from gunicorn.config import Config
@@ -154,6 +155,38 @@ def test_a_question_in_pieces_is_answered(track):
             assert read_answer(client)[0] == 200
             client.sendall(PLAIN)
             assert read_answer(client)[0] == 200
+
+
+ODD_ENDS = [
+    b"zz\r\n",
+    b"2\r\nabcd\r\n",
+    b"-1\r\n\r\n",
+    *(
+        b"0\r\n%b\r\n\r\n" % line
+        for line in (b"Content-Length: 1", b"Host: here", b" folded", b": a", b"a b: c", b"A: \0", b"A: " + b"b" * 9000)
+    ),
+]
+
+
+@pytest.mark.parametrize("end", ODD_ENDS)
+def test_a_body_that_ends_in_an_odd_way_is_its_clients_fault_and_its_last(track, end):
+    """A track is judged by what goes wrong on its side; and where the body ends nobody knows, so what follows is no question."""
+    with connect(track) as client:
+        client.sendall(HEAD + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n" % (len(BODY), BODY) + end)
+        status, headers, body, rest = read_answer(client)
+        assert (status, json.loads(body)["type"]) == (400, "/problems/bad-request")
+        assert (headers["connection"], rest) == ("close", b"")
+        client.sendall(PLAIN)
+        assert client.recv(1) == b""
+
+
+@pytest.mark.parametrize("end", ODD_ENDS)
+def test_a_body_that_nobody_reads_is_answered_once_however_it_ends(track, end):
+    with connect(track) as client:
+        client.sendall(HEAD.replace(b"X-API-Key", b"X-API-Kez") + b"Transfer-Encoding: chunked\r\n\r\n" + end)
+        status, _, _, rest = read_answer(client)
+        assert (status, rest + client.recv(1)) == (401, b"")
+    assert b"Traceback" not in Path(track.log.name).read_bytes()
 
 
 def test_questions_sent_without_waiting_are_answered_in_their_order(track):
