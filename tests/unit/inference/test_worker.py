@@ -189,6 +189,14 @@ def test_a_body_that_nobody_reads_is_answered_once_however_it_ends(track, end):
     assert b"Traceback" not in Path(track.log.name).read_bytes()
 
 
+@pytest.mark.parametrize(("path", "status"), [("/x/api/health", 404), ("/api/health", 200)])
+def test_no_header_says_where_a_path_begins(track, path, status):
+    """What a router lets pass would be another path here."""
+    with connect(track) as client:
+        client.sendall(f"GET {path} HTTP/1.1\r\nHost: here\r\nSCRIPT_NAME: /x\r\n\r\n".encode())
+        assert read_answer(client)[0] == status
+
+
 def test_questions_sent_without_waiting_are_answered_in_their_order(track):
     horizons = (1, 2, 3)
     with connect(track) as client:
