@@ -34,6 +34,8 @@ timeout = 30
 graceful_timeout = 10
 keepalive = 75  # longer than nginx keeps an idle connection: the side that may still send must be the first to hang up
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108, a heartbeat file must not wait for a disk
+# By default SCRIPT_NAME: a path would begin where a client says, and what a router lets pass be another one here.
+forwarder_headers = ""
 control_socket_disable = True  # its default path is shared by every gunicorn of a user
 loglevel = "warning"
 

@@ -9,6 +9,7 @@ from functools import partial
 from selectors import EVENT_READ
 from typing import Final
 
+from gunicorn.http.errors import ParseException  # type: ignore[import-untyped]
 from gunicorn.workers.gthread import TConn, ThreadWorker  # type: ignore[import-untyped]
 
 SWEEP_SECONDS: Final = 1.0
@@ -55,6 +56,13 @@ class LeavingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no anno
         """Look at a connection after all others: the system names those that are readable in the order in which it met them."""
         self.poller.unregister(conn.sock)
         self.poller.register(conn.sock, EVENT_READ, partial(self.on_client_socket_readable, conn))
+
+    def _keepalive_after(self, conn: TConn, keepalive: bool) -> bool:  # noqa: FBT001, gunicorn's
+        """Whether to keep a connection: not one whose body nobody has read and nobody can. Its client has been answered already."""
+        try:
+            return bool(super()._keepalive_after(conn, keepalive))
+        except (OSError, ParseException):
+            return False
 
     def _close(self, conn: TConn) -> None:
         self.poller.unregister(conn.sock)

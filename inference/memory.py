@@ -5,7 +5,7 @@ from contextlib import suppress
 from operator import itemgetter
 from typing import Any, Final, TypeVar
 
-import orjson
+from pydantic_core import from_json
 
 from inference.forms import Form
 from inference.items import MAX_ITEMS
@@ -58,7 +58,7 @@ class Memory:
         texts = _texts_of(body)
         forms = list(map(self._by_text.get, texts))
         if None in forms or not 1 <= len(forms) <= MAX_ITEMS:
-            told = orjson.loads(body)
+            told = from_json(body, allow_inf_nan=False)  # as Flask's way has it read
             if len(told) != 1 or not 1 <= len(told["items"]) <= MAX_ITEMS:
                 return None
             forms = self.of_items(told["items"])
@@ -69,7 +69,7 @@ class Memory:
     def _learn(self, texts: list[bytes]) -> None:
         """Remember what each text asks, read by itself: a batch of such texts is an object of such objects, and is not read again."""
         with suppress(ValueError):
-            asked = [orjson.loads(b"{%b}" % text) for text in texts if len(text) <= LONGEST_BODY]
+            asked = [from_json(b"{%b}" % text, allow_inf_nan=False) for text in texts if len(text) <= LONGEST_BODY]
             if len(asked) == len(texts):
                 for text, form in zip(texts, self.of_items(asked), strict=True):
                     if form is not None:

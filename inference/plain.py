@@ -15,6 +15,8 @@ from gunicorn import SERVER  # type: ignore[import-untyped]
 
 REST_SECONDS: Final = 30.0
 MOST_FIELDS: Final = 64
+LONGEST_FIELD: Final = 8188
+"""Bytes of a line: with its end, as many as gunicorn takes. What is in one is remembered by thousands."""
 MOST_DIGITS: Final = 6
 """Of a length: Python refuses to read a number of thousands of them, and nobody here would catch that."""
 # No folded lines, no control characters, no space before a colon, no underscore in a name: who sends these meets gunicorn.
@@ -38,6 +40,8 @@ def read_plain(said: bytes) -> Question | None:
         name, _, value = line.partition(":")
         environ[_variable(name)] = value.strip(" ")
     if len(environ) != len(lines) or len(lines) > MOST_FIELDS or not _NOT_PLAIN.isdisjoint(environ):
+        return None
+    if max(map(len, lines)) > LONGEST_FIELD:
         return None
     length = environ.pop("HTTP_CONTENT_LENGTH", "")
     if "HTTP_HOST" not in environ or not length.isdecimal() or len(length) > MOST_DIGITS or int(length) != len(body):

@@ -6,14 +6,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from flask import Flask, Response, g
-from gunicorn.http.errors import (  # type: ignore[import-untyped]
-    ChunkMissingTerminator,
-    InvalidChunkExtension,
-    InvalidChunkSize,
-    NoMoreData,
-)
+from gunicorn.http.errors import ParseException  # type: ignore[import-untyped]
 from pydantic import ValidationError
-from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.exceptions import ClientDisconnected, HTTPException, MethodNotAllowed
 
 from inference.respond import as_json
 from inference.shapes import MOST_ERRORS
@@ -79,6 +74,8 @@ def problem(kind: Kind, detail: str, *, errors: Sequence[dict[str, str]] = ()) -
     response = as_json(body, kind.status, mimetype=MIMETYPE)
     if kind.status == NOT_READY.status:
         response.headers["Retry-After"] = RETRY_SECONDS
+    if kind is BAD_BODY:  # where it ends nobody knows: what follows may be a part of it
+        response.headers["Connection"] = "close"
     if kind is NO_KEY:
         response.headers["WWW-Authenticate"] = 'ApiKey realm="ratchet", header="X-API-Key"'
     return response
@@ -119,7 +116,8 @@ def register(app: Flask) -> None:
     app.register_error_handler(NotReadyError, lambda error: problem(NOT_READY, str(error)))
     app.register_error_handler(ValidationError, _invalid)
     app.register_error_handler(HTTPException, _of_http)
-    for broken in (InvalidChunkSize, InvalidChunkExtension, ChunkMissingTerminator, NoMoreData):
+    # Chunks that are none, or an early end, and what stands behind the last chunk.
+    for broken in (ClientDisconnected, ParseException):
         app.register_error_handler(
             broken, lambda _: problem(BAD_BODY, "The body ended early or was cut into odd chunks.")
         )

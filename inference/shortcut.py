@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 ANY = "*/*"
+LONGEST_QUESTION = 8192
+"""Bytes: the longest name takes six thousand, escaped. To find all that is wrong with a longer body may take many milliseconds."""
 LONGEST_LENGTH = 6
 """Digits of the length of a body that is read here: a larger one is Flask's to refuse."""
 Answered = tuple[bytes, list[tuple[str, str]]]
@@ -66,17 +68,20 @@ class Shortcut:
         if workload is None or not _is_plain(environ):
             return None
         try:
-            return answer(workload, environ, body, started, log)
+            holder = self._service.keys.holder(environ["HTTP_X_API_KEY"])
+            # Nobody else has anything read here, where others would wait for it.
+            if holder is None or "predict" not in holder.scopes:
+                return None
+            return answer(self._desks.of(workload), holder.key_id, environ, body, started, log)
         except Exception:  # noqa: BLE001  # whatever it is, Flask meets it too, and says it as it has to be said
             return None
 
     def _answer(
-        self, workload: str, environ: dict[str, Any], body: bytes, started: float, log: Lines
+        self, desk: Desk, key_id: str, environ: dict[str, Any], body: bytes, started: float, log: Lines
     ) -> Answered | None:
         """Return the body and headers of an answer; None, or an error, means that nothing has been counted or logged yet."""
-        desk = self._desks.of(workload)
-        form = desk.form_of_body(body)
-        admitted = self._admit(environ, started) if form else None
+        form = desk.form_of_body(body) if len(body) <= LONGEST_QUESTION else None
+        admitted = self._admit(key_id, environ, started) if form else None
         if form is None or admitted is None:
             return None
         caller, allowance = admitted
@@ -85,13 +90,11 @@ class Shortcut:
         return content, self._headers(desk, caller, allowance, len(content))
 
     def _answer_batch(
-        self, workload: str, environ: dict[str, Any], body: bytes, started: float, log: Lines
+        self, desk: Desk, key_id: str, environ: dict[str, Any], body: bytes, started: float, log: Lines
     ) -> Answered | None:
-        """Do the same for a batch in JSON; nobody without a key has one read here, where others would wait for it."""
-        desk = self._desks.of(workload)
-        is_known = self._service.keys.holder(environ["HTTP_X_API_KEY"]) is not None
-        forms = desk.memory.of_batch(body) if is_known and _is_json(environ) else None
-        admitted = self._admit(environ, started, cost_of(len(forms))) if forms else None
+        """Do the same for a batch in JSON."""
+        forms = desk.memory.of_batch(body) if _is_json(environ) else None
+        admitted = self._admit(key_id, environ, started, cost_of(len(forms))) if forms else None
         if forms is None or admitted is None:
             return None
         caller, allowance = admitted
@@ -99,20 +102,19 @@ class Shortcut:
         desk.meters.count(200, None)
         return content, self._headers(desk, caller, allowance, len(content))
 
-    def _admit(self, environ: dict[str, Any], started: float, cost: int = 1) -> tuple[Caller, Allowance | None] | None:
+    def _admit(
+        self, key_id: str, environ: dict[str, Any], started: float, cost: int = 1
+    ) -> tuple[Caller, Allowance | None] | None:
         """Say who asks and what is left of their limits; None where Flask has to refuse, and nothing is counted yet."""
         service = self._service
-        holder = service.keys.holder(environ["HTTP_X_API_KEY"])
-        if holder is None or "predict" not in holder.scopes:
-            return None
         limits = service.limits
         if limits is not None and cost > 1 and not limits.could_allow(cost):
             return None
-        allowance = take_both(limits, environ, holder.key_id, cost) if limits else None
+        allowance = take_both(limits, environ, key_id, cost) if limits else None
         if allowance is not None and not allowance.allowed:
             return None
         request_id = name_request(environ)
-        return read_caller(service, environ, request_id=request_id, key_id=holder.key_id, started=started), allowance
+        return read_caller(service, environ, request_id=request_id, key_id=key_id, started=started), allowance
 
     def _headers(self, desk: Desk, caller: Caller, allowance: Allowance | None, length: int) -> list[tuple[str, str]]:
         return [

@@ -17,6 +17,12 @@ class WholeResponse(wsgi.Response):  # type: ignore[misc]  # gunicorn has no ann
     headers_sent: bool
     _head = b""
 
+    def process_headers(self, headers: list[tuple[str, str]]) -> None:
+        """Believe the application where it says that nothing more can be read from this client: gunicorn would not."""
+        if ("Connection", "close") in headers:
+            self.force_close()
+        super().process_headers(headers)
+
     def send_headers(self) -> None:
         """Prepare the headers; they leave with the first part of the body or, without one, at the end."""
         if not self.headers_sent:

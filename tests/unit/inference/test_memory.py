@@ -64,5 +64,5 @@ def test_a_batch_is_not_read_twice(monkeypatch):
     memory, items = remembering(), [{"depot": "a", "target": target, "horizon": 1} for target in ("sent", "lost")]
     bodies = [orjson.dumps({"items": items}), b'{"items": [%b]}' % b", ".join(map(orjson.dumps, items))]
     first = [memory.of_batch(body) for body in bodies]
-    monkeypatch.setattr("inference.memory.orjson", None)
+    monkeypatch.setattr("inference.memory.from_json", None)
     assert [memory.of_batch(body) for body in (*bodies, *bodies)] == first * 2

@@ -13,6 +13,7 @@ ITEMS = [
     {"depot": depot, "target": target, "horizon": 4} for depot in ("north/a", "south/ä") for target in ("sent", "lost")
 ]
 SAID = {"items": ITEMS}
+DEEP = b"[" * 300 + b"]" * 300
 SHORT = {
     "as before": ({"json": SAID}, KEY),
     "some of it": ({"json": {"items": ITEMS[1:3]}}, KEY),
@@ -42,6 +43,10 @@ LONG = {
     "items that are numbers": ({"json": {"items": [1, 2]}}, KEY),
     "no JSON": ({"data": b"{"}, KEY),
     "too deep": ({"data": b'{"items":' + b"[" * 100_000}, KEY),
+    "deeper than Flask reads, where it is overwritten": (
+        {"data": b'{"items": [{"depot": %b, "depot": "north/a", "target": "sent", "horizon": 4}]}' % DEEP},
+        KEY,
+    ),
     "no key": ({"json": SAID}, {}),
     "another scope": ({"json": SAID}, {"X-API-Key": "rk_o"}),
     "a track": ({"json": SAID}, {**KEY, "X-Track": "candidate"}),
@@ -130,13 +135,13 @@ def test_a_new_release_answers_the_next_batch(house, ways):
         assert content == ask(long, *SHORT["as before"])[2]
 
 
-def test_nobody_without_a_key_has_a_batch_read(ways, monkeypatch):
+def test_nobody_whose_key_may_not_ask_has_a_batch_read(ways, monkeypatch):
     """It would be read where everybody waits for it."""
     read = []
     monkeypatch.setattr("inference.memory.Memory.of_batch", lambda _, body: read.append(body))
     short, _ = ways()
-    for headers in ({}, {"X-API-Key": "rk_x"}):
-        assert ask(short, {"json": SAID}, headers)[0].startswith("401")
+    for headers, status in (({}, "401"), ({"X-API-Key": "rk_x"}, "401"), ({"X-API-Key": "rk_o"}, "403")):
+        assert ask(short, {"json": SAID}, headers)[0].startswith(status)
     assert read == []
     ask(short, {"json": SAID}, KEY)
     assert len(read) == 1

@@ -40,6 +40,7 @@ LONG = {
     "an unknown field": ({"json": {**PLAIN, "colour": "red"}}, KEY),
     "no JSON": ({"data": b"{"}, KEY),
     "nothing": ({"data": b""}, KEY),
+    "long": ({"data": b'{"depot": "north/a", "target": "sent"}' + b" " * 8192}, KEY),
     "too large": ({"data": b" " * (1 << 20) + b"{}"}, KEY),
     "not UTF-8": ({"data": b'{"depot": "\xff"}'}, KEY),
     "a NUL": ({"json": {**PLAIN, "depot": "a\x00"}}, KEY),
@@ -103,6 +104,18 @@ def test_a_new_release_answers_the_next_question(house, ways):
     house.load(2)
     status, headers, _ = short.ask(*SHORT["plain"])
     assert (status, "BO2" in headers) == ("200 OK", True)
+
+
+def test_nobody_whose_key_may_not_ask_has_a_question_read(ways, monkeypatch):
+    """It would be read where everybody waits for it, and remembered where others' questions are."""
+    read = []
+    monkeypatch.setattr("inference.desk.Desk.form_of_body", lambda _, body: read.append(body))
+    short, _ = ways()
+    for key, status in (({}, "401"), ({"X-API-Key": "rk_x"}, "401"), ({"X-API-Key": "rk_o"}, "403")):
+        assert short.ask({"json": PLAIN}, key)[0].startswith(status)
+    assert read == []
+    short.ask({"json": PLAIN}, KEY)
+    assert len(read) == 1
 
 
 def test_a_body_that_the_short_way_has_read_reaches_flask(house):

@@ -4,6 +4,7 @@ import json
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from gunicorn.config import Config
@@ -42,6 +43,8 @@ NOT_PLAIN = {
     "an escaped path": PLAIN.replace(b"predict", b"%70redict"),
     "a query": PLAIN.replace(b"predict", b"predict?a=b"),
     "no host": PLAIN.replace(b"Host: here\r\n", b""),
+    "a field of more than gunicorn's 8,190 bytes": with_lines(b"X-User-Id: " + b"a" * 8178),
+    "a name of as many": with_lines(b"X" * 8187 + b": a"),
     "many fields": with_lines(*(b"X-%d: a" % number for number in range(100))),
 }
 
@@ -92,6 +95,7 @@ REQUESTS = st.builds(
 @example(with_lines(b"X-Forwarded-Proto: https", b"X-Forwarded-Ssl: off"))
 @example(with_lines(b"Script-Name: /api"))
 @example(with_lines(b"Content-Type: a"))
+@example(with_lines(b"X-User-Id: " + b"a" * 8177))
 def test_what_is_read_is_what_gunicorn_reads(said):
     found = read_plain(said)
     if found is None:
@@ -142,6 +146,46 @@ def test_a_question_in_pieces_is_answered(track):
             assert read_answer(client)[0] == 200
             client.sendall(PLAIN)
             assert read_answer(client)[0] == 200
+
+
+ODD_ENDS = [
+    b"zz\r\n",
+    b"2\r\nabcd\r\n",
+    b"-1\r\n\r\n",
+    *(
+        b"0\r\n%b\r\n\r\n" % line
+        for line in (b"Content-Length: 1", b"Host: here", b" folded", b": a", b"a b: c", b"A: \0", b"A: " + b"b" * 9000)
+    ),
+]
+
+
+@pytest.mark.parametrize("end", ODD_ENDS)
+def test_a_body_that_ends_in_an_odd_way_is_its_clients_fault_and_its_last(track, end):
+    """A track is judged by what goes wrong on its side; and where the body ends nobody knows, so what follows is no question."""
+    with connect(track) as client:
+        client.sendall(HEAD + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n" % (len(BODY), BODY) + end)
+        status, headers, body, rest = read_answer(client)
+        assert (status, json.loads(body)["type"]) == (400, "/problems/bad-request")
+        assert (headers["connection"], rest) == ("close", b"")
+        client.sendall(PLAIN)
+        assert client.recv(1) == b""
+
+
+@pytest.mark.parametrize("end", ODD_ENDS)
+def test_a_body_that_nobody_reads_is_answered_once_however_it_ends(track, end):
+    with connect(track) as client:
+        client.sendall(HEAD.replace(b"X-API-Key", b"X-API-Kez") + b"Transfer-Encoding: chunked\r\n\r\n" + end)
+        status, _, _, rest = read_answer(client)
+        assert (status, rest + client.recv(1)) == (401, b"")
+    assert b"Traceback" not in Path(track.log.name).read_bytes()
+
+
+@pytest.mark.parametrize(("path", "status"), [("/x/api/health", 404), ("/api/health", 200)])
+def test_no_header_says_where_a_path_begins(track, path, status):
+    """What a router lets pass would be another path here."""
+    with connect(track) as client:
+        client.sendall(f"GET {path} HTTP/1.1\r\nHost: here\r\nSCRIPT_NAME: /x\r\n\r\n".encode())
+        assert read_answer(client)[0] == status
 
 
 def test_questions_sent_without_waiting_are_answered_in_their_order(track):
