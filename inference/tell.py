@@ -60,6 +60,8 @@ class Standing:
         notes = self._notes
         if opened.history is not None and (known := int(opened.history[row])) < SHORT_WEEKS:
             notes = [*notes, f"short history: {known} weeks"]
+        if opened.behind is not None and (missed := int(opened.behind[row])):
+            notes = [*notes, f"stale: the newest {missed} weeks of this series are not known"]
         if question.history is not None:
             notes = [*notes, "the release knows this series: the posted history was not used"]
         return Told(weeks=weeks, family=family, note="; ".join(notes) or None)

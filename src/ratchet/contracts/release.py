@@ -21,6 +21,7 @@ Nothing of this ever changes. What is issued later from newer weeks is put besid
 forecasts/0002/issue.json       as above, and the SHA-256 of the issue's other files
 forecasts/0002/<statistic>.npy
 forecasts/0002/families/        as above, from the same weeks
+forecasts/0002/behind.npy       int32: how many of the newest weeks each series' forecast does not know; only if there is such a series
 """
 
 import hashlib
@@ -44,6 +45,7 @@ REFERENCE = "reference.json"
 EVALUATION = "evaluation.json"
 TRAINING = "training.json"
 ISSUE = "issue.json"
+BEHIND = "behind.npy"
 STATISTICS = ("mean", "median", "lo_80", "hi_80", "lo_95", "hi_95")
 
 LAYOUT = 1

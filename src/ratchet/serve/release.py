@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ratchet.contracts.errors import ReleaseError, UnknownSeriesError
 from ratchet.contracts.release import (
+    BEHIND,
     CARD,
     FAMILY,
     ISSUE,
@@ -68,6 +69,8 @@ class OpenRelease:
     family: NDArray[np.uint8] | None = field(default=None, repr=False)
     history: NDArray[np.int32] | None = field(default=None, repr=False)
     """How many weeks each series was trained on, if the release says so."""
+    behind: NDArray[np.int32] | None = field(default=None, repr=False)
+    """How many of the newest weeks each series' forecast does not know; None where there is no such series."""
     yardstick: Yardstick | None = field(default=None, repr=False)
     """What posted histories are answered with, if the release learnt it."""
 
@@ -187,6 +190,7 @@ def open_release(folder: Path, *, verify: bool, issue: int = 0) -> OpenRelease:
         ),
         family=_map_if_there(folder / FAMILY, (card.series,), np.uint8),
         history=_map_if_there(folder / WEEKS, (card.series,), np.int32),
+        behind=_map_if_there(folder / issue_folder(issued.number) / BEHIND, (card.series,), np.int32),
         yardstick=_read_yardstick(folder / POSTED),
     )
 
@@ -258,7 +262,7 @@ def _map(path: Path, shape: tuple[int, ...], kind: type[np.generic]) -> NDArray[
 
 
 def _map_if_there(path: Path, shape: tuple[int, ...], kind: type[np.generic]) -> NDArray[Any] | None:
-    """Releases from before these arrays existed answer without them."""
+    """Releases from before these arrays existed, and issues that need none of them, answer without."""
     return _map(path, shape, kind) if path.exists() else None
 
 

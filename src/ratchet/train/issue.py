@@ -4,8 +4,11 @@ Fresh inputs matter more than fresh weights: a pooled model trained a year and a
 than any on old data. So both tracks of an experiment are issued from the same gold, and differ by model and not by the age of their data.
 """
 
+import logging
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -13,8 +16,10 @@ from numpy.typing import NDArray
 
 from ratchet.contracts.errors import DataError, ReleaseError
 from ratchet.contracts.release import (
+    BEHIND,
     FAMILY,
     ISSUE,
+    SEPARATOR,
     STATISTICS,
     Issue,
     family_file,
@@ -25,14 +30,20 @@ from ratchet.contracts.release import (
 from ratchet.train import bundle, model
 from ratchet.train.panel import WEEK, Panel, accept
 
+log = logging.getLogger("ratchet.issuing")
+
+SHOWN: Final = 5
+"""Series that a line of the log names."""
+
 Floats = NDArray[np.float64]
 
 
 def issue_again(folder: Path, history: pd.DataFrame, *, last: int, data_hour: datetime, out: Path) -> Issue:
     """Write what the release in `folder` says as of `data_hour` into the new folder `out`, as the issue after number `last`.
 
-    A series of the release that the new weeks do not hold keeps what was said of its coming weeks before, moved along. The release's
-    folder is only read. `DataError` if the data hour is no newer than the last issue's.
+    A series of the release that the new weeks do not hold, or hold in a way that makes no sense, keeps what was said of its coming weeks
+    before, moved along, and the issue says how far behind it is. The release's folder is
+    only read. `DataError` if the data hour is no newer than the last issue's.
     """
     card = bundle.find(folder)
     if card is None:
@@ -41,18 +52,21 @@ def issue_again(folder: Path, history: pd.DataFrame, *, last: int, data_hour: da
     _require_whole(folder, before)
     if data_hour <= before.data_hour:
         raise DataError(f"{folder.name} was already issued as of {before.data_hour}, no older than {data_hour}")
-    panel, _ = accept(history, targets=card.targets, data_hour=data_hour)
+    panel, rejected = accept(history, targets=card.targets, data_hour=data_hour)
     first_week = (panel.weeks[-1] + WEEK).date()
     moved = (first_week - before.first_week).days // 7
     if moved < 0:
         raise DataError(f"{folder.name} was already issued from the week {before.first_week}, later than {first_week}")
     names = read_names(folder)
     forecasts, by_family = _forecast(folder, panel, names, horizon=card.horizon)
-    _keep_missing(forecasts, folder / issue_folder(last), moved)
+    behind = _keep_missing(forecasts, folder / issue_folder(last), moved)
+    _report(folder.name, names, behind, rejected)
     with bundle.clear_errors(out):
         out.mkdir()
         for statistic in STATISTICS:
             bundle.save(out / f"{statistic}.npy", forecasts[statistic])
+        if behind.any():
+            np.save(out / BEHIND, behind)
         for family, said in by_family.items():
             bundle.save(out / "families" / Path(family_file(family)).name, said)
         issue = Issue(
@@ -104,9 +118,26 @@ def _forecast(
     return all_series(learned.forecast(known, said)), all_series(learned.by_family(said))
 
 
-def _keep_missing(forecasts: dict[str, Floats], before: Path, weeks: int) -> None:
+def _keep_missing(forecasts: dict[str, Floats], before: Path, weeks: int) -> NDArray[np.int32]:
+    """Put what was said before where nothing new is said, and return how many weeks each series is behind."""
     missing = np.isnan(forecasts["median"]).any(axis=1)
+    earlier = np.load(before / BEHIND) if (before / BEHIND).exists() else 0
     for statistic, values in forecasts.items():
         old = np.load(before / f"{statistic}.npy")
         steps = np.minimum(np.arange(values.shape[1]) + weeks, values.shape[1] - 1)
         values[missing] = old[missing][:, steps]
+    return np.where(missing, earlier + weeks, 0).astype(np.int32)
+
+
+def _report(release_id: str, names: tuple[str, ...], behind: NDArray[np.int32], rejected: Mapping[str, str]) -> None:
+    """Name in the log what no new weeks are known of: answers say so too, and go on."""
+    late = [names[row] for row in np.flatnonzero(behind)]
+    if late:
+        told = [f"{name.replace(SEPARATOR, ' ')}: {rejected.get(name, 'gold has it no more')}" for name in late[:SHOWN]]
+        log.warning(
+            "%s: no new weeks are known of %d series (%s%s)",
+            release_id,
+            len(late),
+            "; ".join(told),
+            "; …" * (len(late) > SHOWN),
+        )

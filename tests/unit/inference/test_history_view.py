@@ -1,7 +1,9 @@
 """Posted histories: every odd one has an outcome with a name, and the answer says what it was made from."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 
+import numpy as np
 import pytest
 
 FIRST = date(2026, 11, 8)
@@ -122,6 +124,15 @@ def test_only_wanted_levels_are_answered_and_all_are_logged(house):
     [week] = house.predict({"depot": "north/a", "target": "sent", "horizon": 1, "levels": [95]}).get_json()["weeks"]
     assert set(week) == {"week", "mean", "median", "lo_95", "hi_95"}
     assert "lo_80" in house.log.records[0]["weeks"][0]
+
+
+def test_a_forecast_that_does_not_know_the_newest_weeks_of_its_series_says_so(house):
+    opened = house.slot.current.opened
+    behind = np.zeros(len(opened.keys), dtype=np.int32)
+    behind[opened.row("north/a", "sent")] = 3
+    house.slot.current = replace(house.slot.current, opened=replace(opened, behind=behind))
+    assert house.predict().get_json()["note"] == "stale: the newest 3 weeks of this series are not known"
+    assert house.predict({"depot": "north/b", "target": "sent"}).get_json()["note"] is None
 
 
 @pytest.mark.parametrize("levels", [[], [90], ["80"], [80, 95, 80]])

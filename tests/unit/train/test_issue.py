@@ -87,6 +87,19 @@ def test_a_series_that_is_gone_keeps_what_was_said_of_its_coming_weeks(folder, i
     np.testing.assert_array_equal(load(folder, 2)[row][:-4], load(folder, 1)[row][4:])
 
 
+def test_how_many_weeks_a_series_is_behind_is_told_until_gold_knows_them(folder, issue, history, caplog):
+    odd = history["y"].where((history["unique_id"] != "thing/003") | (history["ds"] != history["ds"].min()), np.nan)
+    broken = history.assign(y=odd)
+    behind = []
+    for number, (known, day) in enumerate(((broken, 11), (broken, 18), (broken, 19), (history, 25)), start=1):
+        issue(known, data_hour=datetime(2026, 5, day, tzinfo=UTC), last=number)
+        opened = open_release(folder, verify=True)
+        rows = [opened.row("thing/003", "sales"), opened.row("thing/002", "sales")]
+        behind.append([0 if opened.behind is None else int(opened.behind[row]) for row in rows])
+    assert behind == [[1, 0], [2, 0], [2, 0], [0, 0]]
+    assert "no new weeks are known of 2 series (thing/003 sales: " in caplog.text
+
+
 def test_one_flipped_bit_in_an_issue_is_found_and_named(folder, issue):
     issue()
     path = folder / release.issue_folder(2) / "mean.npy"
