@@ -14,6 +14,7 @@ from ratchet.contracts.errors import RatchetError
 from ratchet.forecast_command import add_forecast
 from ratchet.ingest_command import add_ingest
 from ratchet.policy_command import add_policy
+from ratchet.reading import while_read
 from ratchet.rehearse_command import add_rehearse
 from ratchet.release_command import add_releases
 from ratchet.settings import Settings, complaint
@@ -32,15 +33,15 @@ ORDERS = {
 }
 
 
+@while_read
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; 0 if it worked, 1 with one clear line if it did not."""
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s", stream=sys.stderr)
     for chatty in ("httpx", "botocore"):
         logging.getLogger(chatty).setLevel(logging.WARNING)  # a line per request or client is no news
-    logging.getLogger("urllib3.connectionpool").setLevel(
-        logging.ERROR
-    )  # nor is one per try: who is away is said once, at the end
+    # Nor is one per try: who is away is said once, at the end.
+    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
     try:
         result = options.command(options)
     except ValidationError as problem:

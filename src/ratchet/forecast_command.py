@@ -37,6 +37,8 @@ def forecast(options: argparse.Namespace) -> str:
     if not 1 <= options.horizon <= opened.card.horizon:
         raise RatchetError(f"--horizon must be between 1 and {opened.card.horizon}")
     target = options.target or found.targets[0]
+    if target not in opened.card.targets:
+        raise RatchetError(f"no target `{target}`; there are: {', '.join(opened.card.targets)}")
     weeks = opened.forecast(options.unique_id, target, options.horizon)
     head = f"{options.unique_id} {target}, {opened.card.release_id}, data to {opened.data_hour:%Y-%m-%d %H:%M} UTC"
     note = ["trained on synthetic sample data"] if opened.card.synthetic else []

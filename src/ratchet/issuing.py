@@ -4,10 +4,11 @@ With them what may be on a track within minutes: nobody's first answers from it 
 """
 
 import logging
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import compress
@@ -53,6 +54,7 @@ class Issuing:
             raise DataError(f"there is no gold for {workload} yet: run `ratchet ingest {workload}` first")
         made, failed = dict[str, int](), list[str]()
         self.scratch.mkdir(parents=True, exist_ok=True)
+        self._remove_what_kills_left()
         with tempfile.TemporaryDirectory(prefix="issue.", dir=self.scratch) as scratch:
             ready = self._forecast_together(self._older(workload, gold, failed), gold, Path(scratch), failed)
             with self.journal.alone(workload):
@@ -66,6 +68,12 @@ class Issuing:
         if failed:
             raise ReleaseError(f"not issued again: {'; '.join(failed)}")
         return made
+
+    def _remove_what_kills_left(self) -> None:
+        for left in self.scratch.glob("issue.*"):
+            with suppress(FileNotFoundError):  # another run was faster
+                if left.stat().st_mtime < time.time() - DAY.total_seconds():
+                    shutil.rmtree(left, ignore_errors=True)
 
     def _compared(self, workload: str) -> list[str]:
         """What answers on a track, and both sides of every open experiment: a beaten release is scored for a while."""

@@ -1,6 +1,7 @@
 """Which real adapter stands behind each port: the only place that knows it."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -213,9 +214,12 @@ class Wired:
         return datetime.combine(gold.truth_until + timedelta(days=1), time(), tzinfo=UTC) if gold else None
 
     def _trained_on(self, workload: str) -> list[datetime]:
-        """The data hours of the releases that were trained on this machine."""
-        cards = self._bundles(workload).glob(f"*/{CARD}")
-        return [Card.from_json(card.read_bytes()).data_hour for card in cards]
+        """The data hours of the releases that were trained on this machine; not of what is damaged, or half-written, and trained anew."""
+        hours: list[datetime] = []
+        for card in self._bundles(workload).glob(f"[!.]*/{CARD}"):
+            with suppress(OSError, ValueError, KeyError, TypeError):
+                hours.append(Card.from_json(card.read_bytes()).data_hour)
+        return hours
 
     def _learnt_from(self, card: Card) -> str:
         """Where the gold is, or was, that a release was trained on; empty if it does not say."""

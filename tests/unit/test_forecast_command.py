@@ -39,7 +39,7 @@ def test_a_chart_marks_the_median_within_its_bounds(capsys, folder):
     ("words", "told"),
     [
         pytest.param(("--horizon", "99"), "between 1 and 12", id="too-far"),
-        pytest.param(("--target", "stars"), "no forecast for", id="no-such-target"),
+        pytest.param(("--target", "stars"), "no target `stars`; there are: sent, lost", id="no-such-target"),
     ],
 )
 def test_what_cannot_be_answered_is_said(words, told, capsys, folder):

@@ -84,3 +84,22 @@ def test_a_disk_that_takes_no_more_is_one_clear_line(tmp_path):
     assert told.startswith("ratchet: github_activity: ")
     assert told.endswith("; mend it, then build gold again")
     assert "too large" in told
+
+
+def test_a_reader_that_goes_away_is_no_fault(tmp_path):
+    """As `head` does once it has its lines."""
+    with subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            "import sys; from ratchet.__main__ import main; input(); sys.exit(main(['policy', 'show']))",
+        ],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=tmp_path,
+    ) as asked:
+        asked.stdout.close()
+        asked.stdin.write(b"go\n")
+        asked.stdin.close()
+        assert (asked.stderr.read(), asked.wait(timeout=60)) == (b"", 0)

@@ -83,3 +83,21 @@ def test_training_takes_what_was_known_when_from_the_same_gold(wired):
     """The week after which 900 was told is the 25th of forty, early enough for a fold."""
     plain, told = (wired(END, vintages=sql).train(NAME, recipe=("naive",), reason="a test") for sql in ("", VINTAGES))
     assert plain != told
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        pytest.param("20261102T00-00000001", b"", id="a power cut's"),
+        pytest.param("20261102T00-00000001", b'{"workload": "github_activity"}', id="another version's"),
+        pytest.param(".20261102T00-00000001.draft", b"", id="in the making"),
+    ],
+)
+def test_a_release_whose_card_cannot_be_read_keeps_nobody_from_pruning_gold(wired, name, content):
+    """It is trained anew before anybody registers it."""
+    loop = wired(END)
+    loop.train(NAME, recipe=("naive",), reason="a test")
+    card = loop._bundles(NAME) / name / "card.json"
+    card.parent.mkdir()
+    card.write_bytes(content)
+    assert loop._trained_on(NAME) == [END]

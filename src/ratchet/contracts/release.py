@@ -160,7 +160,7 @@ class Card:
     ensemble: tuple[str, ...] = ()
     """The families whose median the family `ensemble` is."""
     expects: str = ""
-    """The family whose expected week is half of the mean; empty if the mean is the median's own, corrected."""
+    """The family whose expected week most of the mean is made of; empty if the mean is the median's own, corrected."""
     layout: int = 1
     """Which form it has and what its answers mean: `LAYOUT` at its training."""
     gold: str = ""

@@ -124,9 +124,12 @@ class MlflowRegistry:
                 self._label(release, version.tags, named | self._standing(release, aliases))
 
     def aliased(self, workload: str) -> frozenset[int]:
-        """The versions that any alias names, a track's or one that people gave."""
+        """The versions that any alias names, a track's or one that people gave; of one registered twice at once, each with its twin."""
         with registry_errors(f"reading the aliases of {workload}"):
-            return frozenset(self._aliases(workload).values())
+            named = frozenset(self._aliases(workload).values())
+            releases = {int(one.version): one.tags.get("release_id") for one in self._search(f"name = '{workload}'")}
+        files = {releases[version] for version in named & releases.keys()}
+        return named | {version for version, release_id in releases.items() if release_id in files}
 
     def retire(self, release: Release) -> Release:
         """Say that its files are going, so that nobody takes it up; `RegistryError` while an alias names it."""
@@ -192,7 +195,7 @@ class MlflowRegistry:
             raise RegistryError(
                 f"the files of {release.release_id} are being removed: run `ratchet tidy`, then try again"
             )
-        restore_release(self._client, folder, card, kms_key=self._kms_key)
+        restore_release(self._client, folder, card, location=release.location, kms_key=self._kms_key)
         for key, value in (("issues", ""), ("issue", "1"), ("archived_at", datetime.now(UTC).isoformat())):
             self._tag(release, key, value)
         self._tag(release, "files", KEPT)

@@ -41,12 +41,17 @@ def store_release(
     return model
 
 
-def restore_release(client: "MlflowClient", folder: Path, card: Card, *, kms_key: str = "") -> None:
-    """Put the files of a release that was removed back where they were."""
+def restore_release(client: "MlflowClient", folder: Path, card: Card, *, location: str, kms_key: str = "") -> None:
+    """Put the files of a release that was removed back where they were: two that registered it at once may have left two places."""
     experiment_id = _experiment(client, card.workload)
     run = _run(client, experiment_id, card)
-    model = _model(client, experiment_id, run.info.run_id, card)
-    _upload(client, folder, model, run.info.run_id, kms_key=kms_key)
+    models = client.search_logged_models([experiment_id], filter_string=f"tags.release_id = '{card.release_id}'")
+    there = [model for model in models if release_location(model) == location]
+    if not there:
+        raise RegistryError(
+            f"MLflow has no model of {card.release_id} at {location} any more: its files cannot be put back"
+        )
+    _upload(client, folder, there[0], run.info.run_id, kms_key=kms_key)
 
 
 def release_location(model: "LoggedModel") -> str:

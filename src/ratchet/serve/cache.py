@@ -47,6 +47,8 @@ class ReleaseCache:
                 raise ReleaseError(f"the files of {release.release_id} were removed (RELEASES_KEEP); train another")
             folder.parent.mkdir(parents=True, exist_ok=True)
             self._copy(release.location, folder, last=CARD, wanted=is_trained)
+        with suppress(OSError):  # another user's copy, or a read-only one: nobody here prunes that
+            os.utime(folder)  # `prune` goes by it
         for number in release.issues:
             issue = issue_folder(number)
             if number > 1 and not (folder / issue).is_dir():

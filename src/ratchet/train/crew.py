@@ -110,8 +110,11 @@ def on_dask(address: str) -> Crew:
     """Do jobs on the cluster whose scheduler is at this address; `RatchetError` if it is not there or gives up."""
 
     def run(panel: Panel, jobs: Sequence[Job], say: Callable[[str], None]) -> Iterator[tuple[int, Floats]]:
-        from distributed import Client  # noqa: PLC0415  # an extra that only clusters need
+        import dask  # noqa: PLC0415  # an extra that only clusters need
+        from distributed import Client, KilledWorker  # noqa: PLC0415
         from distributed import as_completed as as_finished  # noqa: PLC0415
+        from distributed.client import FutureCancelledError  # noqa: PLC0415
+        from distributed.comm import CommClosedError  # noqa: PLC0415
 
         try:
             client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
@@ -121,14 +124,21 @@ def on_dask(address: str) -> Crew:
             ) from error
         with client:
             say(f"{len(jobs)} jobs for {len(client.scheduler_info()['workers'])} Dask workers")
-            shared = client.scatter(panel, hash=False)
+            # Not scattered: what is scattered is lost with the workers that hold it, what a task gives is made again.
+            with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 TiB"}):
+                shared = client.submit(cloudpickle.loads, cloudpickle.dumps(panel), pure=False, retries=RETRIES)
             places = {
                 client.submit(_work_there, job, shared, code=_code(), pure=False, retries=RETRIES): number
                 for number, job in enumerate(jobs)
             }
             for done, future in enumerate(as_finished(list(places), loop=client.loop), start=1):
-                say(f"{done} of {len(jobs)}: {jobs[places[future]].describe()}")
-                yield places[future], future.result()
+                job = jobs[places[future]].describe()
+                say(f"{done} of {len(jobs)}: {job}")
+                try:
+                    found = future.result()
+                except (KilledWorker, FutureCancelledError, CommClosedError) as error:
+                    raise RatchetError(f"the Dask cluster at {address} gave up {job}: {error}") from error
+                yield places[future], found
 
     return run
 

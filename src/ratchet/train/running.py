@@ -20,6 +20,14 @@ LIBRARIES: Final = ("numpy", "lightgbm", "statsmodels", "statsforecast", "onnx")
 _RSS_UNIT: Final = 1 if sys.platform == "darwin" else 1024
 
 
+def _peak(who: int) -> float:
+    return round(resource.getrusage(who).ru_maxrss * _RSS_UNIT / 2**20, 1)
+
+
+def _peak_of_workers() -> float:
+    return _peak(resource.RUSAGE_CHILDREN)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Running:
     """Who trains, who is told, and what each stage took so far."""
@@ -28,6 +36,8 @@ class Running:
     say: Callable[[str], None]
     clock: Callable[[], float] = time.perf_counter
     seconds: dict[str, float] = field(default_factory=dict)
+    peak_before: float = field(default_factory=_peak_of_workers)
+    """Of the processes that this one had started, and that had ended, before the training began: they are none of its workers."""
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -38,11 +48,11 @@ class Running:
 
     def describe(self) -> dict[str, Any]:
         """Return seconds by stage, peak memory of this process and of its largest worker here, and the environment."""
-        workers = _peak(resource.RUSAGE_CHILDREN)
+        workers = _peak_of_workers()
         return {
             "seconds": {name: round(value, 3) for name, value in self.seconds.items()},
             "peak_mib": _peak(resource.RUSAGE_SELF),
-            **({"worker_peak_mib": workers} if workers else {}),
+            **({"worker_peak_mib": workers} if workers > self.peak_before else {}),
             "environment": {
                 "cores": cores(),
                 "crew": getattr(self.crew, "__qualname__", "").partition(".")[0],
@@ -72,7 +82,3 @@ def versions(names: Sequence[str]) -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
-
-
-def _peak(who: int) -> float:
-    return round(resource.getrusage(who).ru_maxrss * _RSS_UNIT / 2**20, 1)

@@ -15,6 +15,7 @@ from ratchet.contracts.ports import Track
 from ratchet.contracts.release import CARD, Card, issue_folder
 from ratchet.register.client import load_mlflow
 from ratchet.register.discard import discard_release, stored_issues
+from ratchet.register.store import release_tags
 from ratchet.serve.cache import ReleaseCache
 from releases import is_there, issue_again
 
@@ -63,6 +64,31 @@ def test_an_alias_that_people_gave_counts_too_even_at_the_last_moment(on_mlflow,
     on_mlflow.retire(release)
     client.set_registered_model_alias(workload, "keep-for-the-audit", "1")
     assert on_mlflow.discard(release).files == "kept"
+    assert is_there(release.location)
+
+
+def test_an_alias_of_the_version_that_does_not_count_keeps_the_files_too(on_mlflow, client, make, workload):
+    """Two processes that registered one release at once may have left two versions of the same files."""
+    folder, card = make("one")
+    release = on_mlflow.add(folder, card)
+    counts = client.get_model_version(workload, str(release.version))
+    (model,) = client.search_logged_models([client.get_experiment_by_name(workload).experiment_id])
+    source = {"source": f"models:/{model.model_id}", "model_id": model.model_id}
+    twin = client.create_model_version(workload, **source, tags=counts.tags, await_creation_for=0)
+    client.set_registered_model_alias(workload, "keep-for-the-audit", twin.version)
+    with pytest.raises(RegistryError, match="an alias names one"):
+        on_mlflow.retire(release)
+    assert on_mlflow.aliased(workload) == {release.version, int(twin.version)}
+
+
+def test_files_come_back_where_the_version_that_counts_says(on_mlflow, client, make, workload):
+    """Two processes that registered one release at once may have left two places for its files."""
+    folder, card = make("one")
+    release = on_mlflow.mark(on_mlflow.add(folder, card), "rolled_back")
+    experiment = client.get_experiment_by_name(workload)
+    client.create_logged_model(experiment.experiment_id, name="one", tags=release_tags(card))
+    on_mlflow.discard(on_mlflow.retire(release))
+    assert on_mlflow.add(folder, card).files == "kept"
     assert is_there(release.location)
 
 

@@ -97,6 +97,17 @@ def test_only_what_nobody_noted_is_pruned_and_not_at_once(cache, release, tmp_pa
     assert [path.name for path in (tmp_path / "cache" / "releases").iterdir()] == ["r1"]
 
 
+def test_what_was_fetched_within_the_last_hour_is_not_pruned_however_old_its_copy(cache, release):
+    """A look reads, or an issue is made of, what nobody noted: a beaten release, say."""
+    brought = cache.fetch(release).stat().st_ctime
+    time.sleep(0.05)
+    cache.fetch(release)
+    cache.prune(now=brought + 3600.02)
+    assert cache.folder_of(release).is_dir()
+    cache.prune(now=time.time() + 3700)
+    assert not cache.folder_of(release).is_dir()
+
+
 def flip(path):
     content = bytearray(path.read_bytes())
     content[-1] ^= 1

@@ -113,6 +113,25 @@ def test_workers_with_other_code_are_named_and_nothing_is_made(run, history, clu
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.filterwarnings("ignore")
+def test_a_cluster_whose_workers_are_all_killed_at_once_goes_on(run, history, cluster, tmp_path):
+    """Nobody holds what the jobs are about any more."""
+    here = run(history, tmp_path / "here", recipe=RECIPE)
+    killed = []
+
+    def kill_all(line):
+        if line.startswith("1 of") and not killed:
+            killed.extend(worker.pid for worker in cluster.workers.values())
+            for pid in killed:
+                os.kill(pid, signal.SIGKILL)
+
+    crew = on_dask(cluster.scheduler_address)
+    there = run(history, tmp_path / "there", recipe=RECIPE, crew=crew, progress=kill_all)
+    assert killed
+    assert there == here
+    assert files(tmp_path / "there") == files(tmp_path / "here") != {}
+
+
 def test_a_scheduler_that_is_away_is_named_with_the_way_out(run, history, tmp_path):
     nowhere = f"tcp://127.0.0.1:{free_port()}"
     with pytest.raises(RatchetError, match=f"no Dask scheduler at {nowhere}.*DASK_SCHEDULER_ADDRESS"):
@@ -149,6 +168,13 @@ def test_a_process_that_is_killed_ends_the_training_with_a_word(panel_of):
     jobs = [Job(family=Deadly(), folds=(fold,)) for fold in plan(60, horizon=4)]
     with pytest.raises(RatchetError, match="was killed"):
         list(on_cores(2, many=1)(panel_of(np.ones((3, 60))), jobs, lambda _: None))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_cluster_that_gives_up_says_so(panel_of, cluster):
+    jobs = [Job(family=Deadly(), folds=(fold,)) for fold in plan(60, horizon=4)[:1]]
+    with pytest.raises(RatchetError, match="gave up deadly from week"):
+        list(on_dask(cluster.scheduler_address)(panel_of(np.ones((3, 60))), jobs, lambda _: None))
 
 
 def test_processes_end_with_the_one_that_asked(tmp_path):

@@ -1,5 +1,7 @@
 """Releases that are live or compared, issued again together from the newest gold."""
 
+import os
+import time
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -271,3 +273,14 @@ def test_a_complete_week_makes_an_issue_due_at_once_and_only_once():
     assert is_due(last, sunday + timedelta(hours=2))
     unmoved = replace(last, data_hour=sunday + timedelta(hours=2))
     assert not is_due(unmoved, sunday + timedelta(hours=5)), "gold that does not move on is not issued each hour"
+
+
+def test_what_a_killed_run_left_is_removed_and_what_another_one_makes_is_not(house):
+    house.point(Track.PRODUCTION, 0)
+    scratch = house.issuing.scratch
+    for name, hours in (("issue.killed", 25), ("issue.another", 1), ("what somebody keeps", 25)):
+        (scratch / name / "release").mkdir(parents=True)
+        at = time.time() - hours * 3600
+        os.utime(scratch / name, (at, at))
+    house.refresh()
+    assert {path.name for path in scratch.iterdir()} == {"issue.another", "what somebody keeps"}

@@ -1,6 +1,8 @@
 """How a training went is beside the release, and no part of it."""
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -37,6 +39,11 @@ def test_a_release_says_how_its_training_went(run, history, tmp_path):
     assert {"cores", "platform", "python", "lightgbm", "statsforecast"} <= set(environment)
     assert TRAINING not in card.checksums
     assert sorted(path.name for path in tmp_path.iterdir()) == [card.release_id]
+
+
+def test_a_process_that_ended_before_the_training_began_is_none_of_its_workers():
+    subprocess.run([sys.executable, "-c", ""], check=True)
+    assert "worker_peak_mib" not in Running(crew=in_process, say=print).describe()
 
 
 def test_a_release_is_as_good_without_it_and_with_any(run, history, tmp_path):
