@@ -2,6 +2,7 @@
 
 import json
 import logging
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
@@ -45,6 +46,15 @@ def test_an_api_that_is_away_ends_the_run_after_three_names(host, tmp_path, cloc
     host.script = [("*", Reply(status=502))] * 100
     with pytest.raises(SourceError, match=r"github_api is away: c/d: .*HTTP 502"):
         run(host, tmp_path, clock, "a/b", "b/c", "c/d", "d/e", NAME)
+
+
+def test_a_repository_that_always_fails_stands_in_the_way_of_none_after_it(host, repo, tmp_path, clock):
+    host.repositories["a/heavy"] = Repo(full_name="a/heavy", repo_id=1)
+    for _ in range(2):
+        host.script = [("/repos/a/heavy/", Reply(status=502))] * 20
+        with suppress(SourceError):
+            run(host, tmp_path, clock, "a/heavy", NAME)
+    assert counts(tmp_path) == dict.fromkeys(("commits", "issues", "pull_requests", "stargazers"), 25)
 
 
 def limited(status: int, message: str, **headers: str) -> Reply:
