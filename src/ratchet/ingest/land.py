@@ -100,9 +100,7 @@ class _Landing:
         make_folder(self.folder)
         self.bronze.begin(self.source.name)
         already = len(self.manifest.entries())
-        self.failed_before = {
-            name for name, row in troubles.read(self.folder).items() if row.trouble.what == _FAILED
-        }
+        self.failed_before = {name for name, row in troubles.read(self.folder).items() if row.trouble.what == _FAILED}
         alone = nullcontext() if self.source.by_hour else exclusive(self.folder / ".run.lock")
         try:
             with alone:
@@ -239,7 +237,9 @@ class _Landing:
         troubles.remember(self.folder, trouble, at=self.pace.now())
         if trouble.what != _FAILED:
             self.failures_in_a_row = 0
-        elif trouble.name not in self.failed_before:  # what failed last time too would else stand before all that follows it, for ever
+        elif (
+            trouble.name not in self.failed_before
+        ):  # what failed last time too would else stand before all that follows it, for ever
             self.failures_in_a_row += 1
         self.missing_in_a_row = self.missing_in_a_row + 1 if trouble.what == "missing" else 0
 

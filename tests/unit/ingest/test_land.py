@@ -184,7 +184,7 @@ def test_hours_that_always_fail_stand_in_the_way_of_none_after_them(tmp_path):
     hours = [FIRST + timedelta(hours=hour) for hour in range(8)]
     refused = {hour: [SourceError("HTTP 403", lasting=True)] for hour in hours[1:5]}
     source = FakeSource({hour: halves(hour) for hour in hours} | refused)
-    with pytest.raises(SourceError, match="memory is away: .* HTTP 403"):
+    with pytest.raises(SourceError, match=r"memory is away: .* HTTP 403"):
         land(source, bronze=tmp_path, pace=in_turn())
     report = land(source, bronze=tmp_path, pace=in_turn())
     assert [(trouble.what, trouble.name[-2:].strip()) for trouble in report.troubles] == [
@@ -196,7 +196,7 @@ def test_hours_that_always_fail_stand_in_the_way_of_none_after_them(tmp_path):
 def test_a_source_that_stays_away_is_said_by_each_run(tmp_path):
     source = FakeSource({FIRST + timedelta(hours=hour): [SourceError("no route")] for hour in range(5)})
     for _ in range(3):
-        with pytest.raises(SourceError, match="memory is away: .* no route; 0 landed"):
+        with pytest.raises(SourceError, match=r"memory is away: .* no route; 0 landed"):
             land(source, bronze=tmp_path, pace=in_turn())
 
 

@@ -48,7 +48,7 @@ def test_an_api_that_is_away_ends_the_run_after_three_names(host, tmp_path, cloc
         run(host, tmp_path, clock, "a/b", "b/c", "c/d", "d/e", NAME)
 
 
-def test_a_repository_that_always_fails_stands_in_the_way_of_none_after_it(host, repo, tmp_path, clock):
+def test_a_repository_that_always_fails_stands_in_the_way_of_none_after_it(host, tmp_path, clock):
     host.repositories["a/heavy"] = Repo(full_name="a/heavy", repo_id=1)
     for _ in range(2):
         host.script = [("/repos/a/heavy/", Reply(status=502))] * 20
@@ -151,6 +151,28 @@ def test_a_kind_that_keeps_failing_is_named_and_the_others_land(host, tmp_path, 
     assert counts(tmp_path) == dict.fromkeys(("commits", "pull_requests", "stargazers"), 25)
     run(host, tmp_path, clock)
     assert counts(tmp_path)["issues"] == 25
+
+
+@pytest.mark.parametrize(
+    "body", [b"<html>Please log in", b"", b"null", b"{}", b'{"message": "ok"}', b"[null]", b"[{}]"]
+)
+@pytest.mark.parametrize("kind", ["commits", "issues", "pull_requests", "stargazers"])
+def test_what_is_no_answer_of_the_api_is_named_and_knows_of_no_quiet_week(host, tmp_path, clock, kind, body):
+    host.script = [({"pull_requests": "/pulls"}.get(kind, f"/{kind}"), Reply(body=body))]
+    report, _ = run(host, tmp_path, clock)
+    assert [(trouble.what, trouble.name) for trouble in report.troubles] == [("failed", f"{NAME}/{kind}")]
+    assert "HTTP 200, but no answer of the API: " in report.troubles[0].reason
+    assert kind not in dict(walks(tmp_path))
+    run(host, tmp_path, clock)
+    assert counts(tmp_path) == dict.fromkeys(("commits", "issues", "pull_requests", "stargazers"), 25)
+
+
+@pytest.mark.parametrize("body", [b"<html>Please log in", b"", b"null", b"{}", b"[]", b'[{"id": 1}]'])
+def test_a_repository_is_known_by_an_answer_of_the_api_alone(host, tmp_path, clock, body):
+    host.script = [("/repos/a/b", Reply(body=body))]
+    report, _ = run(host, tmp_path, clock, "a/b", NAME)
+    assert [(trouble.what, trouble.name) for trouble in report.troubles] == [("failed", "a/b")]
+    assert counts(tmp_path)["commits"] == 25
 
 
 def test_a_token_is_sent_and_never_shown(host, tmp_path, clock, caplog):
