@@ -79,6 +79,10 @@ def export_histories(home: Path) -> None:
     rows = [f"{hour},{MONDAY + timedelta(hours=hour - 504):%Y-%m-%dT%H:%M:%SZ},ada" for hour in range(504 + 58)]
     exports.write("was/exported", "commits", "\n".join(["sha,author_date,author", *rows, ""]))
     exports.land()
+    exports.now = EXPORTED - timedelta(hours=18)  # on the Sunday
+    rows = [f"{at:x},{MONDAY + timedelta(hours=at - 168 + 9):%Y-%m-%dT%H:%M:%S}" for at in range(168 + 160)]
+    exports.write("without/offsets", "commits", "\n".join(["sha,author_date", *rows, ""]))
+    exports.land()
 
 
 def rename(home: Path) -> None:
@@ -192,6 +196,14 @@ def test_the_week_in_which_a_file_was_exported_is_left_to_the_archive(ask):
     assert weeks_of(ask, "was/exported", "commits") == [(sunday, 168, 1.0) for sunday in sundays]
     found = ask("select actor, commits from gold.contributors_by_repository where unique_id = 'was/exported'")
     assert found == [("ada", 4 * 168)]
+
+
+def test_a_week_is_not_over_because_a_file_that_landed_within_it_is_dated_later(ask):
+    """Written in Tokyo on Sunday afternoon, without offsets: its newest rows are dated Monday."""
+    assert ask("select known_until from bronze.landed where part = 'without/offsets/commits'") == [
+        (datetime(2026, 2, 15, 15),)  # noqa: DTZ001
+    ]
+    assert weeks_of(ask, "without/offsets", "commits")[-1] == (date(2026, 2, 15), 0, 1.0)
 
 
 def test_a_repository_that_was_asked_and_had_nothing_new_is_known_to_be_quiet(ask):

@@ -100,7 +100,7 @@ def late_hours(home: Path) -> None:
     )
     csv = ["sha,author_date", f"x,{WEEK_1.isoformat()}", f"z,{WEEK_1.isoformat()}", f"y,{WEEK_3.isoformat()}"]
     csv.append(f"w,{(END + timedelta(hours=2)).isoformat()}")
-    put(home, "github_csv", "2026-10-25/23/csv__one/commits-2.csv.gz", csv, END, "csv/one/commits")
+    put(home, "github_csv", "2026-10-26/2/csv__one/commits-2.csv.gz", csv, END + timedelta(hours=3), "csv/one/commits")
 
 
 def rows(home: Path, sql: str) -> list[tuple]:
