@@ -73,6 +73,7 @@ def first_hours(home: Path) -> None:
         event(3, "Push", WEEK_2, distinct_size=5),
         event(30, "Push", WEEK_2, (9, "api/first"), distinct_size=50),
     )
+    hour(home, WEEK_2 + timedelta(hours=1), "<html>Please log in</html>")  # as a proxy answers, well packed
     hour(home, END, event(4, "Watch", END, (1, "new/name"), action="started"))
     commits = [{"sha": f"{n}", "commit": {"author": {"date": WEEK_2.isoformat(), "email": "a@b.c"}}} for n in range(3)]
     api(home, END, "1", "commits", *commits, commits[0])
