@@ -124,6 +124,22 @@ def test_a_limit_longer_than_an_hour_ends_the_run_and_the_next_goes_on(host, tmp
     assert counts(tmp_path) == dict.fromkeys(("commits", "issues", "pull_requests", "stargazers"), 25)
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        pytest.param(
+            {"X_RateLimit_Remaining": "0", "X_RateLimit_Reset": f"{NOW.timestamp():.0f}000"}, id="milliseconds"
+        ),
+        pytest.param({"Retry_After": "9" * 400}, id="for ever"),
+    ],
+)
+def test_a_limit_beyond_all_calendars_ends_the_run_like_any_long_one(host, tmp_path, clock, headers):
+    host.script = [("/issues", limited(429, "limit", **headers))]
+    with pytest.raises(SourceError, match="what landed stays, run it again then"):
+        run(host, tmp_path, clock)
+    assert counts(tmp_path) == {"commits": 25}
+
+
 def test_a_secondary_limit_that_does_not_end_is_given_up_after_growing_waits(host, tmp_path, clock):
     host.script = [("*", limited(403, "You have exceeded a secondary rate limit"))] * 9
     with pytest.raises(SourceError, match="still limited after 5 waits"):

@@ -17,6 +17,8 @@ log = logging.getLogger(__name__)
 
 LONGEST_WAIT_SECONDS: Final = 70 * 60
 """A primary limit is over within the hour; a longer wait is left to a later run."""
+_AGES_SECONDS: Final = 366 * 86_400.0
+"""What is asked for beyond it, such as a time in milliseconds, is no more of a wait."""
 _TRIES: Final = 5
 _FIRST_WAIT_SECONDS: Final = 1.0
 _SECONDARY_WAIT_SECONDS: Final = 60.0
@@ -111,7 +113,7 @@ class ApiClient:
                     limits += 1
                     if limits >= _TRIES:
                         raise LimitedError(f"{request.url}: still limited after {limits} waits: {_message(response)}")
-                    self._free_at = self._clock() + timedelta(seconds=wait)
+                    self._free_at = self._in(wait)
                     continue
                 if response.status_code < 500:
                     self._note_remaining(response)
@@ -149,7 +151,10 @@ class ApiClient:
 
     def _note_remaining(self, response: httpx.Response) -> None:
         if response.headers.get("X-RateLimit-Remaining") == "0" and "X-RateLimit-Reset" in response.headers:
-            self._free_at = self._clock() + timedelta(seconds=self._seconds_until_reset(response))
+            self._free_at = self._in(self._seconds_until_reset(response))
+
+    def _in(self, seconds: float) -> datetime:
+        return self._clock() + timedelta(seconds=min(seconds, _AGES_SECONDS))
 
     def _seconds_until_reset(self, response: httpx.Response) -> float:
         reset = response.headers.get("X-RateLimit-Reset", "")
