@@ -21,6 +21,7 @@ from ratchet.ingest.receive import arriving_path, forget, receive
 QUARANTINE: Final = "quarantine"
 _LOCKS: Final = 64
 _SECONDS_AN_HOUR: Final = 3600
+_FAILED: Final = "failed"
 _GIVE_UP_AFTER_FAILURES: Final = 3
 _GIVE_UP_AFTER_MISSING: Final = 48
 _FINISH_EVERY_SECONDS: Final = 60.0
@@ -92,12 +93,14 @@ class _Landing:
         self.done, self.pieces, self.landed, self.bytes, self.heard_bytes = 0, 0, 0, 0, 0
         self.troubles: list[Trouble] = []
         self.failures_in_a_row, self.missing_in_a_row = 0, 0
+        self.failed_before: set[str] = set()
 
     def run(self) -> LandReport:
         started = self.finished = self.pace.clock()
         make_folder(self.folder)
         self.bronze.begin(self.source.name)
         already = len(self.manifest.entries())
+        self.failed_before = {name for name, row in troubles.read(self.folder).items() if row.trouble.what == _FAILED}
         alone = nullcontext() if self.source.by_hour else exclusive(self.folder / ".run.lock")
         try:
             with alone:
@@ -107,6 +110,7 @@ class _Landing:
                     self._land_in_turn(self.source.offers(self.manifest))
                     met = {trouble.name for trouble in self.troubles}
                     troubles.settle(self.folder, troubles.read(self.folder).keys() - met, at=self.pace.now())
+            self._require_an_answer()
         finally:
             if self.landed:
                 self.bronze.finish(self.source.name)
@@ -176,7 +180,7 @@ class _Landing:
             self._quarantine(piece)
             return Trouble(what="damaged", name=_name(piece), reason=str(error))
         except SourceError as error:
-            return Trouble(what="failed", name=_name(piece), reason=str(error))
+            return Trouble(what=_FAILED, name=_name(piece), reason=str(error))
         except OSError as error:
             raise DataError(f"bronze {self.source.name} {piece.file}: {error}; mend it, then land again") from error
 
@@ -231,21 +235,33 @@ class _Landing:
     def _meet(self, trouble: Trouble) -> None:
         self.troubles.append(trouble)
         troubles.remember(self.folder, trouble, at=self.pace.now())
-        self.failures_in_a_row = self.failures_in_a_row + 1 if trouble.what == "failed" else 0
+        if trouble.what != _FAILED:
+            self.failures_in_a_row = 0
+        elif (
+            trouble.name not in self.failed_before
+        ):  # what failed last time too would else stand before all that follows it, for ever
+            self.failures_in_a_row += 1
         self.missing_in_a_row = self.missing_in_a_row + 1 if trouble.what == "missing" else 0
 
     def _require_presence(self, already: int) -> None:
         """A `SourceError` if the source as a whole seems to be away: asking on would only take time."""
-        told = f"{self.landed} landed in this run and stay; run it again to go on"
         if self.failures_in_a_row >= _GIVE_UP_AFTER_FAILURES:
-            raise SourceError(
-                f"{self.source.name} is away: {self.troubles[-1].name}: {self.troubles[-1].reason}; {told}"
-            )
+            raise self._away()
         if self.missing_in_a_row >= _GIVE_UP_AFTER_MISSING and not already and not self.landed:
             raise SourceError(
                 f"{self.source.name}: none of the first {self.missing_in_a_row} hours is there; is the address right? "
                 f"{self.troubles[-1].reason}"
             )
+
+    def _require_an_answer(self) -> None:
+        """A `SourceError` if there was none at all, though of nothing that failed it was news."""
+        failed = sum(trouble.what == _FAILED for trouble in self.troubles)
+        if _GIVE_UP_AFTER_FAILURES <= failed == len(self.troubles) and not self.landed:
+            raise self._away()
+
+    def _away(self) -> SourceError:
+        told = f"{self.landed} landed in this run and stay; run it again to go on"
+        return SourceError(f"{self.source.name} is away: {self.troubles[-1].name}: {self.troubles[-1].reason}; {told}")
 
     def _rest(self, seconds: float) -> None:
         self.stopping.wait(seconds)

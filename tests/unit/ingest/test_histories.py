@@ -24,6 +24,11 @@ DAY = 24 * 60
 ASKED = datetime(2026, 2, 18, 10, 35, tzinfo=UTC)
 EXPORTED = datetime(2026, 2, 16, 9, tzinfo=UTC)  # a Monday
 MONDAY = datetime(2026, 2, 9, tzinfo=UTC)  # from which on the archive is there
+BEGUN_ANEW = {
+    MONDAY: {"id": 20, "name": "code/base"},
+    MONDAY + timedelta(hours=1): {"id": 20, "name": "code/legacy"},
+    MONDAY + timedelta(hours=2): {"id": 21, "name": "code/base"},
+}
 ROWS = 28  # one a day, from 15 January on
 
 
@@ -79,6 +84,12 @@ def export_histories(home: Path) -> None:
     rows = [f"{hour},{MONDAY + timedelta(hours=hour - 504):%Y-%m-%dT%H:%M:%SZ},ada" for hour in range(504 + 58)]
     exports.write("was/exported", "commits", "\n".join(["sha,author_date,author", *rows, ""]))
     exports.land()
+    exports.write("code/base", "commits", commits(ROWS))
+    exports.land()
+    exports.now = EXPORTED - timedelta(hours=18)  # on the Sunday
+    rows = [f"{at:x},{MONDAY + timedelta(hours=at - 168 + 9):%Y-%m-%dT%H:%M:%S}" for at in range(168 + 160)]
+    exports.write("without/offsets", "commits", "\n".join(["sha,author_date", *rows, ""]))
+    exports.land()
 
 
 def rename(home: Path) -> None:
@@ -116,14 +127,15 @@ def ask_the_api(home: Path) -> None:
 
 
 def archive(home: Path) -> None:
-    """Land a whole week: each hour a star, and a commit of a repository whose history was exported on its Wednesday."""
+    """Land a whole week: each hour a star, a commit of a repository whose history was exported on its Wednesday, whose `code/base` is."""
     hours = home / "hours"
     hours.mkdir()
     for at in (MONDAY + timedelta(hours=hour) for hour in range(168)):
         about = {"created_at": f"{at:%Y-%m-%dT%H:%M:%SZ}", "actor": {"login": "ada"}}
-        push = {"type": "PushEvent", "repo": {"id": 1, "name": "was/exported"}, "payload": {"distinct_size": 1}}
+        push = {"type": "PushEvent", "repo": {"id": 1, "name": "Was/Exported"}, "payload": {"distinct_size": 1}}
         star = {"type": "WatchEvent", "repo": {"id": 10, "name": "many/stars"}, "payload": {"action": "started"}}
-        lines = [json.dumps({"id": f"{at:%d%H}", **about, **event}) for event in (push, star)]
+        told = {"type": "WatchEvent", "repo": BEGUN_ANEW.get(at, {"id": 21, "name": "Code/Base"}), "payload": {}}
+        lines = [json.dumps({"id": f"{at:%d%H}", **about, **event}) for event in (push, star, told)]
         (hours / f"{at:%Y-%m-%d}-{at.hour}.json.gz").write_bytes(gzip.compress("\n".join(lines).encode()))
     for source in WORKLOAD.sources(str(hours)):
         ingest.land(source, bronze=home / "bronze")
@@ -189,9 +201,24 @@ def test_stars_that_the_api_does_not_list_are_not_taken_for_none(ask):
 
 def test_the_week_in_which_a_file_was_exported_is_left_to_the_archive(ask):
     sundays = [date(2026, 1, 25) + timedelta(weeks=at) for at in range(4)]
-    assert weeks_of(ask, "was/exported", "commits") == [(sunday, 168, 1.0) for sunday in sundays]
-    found = ask("select actor, commits from gold.contributors_by_repository where unique_id = 'was/exported'")
+    assert weeks_of(ask, "Was/Exported", "commits") == [(sunday, 168, 1.0) for sunday in sundays]
+    found = ask("select actor, commits from gold.contributors_by_repository where unique_id = 'Was/Exported'")
     assert found == [("ada", 4 * 168)]
+
+
+def test_a_file_is_of_who_had_the_name_when_it_landed_in_any_case(ask):
+    found = ask(
+        "select unique_id, sum(commits)::int from gold.weekly_activity where lower(unique_id) like 'code/%' group by 1"
+    )
+    assert found == [("Code/Base", 25)]  # its last three days are in a week that it has not seen whole
+
+
+def test_a_week_is_not_over_because_a_file_that_landed_within_it_is_dated_later(ask):
+    """Written in Tokyo on Sunday afternoon, without offsets: its newest rows are dated Monday."""
+    assert ask("select known_until from bronze.landed where part = 'without/offsets/commits'") == [
+        (datetime(2026, 2, 15, 15),)  # noqa: DTZ001
+    ]
+    assert weeks_of(ask, "without/offsets", "commits")[-1] == (date(2026, 2, 15), 0, 1.0)
 
 
 def test_a_repository_that_was_asked_and_had_nothing_new_is_known_to_be_quiet(ask):

@@ -180,6 +180,26 @@ def test_a_source_that_is_away_ends_the_run_with_what_has_landed(tmp_path):
     assert set(without_manifest(files_in(tmp_path))) >= {FILES[0]}
 
 
+def test_hours_that_always_fail_stand_in_the_way_of_none_after_them(tmp_path):
+    hours = [FIRST + timedelta(hours=hour) for hour in range(8)]
+    refused = {hour: [SourceError("HTTP 403", lasting=True)] for hour in hours[1:5]}
+    source = FakeSource({hour: halves(hour) for hour in hours} | refused)
+    with pytest.raises(SourceError, match=r"memory is away: .* HTTP 403"):
+        land(source, bronze=tmp_path, pace=in_turn())
+    report = land(source, bronze=tmp_path, pace=in_turn())
+    assert [(trouble.what, trouble.name[-2:].strip()) for trouble in report.troubles] == [
+        ("failed", at) for at in ("23", "0", "1", "2")
+    ]
+    assert manifest.Manifest(tmp_path / "memory").hours() == {hours[0], *hours[5:]}
+
+
+def test_a_source_that_stays_away_is_said_by_each_run(tmp_path):
+    source = FakeSource({FIRST + timedelta(hours=hour): [SourceError("no route")] for hour in range(5)})
+    for _ in range(3):
+        with pytest.raises(SourceError, match=r"memory is away: .* no route; 0 landed"):
+            land(source, bronze=tmp_path, pace=in_turn())
+
+
 def missing_source() -> FakeSource:
     source = whole_source()
     source.chunks[HOURS[1]] = [NotThereError("HTTP 404")]

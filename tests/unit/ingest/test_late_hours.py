@@ -73,6 +73,7 @@ def first_hours(home: Path) -> None:
         event(3, "Push", WEEK_2, distinct_size=5),
         event(30, "Push", WEEK_2, (9, "api/first"), distinct_size=50),
     )
+    hour(home, WEEK_2 + timedelta(hours=1), "<html>Please log in</html>")  # as a proxy answers, well packed
     hour(home, END, event(4, "Watch", END, (1, "new/name"), action="started"))
     commits = [{"sha": f"{n}", "commit": {"author": {"date": WEEK_2.isoformat(), "email": "a@b.c"}}} for n in range(3)]
     api(home, END, "1", "commits", *commits, commits[0])
@@ -100,7 +101,7 @@ def late_hours(home: Path) -> None:
     )
     csv = ["sha,author_date", f"x,{WEEK_1.isoformat()}", f"z,{WEEK_1.isoformat()}", f"y,{WEEK_3.isoformat()}"]
     csv.append(f"w,{(END + timedelta(hours=2)).isoformat()}")
-    put(home, "github_csv", "2026-10-25/23/csv__one/commits-2.csv.gz", csv, END, "csv/one/commits")
+    put(home, "github_csv", "2026-10-26/2/csv__one/commits-2.csv.gz", csv, END + timedelta(hours=3), "csv/one/commits")
 
 
 def rows(home: Path, sql: str) -> list[tuple]:

@@ -100,3 +100,21 @@ def test_rows_of_a_file_are_told_apart(tmp_path):
         "too many columns",
         {"sha": "d", "author_date": "2026", "title": "\ufffd"},
     ]
+
+
+def test_a_quote_that_does_not_end_takes_no_other_row_with_it(tmp_path):
+    lines = ["sha,day,author", *(f"{at},2026,ann" for at in range(3000))]
+    lines[11], lines[601], lines[2990] = '10,2026,"Bob', '600,2026,"Eve', '2989,2026,"Two\nlines"'
+    lines[2995] = '2994,2026,"Zoe'
+    rows = found(tmp_path, gzip.compress("\n".join(lines).encode()), "commits.csv.gz")
+    assert [row["sha"] for row in rows] == [str(at) for at in range(3000)]
+    authors = {row["sha"]: row["author"] for row in rows if row["author"] != "ann"}
+    assert authors == {"10": '"Bob', "600": '"Eve', "2989": "Two\nlines", "2994": '"Zoe'}
+
+
+def test_a_cell_may_be_as_large_as_a_record(tmp_path):
+    text = "line, and\n" * 20_000
+    packed_rows = gzip.compress(f'sha,message\n1,"{text}"\n2,{"x" * 200_000}\n'.encode())
+    assert found(tmp_path, packed_rows, "commits.csv.gz") == [
+        {"sha": "1", "message": text}, {"sha": "2", "message": "x" * 200_000}
+    ]  # fmt: skip

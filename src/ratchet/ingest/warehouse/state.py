@@ -219,13 +219,17 @@ class State:
 
 
 def _known_until(workload: Workload, task: Task, count: Count) -> datetime | None:
-    """The end of a file's hour, or its beginning if it was asked for within it; a snapshot knows no more than its newest record."""
+    """The end of a file's hour, or its beginning if it was asked for within it; a snapshot knows no more than its newest record.
+
+    Nor does it know what was to come when it landed, whatever a wrong clock or a lost offset has dated later.
+    """
     kind, hour = workload.records.kind(task.landed), task.landed.hour.astimezone(UTC).replace(tzinfo=None)
     if kind != SNAPSHOT:
         return hour if kind == ITEMS else hour + timedelta(hours=1)
     if count.newest is None:
         return None
-    return datetime.fromisoformat(count.newest).replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+    newest = datetime.fromisoformat(count.newest).replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+    return min(newest, hour)
 
 
 def fingerprints(workload: Workload) -> tuple[str, str]:

@@ -8,6 +8,7 @@ import csv
 import json
 import math
 import re
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ _MAGIC: Final = b"\x1f\x8b"
 _NEXT_OBJECT: Final = re.compile(rb'\}\s*\{\s*"')
 _END_BEFORE_NEXT: Final = re.compile(r'\}\s*(?=\{\s*")')
 _SHOWN: Final = 1 << 16
+csv.field_size_limit(LONGEST_RECORD)  # a cell may hold what a record may
 _TRIES: Final = 1000
 # It tells objects apart, no more: a number is not made, since Python refuses to make a very long one.
 _DECODER: Final = json.JSONDecoder(parse_int=str, parse_float=str)
@@ -231,23 +233,56 @@ def _resume(text: str, at: int) -> int | None:
 def _rows(pieces: _Pieces) -> Iterator[Found]:
     """Each row as a mapping from the header's names; bytes that are not UTF-8 are replaced, a torn row is named."""
     header: list[str] | None = None
-    reader = csv.reader(_text_lines(pieces))
-    while True:
-        try:
-            row = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            yield Unreadable("not CSV", str(error).encode())
+    lines = _Lines(_text_lines(pieces))
+    while lines.more():
+        row = lines.row()
+        if isinstance(row, Unreadable):
+            yield row
+        elif not row:
             continue
-        if not row:
-            continue
-        if header is None:
+        elif header is None:
             header = [name.removeprefix("\ufeff").strip() for name in row]
         elif len(row) != len(header):
             yield Unreadable("columns missing" if len(row) < len(header) else "too many columns", _joined(row))
         else:
             yield dict(zip(header, row, strict=True))
+
+
+class _Lines:
+    """Lines of a CSV, of which each row takes as many as it needs; those that a lonely quote has taken are given back."""
+
+    def __init__(self, lines: Iterator[str]) -> None:
+        self._lines, self._back, self._taken = lines, deque[str](), list[str]()
+        self._reader = csv.reader(self)
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = self._back.popleft() if self._back else next(self._lines)
+        self._taken.append(line)
+        return line
+
+    def more(self) -> bool:
+        if not self._back and (line := next(self._lines, None)) is not None:
+            self._back.append(line)
+        return bool(self._back)
+
+    def row(self) -> list[str] | Unreadable:
+        """The next row. Who writes CSV without quoting leaves quotes that do not end with their field: such a line is read as it stands."""
+        self._taken.clear()
+        row = _row(self._reader)
+        if len(self._taken) > 1 and isinstance(_row(csv.reader(self._taken, strict=True)), Unreadable):
+            self._back.extendleft(reversed(self._taken[1:]))
+            return _row(csv.reader(self._taken[:1], quoting=csv.QUOTE_NONE))
+        return row
+
+
+def _row(reader: Iterator[list[str]]) -> list[str] | Unreadable:
+    try:
+        return next(reader)
+    except csv.Error as error:
+        return Unreadable("not CSV", str(error).encode())
 
 
 def _joined(row: list[str]) -> bytes:

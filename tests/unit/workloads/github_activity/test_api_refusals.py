@@ -2,6 +2,7 @@
 
 import json
 import logging
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
@@ -45,6 +46,15 @@ def test_an_api_that_is_away_ends_the_run_after_three_names(host, tmp_path, cloc
     host.script = [("*", Reply(status=502))] * 100
     with pytest.raises(SourceError, match=r"github_api is away: c/d: .*HTTP 502"):
         run(host, tmp_path, clock, "a/b", "b/c", "c/d", "d/e", NAME)
+
+
+def test_a_repository_that_always_fails_stands_in_the_way_of_none_after_it(host, tmp_path, clock):
+    host.repositories["a/heavy"] = Repo(full_name="a/heavy", repo_id=1)
+    for _ in range(2):
+        host.script = [("/repos/a/heavy/", Reply(status=502))] * 20
+        with suppress(SourceError):
+            run(host, tmp_path, clock, "a/heavy", NAME)
+    assert counts(tmp_path) == dict.fromkeys(("commits", "issues", "pull_requests", "stargazers"), 25)
 
 
 def limited(status: int, message: str, **headers: str) -> Reply:
@@ -114,6 +124,22 @@ def test_a_limit_longer_than_an_hour_ends_the_run_and_the_next_goes_on(host, tmp
     assert counts(tmp_path) == dict.fromkeys(("commits", "issues", "pull_requests", "stargazers"), 25)
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        pytest.param(
+            {"X_RateLimit_Remaining": "0", "X_RateLimit_Reset": f"{NOW.timestamp():.0f}000"}, id="milliseconds"
+        ),
+        pytest.param({"Retry_After": "9" * 400}, id="for ever"),
+    ],
+)
+def test_a_limit_beyond_all_calendars_ends_the_run_like_any_long_one(host, tmp_path, clock, headers):
+    host.script = [("/issues", limited(429, "limit", **headers))]
+    with pytest.raises(SourceError, match="what landed stays, run it again then"):
+        run(host, tmp_path, clock)
+    assert counts(tmp_path) == {"commits": 25}
+
+
 def test_a_secondary_limit_that_does_not_end_is_given_up_after_growing_waits(host, tmp_path, clock):
     host.script = [("*", limited(403, "You have exceeded a secondary rate limit"))] * 9
     with pytest.raises(SourceError, match="still limited after 5 waits"):
@@ -141,6 +167,28 @@ def test_a_kind_that_keeps_failing_is_named_and_the_others_land(host, tmp_path, 
     assert counts(tmp_path) == dict.fromkeys(("commits", "pull_requests", "stargazers"), 25)
     run(host, tmp_path, clock)
     assert counts(tmp_path)["issues"] == 25
+
+
+@pytest.mark.parametrize(
+    "body", [b"<html>Please log in", b"", b"null", b"{}", b'{"message": "ok"}', b"[null]", b"[{}]"]
+)
+@pytest.mark.parametrize("kind", ["commits", "issues", "pull_requests", "stargazers"])
+def test_what_is_no_answer_of_the_api_is_named_and_knows_of_no_quiet_week(host, tmp_path, clock, kind, body):
+    host.script = [({"pull_requests": "/pulls"}.get(kind, f"/{kind}"), Reply(body=body))]
+    report, _ = run(host, tmp_path, clock)
+    assert [(trouble.what, trouble.name) for trouble in report.troubles] == [("failed", f"{NAME}/{kind}")]
+    assert "HTTP 200, but no answer of the API: " in report.troubles[0].reason
+    assert kind not in dict(walks(tmp_path))
+    run(host, tmp_path, clock)
+    assert counts(tmp_path) == dict.fromkeys(("commits", "issues", "pull_requests", "stargazers"), 25)
+
+
+@pytest.mark.parametrize("body", [b"<html>Please log in", b"", b"null", b"{}", b"[]", b'[{"id": 1}]'])
+def test_a_repository_is_known_by_an_answer_of_the_api_alone(host, tmp_path, clock, body):
+    host.script = [("/repos/a/b", Reply(body=body))]
+    report, _ = run(host, tmp_path, clock, "a/b", NAME)
+    assert [(trouble.what, trouble.name) for trouble in report.troubles] == [("failed", "a/b")]
+    assert counts(tmp_path)["commits"] == 25
 
 
 def test_a_token_is_sent_and_never_shown(host, tmp_path, clock, caplog):

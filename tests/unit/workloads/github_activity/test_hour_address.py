@@ -172,3 +172,13 @@ def test_what_a_redirect_leads_to_is_read(tmp_path):
         land(source(f"{web.address}/old/"), bronze=tmp_path, pace=pace())
     assert landed(tmp_path) == CONTENT
     assert [entry.bytes for entry in manifest.read(tmp_path / "github_archive")] == [len(CONTENT)]
+
+
+def test_an_hour_that_is_always_out_of_range_stops_no_other(tmp_path):
+    def answer(asked: Asked) -> Reply:
+        return Reply(status=416) if asked.path == NAME else Reply(body=CONTENT)
+
+    with serve(answer) as web:
+        report = land(source(web.address, last="2026-01-31T01"), bronze=tmp_path, pace=pace())
+    assert [(trouble.what, trouble.name) for trouble in report.troubles] == [("failed", "2026-01-31 hour 0")]
+    assert report.landed == 1

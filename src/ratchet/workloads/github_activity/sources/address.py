@@ -48,7 +48,7 @@ class HourAddress:
             headers |= {"Range": f"bytes={start}-", "If-Range": version}
         with ExitStack() as opened:
             response = _get(url, headers, opened)
-            if response.status_code == 416:
+            if response.status_code == 416 and start:
                 if response.headers.get("Content-Range") == f"bytes */{start}":
                     return Arrival(chunks=iter(()), start=start, version=version)  # it was all there already
                 return self._open(hour, 0, "")

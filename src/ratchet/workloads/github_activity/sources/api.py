@@ -176,11 +176,11 @@ def _trouble(name: str, error: SourceError) -> Trouble:
 def _look_up(api: ApiClient, asked: str, landed: Landings) -> Repository:
     """The repository's id and name today: renamed ones are followed, and asking again costs nothing while nothing changes."""
     known = _parse(landed.note(asked))
-    answer = api.get(f"/repos/{asked}", etag=known.get("etag", ""))
+    answer = api.get_one(f"/repos/{asked}", has=("id", "full_name"), etag=known.get("etag", ""))
     if answer.body is not None:
         known = {
-            "repo_id": answer.body.get("id"),
-            "full_name": answer.body.get("full_name", asked),
+            "repo_id": answer.body["id"],
+            "full_name": answer.body["full_name"],
             "etag": answer.etag,
         }
         landed.keep_note(asked, json.dumps(known, sort_keys=True))

@@ -3,7 +3,7 @@
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -17,6 +17,8 @@ log = logging.getLogger(__name__)
 
 LONGEST_WAIT_SECONDS: Final = 70 * 60
 """A primary limit is over within the hour; a longer wait is left to a later run."""
+_AGES_SECONDS: Final = 366 * 86_400.0
+"""What is asked for beyond it, such as a time in milliseconds, is no more of a wait."""
 _TRIES: Final = 5
 _FIRST_WAIT_SECONDS: Final = 1.0
 _SECONDARY_WAIT_SECONDS: Final = 60.0
@@ -53,13 +55,35 @@ class ApiClient:
         self._http, self._clock, self._sleep = http, clock, sleep
         self._free_at: datetime | None = None
 
-    def get(self, url: str, *, etag: str = "", accept: str = "application/vnd.github+json", **query: str) -> Answer:
-        """Return the page at a path of the API or at a full address that an earlier answer gave."""
+    def get(
+        self,
+        url: str,
+        *,
+        has: Sequence[str] = (),
+        etag: str = "",
+        accept: str = "application/vnd.github+json",
+        **query: str,
+    ) -> Answer:
+        """Return the page at a path of the API or at a full address that an earlier answer gave.
+
+        A `SourceError` if it is none, whatever its status: a page is a list of objects that have the fields `has`.
+        """
         headers = {"Accept": accept, **({"If-None-Match": etag} if etag else {})}
+        return self._ask(url, headers, query, lambda body: isinstance(body, list) and all(_has(it, has) for it in body))
+
+    def get_one(self, url: str, *, has: Sequence[str], etag: str = "") -> Answer:
+        """Return a single object that has these fields, in the same way."""
+        headers = {"Accept": "application/vnd.github+json", **({"If-None-Match": etag} if etag else {})}
+        return self._ask(url, headers, {}, lambda body: _has(body, has))
+
+    def _ask(
+        self, url: str, headers: dict[str, str], query: dict[str, str], is_answer: Callable[[object], bool]
+    ) -> Answer:
         response = self._follow(self._http.build_request("GET", url, headers=headers, params=query or None))
-        changed = response.status_code != 304
+        etag = headers.get("If-None-Match", "")
+        changed = response.status_code != 304 or not etag
         return Answer(
-            body=response.json() if changed else None,
+            body=_body(response, is_answer) if changed else None,
             next_url=self._from_home(response.links.get("next", {}).get("url", "")),
             etag=response.headers.get("ETag", "") if changed else etag,
         )
@@ -89,7 +113,7 @@ class ApiClient:
                     limits += 1
                     if limits >= _TRIES:
                         raise LimitedError(f"{request.url}: still limited after {limits} waits: {_message(response)}")
-                    self._free_at = self._clock() + timedelta(seconds=wait)
+                    self._free_at = self._in(wait)
                     continue
                 if response.status_code < 500:
                     self._note_remaining(response)
@@ -127,7 +151,10 @@ class ApiClient:
 
     def _note_remaining(self, response: httpx.Response) -> None:
         if response.headers.get("X-RateLimit-Remaining") == "0" and "X-RateLimit-Reset" in response.headers:
-            self._free_at = self._clock() + timedelta(seconds=self._seconds_until_reset(response))
+            self._free_at = self._in(self._seconds_until_reset(response))
+
+    def _in(self, seconds: float) -> datetime:
+        return self._clock() + timedelta(seconds=min(seconds, _AGES_SECONDS))
 
     def _seconds_until_reset(self, response: httpx.Response) -> float:
         reset = response.headers.get("X-RateLimit-Reset", "")
@@ -163,6 +190,21 @@ def _accepted(response: httpx.Response) -> httpx.Response:
     if status == 401:
         raise RefusedError(f"the API does not accept GITHUB_TOKEN ({words})", status=status)
     raise RefusedError(words, status=status)
+
+
+def _body(response: httpx.Response, is_answer: Callable[[object], bool]) -> Any:  # noqa: ANN401  # JSON
+    try:
+        body = response.json()
+    except ValueError:
+        body = None
+    if is_answer(body):
+        return body
+    said = " ".join(response.text[:80].split()) or "nothing"
+    raise SourceError(f"{response.request.url.path}: HTTP {response.status_code}, but no answer of the API: {said}")
+
+
+def _has(found: object, names: Sequence[str]) -> bool:
+    return isinstance(found, dict) and all(found.get(name) is not None for name in names)
 
 
 def _message(response: httpx.Response) -> str:

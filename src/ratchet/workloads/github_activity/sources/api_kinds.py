@@ -13,6 +13,7 @@ from ratchet.workloads.github_activity.sources.api_client import ApiClient, Refu
 
 PAGE: Final = 100
 _STARS_WITH_TIME: Final = "application/vnd.github.star+json"
+_CHANGES: Final = ("number", "updated_at")
 _EMPTY_REPOSITORY: Final = 409
 _SWITCHED_OFF: Final = 410
 _TOO_MANY_PAGES: Final = 422
@@ -54,23 +55,28 @@ def commits(api: ApiClient, repository: str, cursor: Cursor) -> Iterator[Page]:
     url, to = state["next"], state["to"]
     done = {"head": to, **({"etag": state["etag"]} if "etag" in state else {})}
     while url:
+        compared = _is_comparison(url)
         try:
-            answer = api.get(url)
+            answer = api.get_one(url, has=("commits",)) if compared else api.get(url, has=("sha",))
         except NotThereError:
-            if "/compare/" not in url:
+            if not compared:
                 raise
             url = _all_of(repository, to)  # history was rewritten and the old head is gone
             continue
-        items = answer.body["commits"] if isinstance(answer.body, dict) else answer.body
+        items = answer.body["commits"] if compared else answer.body
         url = answer.next_url
         yield Page(items=items, cursor={**state, "next": url} if url else done)
+
+
+def _is_comparison(url: str) -> bool:
+    return "..." in url.rpartition("/")[2]
 
 
 def _look_at_head(api: ApiClient, repository: str, cursor: Cursor) -> Cursor:
     """The cursor of a walk to the head of today; without `next` if there is nothing to walk to."""
     head = cursor.get("head", "")
     try:
-        newest = api.get(f"{repository}/commits", etag=cursor.get("etag", ""), per_page="1")
+        newest = api.get(f"{repository}/commits", has=("sha",), etag=cursor.get("etag", ""), per_page="1")
     except RefusedError as error:
         if error.status == _EMPTY_REPOSITORY:
             return cursor
@@ -91,7 +97,7 @@ def issues(api: ApiClient, repository: str, cursor: Cursor) -> Iterator[Page]:
     url, query = f"{repository}/issues", {**asked, **({"since": since} if since else {})}
     while True:
         try:
-            answer = api.get(url, etag=etag, **query)
+            answer = api.get(url, has=_CHANGES, etag=etag, **query)
         except RefusedError as error:
             if error.status == _SWITCHED_OFF:
                 return
@@ -122,7 +128,7 @@ def pull_requests(api: ApiClient, repository: str, cursor: Cursor) -> Iterator[P
     url, mark, at_mark = cursor.get("next", ""), cursor.get("mark", ""), cursor.get("at_mark", [])
     etag = "" if url else cursor.get("etag", "")
     query = {} if url else {"state": "all", "sort": "updated", "direction": "desc", "per_page": str(PAGE)}
-    answer = api.get(url or f"{repository}/pulls", etag=etag, **query)
+    answer = api.get(url or f"{repository}/pulls", has=_CHANGES, etag=etag, **query)
     if answer.body is None:
         return
     if not mark:
@@ -140,7 +146,7 @@ def pull_requests(api: ApiClient, repository: str, cursor: Cursor) -> Iterator[P
             return
         going = {"floor": floor, "seen": sorted(seen), "mark": mark, "at_mark": at_mark, "next": answer.next_url}
         yield Page(items=new, cursor=going)
-        answer = api.get(answer.next_url)
+        answer = api.get(answer.next_url, has=_CHANGES)
 
 
 def stargazers(api: ApiClient, repository: str, cursor: Cursor) -> Iterator[Page]:
@@ -151,7 +157,12 @@ def stargazers(api: ApiClient, repository: str, cursor: Cursor) -> Iterator[Page
     while True:
         try:
             answer = api.get(
-                f"{repository}/stargazers", etag=etag, accept=_STARS_WITH_TIME, per_page=str(PAGE), page=str(page)
+                f"{repository}/stargazers",
+                has=("starred_at",),
+                etag=etag,
+                accept=_STARS_WITH_TIME,
+                per_page=str(PAGE),
+                page=str(page),
             )
         except RefusedError as error:
             if error.status == _TOO_MANY_PAGES:

@@ -92,7 +92,10 @@ def _refusal(path: Path, column: str) -> str:
     """Why this is no such table; empty if it is one. Rows are judged later, where each can be kept with its reason."""
     with path.open("rb") as stream:
         head = stream.read(_HEADER_BYTES).removeprefix(b"\xef\xbb\xbf").decode("utf-8", errors="replace")
-    names = next(csv.reader(io.StringIO(head)), [])
+    try:
+        names = next(csv.reader(io.StringIO(head)), [])
+    except csv.Error as error:  # such as lines that end as they did on old Macs
+        return f"{path}: its first line is no CSV: {error}"
     found = ", ".join(names)[:200] or "nothing"
     return (
         ""

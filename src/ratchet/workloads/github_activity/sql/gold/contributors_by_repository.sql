@@ -10,7 +10,7 @@ with from_events as (
         weeks.prs_opened
     from {{ ref('actor_weeks') }} as weeks
     left join {{ ref('repositories') }} as repositories on repositories.repo_id = weeks.repo_id
-    left join {{ ref('former_names') }} as former_names on former_names.repository = weeks.repository
+    left join {{ ref('former_names') }} as former_names on former_names.repository = lower(weeks.repository)
 ),
 
 work as (

@@ -13,6 +13,6 @@ select
     end) as contributors
 from {{ ref('actor_weeks') }} as weeks
 left join {{ ref('repositories') }} as repositories on repositories.repo_id = weeks.repo_id
-left join {{ ref('former_names') }} as former_names on former_names.repository = weeks.repository
+left join {{ ref('former_names') }} as former_names on former_names.repository = lower(weeks.repository)
 where weeks.week <= {{ last_complete_week() }}
 group by 1, 2

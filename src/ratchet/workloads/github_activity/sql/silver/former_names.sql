@@ -1,8 +1,8 @@
--- Whose a name was first, for events and histories that carry no id.
+-- Whose a name was first, in lower case, as GitHub makes no difference: for events that carry no id.
 with first_owner as (
-    select repository, repo_id
+    select lower(repository) as repository, repo_id
     from {{ ref('repository_names') }}
-    qualify row_number() over (partition by repository order by first_seen, repo_id) = 1
+    qualify row_number() over (partition by lower(repository) order by first_seen, repo_id) = 1
 )
 
 select first_owner.repository, repositories.unique_id

@@ -7,7 +7,7 @@ with walked as (
     from {{ ref('walks') }} as walks
     left join {{ ref('repositories') }} as repositories on repositories.repo_id = walks.repo_id
     left join {{ ref('former_names') }} as former_names
-        on former_names.repository = walks.repository and walks.repo_id is null
+        on former_names.repository = lower(walks.repository) and walks.repo_id is null
     group by 1, 2
 )
 

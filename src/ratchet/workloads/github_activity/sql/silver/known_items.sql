@@ -26,13 +26,27 @@ current_items as (
             case when items.file_kind = 'snapshot' and items.item_id is null then items.line end
         order by items.seen_at desc, items.file_id desc, items.line desc
     ) = 1
+),
+
+-- A file names a repository as it was called when it landed, in any case; the name may have been another's before.
+owners as (
+    select
+        lower(repository) as name,
+        repo_id,
+        lag(first_seen) over (partition by lower(repository) order by first_seen, repo_id) is null as is_first,
+        first_seen,
+        lead(first_seen) over (partition by lower(repository) order by first_seen, repo_id) as next_seen
+    from {{ ref('repository_names') }}
 )
 
 select
     current_items.*,
-    coalesce(repositories.unique_id, former_names.unique_id, current_items.repository) as unique_id,
+    coalesce(repositories.unique_id, current_items.repository) as unique_id,
     {{ week_ending('current_items.created_at') }} as week
 from current_items
-left join {{ ref('repositories') }} as repositories on repositories.repo_id = current_items.repo_id
-left join {{ ref('former_names') }} as former_names
-    on former_names.repository = current_items.repository and current_items.repo_id is null
+left join owners
+    on owners.name = lower(current_items.repository) and current_items.repo_id is null
+    and (owners.is_first or owners.first_seen <= current_items.seen_at)
+    and (owners.next_seen is null or current_items.seen_at < owners.next_seen)
+left join {{ ref('repositories') }} as repositories
+    on repositories.repo_id = coalesce(current_items.repo_id, owners.repo_id)

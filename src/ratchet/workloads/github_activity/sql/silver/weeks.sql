@@ -1,4 +1,5 @@
--- Every complete week since the first record, and how much of it has landed: distinct hours of 168.
+-- Every complete week since the first record, and how much of it has landed: distinct hours of 168. A file of which nothing could be read
+-- shows no hour; an empty one shows a quiet hour.
 with first_week as (
     select least(
         coalesce((select min(week) from {{ ref('actor_weeks') }}), {{ last_complete_week() }}),
@@ -19,7 +20,7 @@ every_week as (
 hours as (
     select {{ week_ending('hour') }} as ds, count(distinct hour) as hours
     from {{ source('bronze', 'landed') }}
-    where kind = 'hours'
+    where kind = 'hours' and (records = 0 or rejected < records)
     group by 1
 )
 
