@@ -18,6 +18,7 @@ from ratchet.reading import while_read
 from ratchet.rehearse_command import add_rehearse
 from ratchet.release_command import add_releases
 from ratchet.settings import Settings, complaint
+from ratchet.train_command import add_train
 
 Command = Callable[[argparse.Namespace], Any]
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001  # argparse has no public name for it
@@ -102,11 +103,7 @@ def _add_loop(commands: Commands) -> None:
     add_forecast(commands)
     _add(commands, "reports", "serve ingest's metrics and quality reports on REPORTS_PORT", _reports)
     _add(commands, "docs", "write dbt's documentation of silver and gold, with lineage", _docs, ("workload",))
-    train = _add(commands, "train", "train on the newest gold and register the release", _train, ("workload",))
-    train.add_argument("--recipe", default="", help="families, separated by commas (default: the workload's own)")
-    train.add_argument("--reason", default="by hand")
-    train.add_argument("--trials", type=int, help="other settings of families to try at most (TRAIN_TRIALS)")
-    train.add_argument("--seconds", type=float, help="seconds after which no more begin (TRAIN_SECONDS)")
+    add_train(commands)
     _add(commands, "refresh", "issue the live releases again from the newest gold", _refresh, ("workload",))
     evaluate = _add(
         commands, "evaluate", "look at the open experiment now: observe, decide, act", _evaluate, ("workload",)
@@ -226,16 +223,6 @@ def _reports(_: argparse.Namespace) -> None:
 
     settings = Settings.load()
     serve(settings.home, host=settings.bind, port=settings.reports_port)
-
-
-def _train(options: argparse.Namespace) -> dict[str, str]:
-    from ratchet.loop import Loop
-
-    loop = Loop()
-    workload = _workload(options, loop.settings)
-    recipe = tuple(name for name in options.recipe.split(",") if name)
-    budget = loop.budget(trials=options.trials, seconds=options.seconds)
-    return loop.register(workload, loop.train(workload, recipe=recipe, reason=options.reason, budget=budget))
 
 
 def _refresh(options: argparse.Namespace) -> str:

@@ -2,12 +2,11 @@
 
 import argparse
 import sys
-import threading
-import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
+from functools import partial
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from ratchet import workloads
+from ratchet.bars import Bar, fill, seconds_left
 from ratchet.contracts.errors import RatchetError
 from ratchet.contracts.source import SEPARATOR, SourceKind, Span
 from ratchet.settings import Settings
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
 Parsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001  # argparse has no public name for it
 
 _SAMPLE: Final = "sample"
-_DRAW_EVERY_SECONDS: Final = 0.2
-_BAR_WIDTH: Final = 24
 _SHOWN: Final = 10
 _WHAT: Final = "land what is new and rebuild gold"
 
@@ -81,7 +78,7 @@ def _ingest(options: argparse.Namespace) -> str:
             given or loop.settings.events,
             span=span,
             hours_only=bool(options.first or options.last),
-            progress=bar,
+            progress=partial(draw, bar),
         )
     lines = [line for report in reports for line in _told(report)]
     try:
@@ -163,40 +160,13 @@ def _size(size: float) -> str:
     return f"{size:.1f} TB"
 
 
-class Bar:
-    """One line that is drawn again and again, on a terminal only; from any thread."""
-
-    def __init__(self, stream: Any, clock: Callable[[], float] = time.monotonic) -> None:  # noqa: ANN401  # anything with write and isatty
-        self._stream, self._clock = stream, clock
-        self._shown = bool(stream.isatty())
-        self._guard = threading.Lock()
-        self._start = clock()
-        self._drawn = float("-inf")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._shown and self._drawn > float("-inf"):
-            self._stream.write("\n")
-
-    def __call__(self, source: str, progress: "Progress") -> None:
-        """Draw how far a source has come; five times a second at most."""
-        if not self._shown:
-            return
-        with self._guard:
-            now, last = self._clock(), progress.done == progress.pieces
-            if now - self._drawn < _DRAW_EVERY_SECONDS and not last:
-                return
-            self._drawn = now
-            self._stream.write(f"\r\x1b[K{_line(source, progress, self._drawn - self._start)}")
-            self._stream.flush()
+def draw(bar: Bar, source: str, progress: "Progress") -> None:
+    """Show how far a source has come."""
+    bar.draw(lambda seconds: _line(source, progress, seconds), is_last=progress.done == progress.pieces)
 
 
 def _line(source: str, progress: "Progress", seconds: float) -> str:
     speed = f"{_size(progress.bytes)}, {_size(progress.bytes / seconds)}/s" if seconds > 0 else _size(progress.bytes)
     if not progress.pieces:
         return f"{source}: {progress.done} landed, {speed}"
-    filled = _BAR_WIDTH * progress.done // progress.pieces
-    left = f", {seconds / progress.done * (progress.pieces - progress.done):.0f} s left" if progress.done else ""
-    return f"{source} [{'█' * filled}{'·' * (_BAR_WIDTH - filled)}] {progress.done}/{progress.pieces}, {speed}{left}"
+    return f"{source} {fill(progress.done, progress.pieces)}, {speed}{seconds_left(progress.done, progress.pieces, seconds)}"

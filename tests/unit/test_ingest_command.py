@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 import pytest
 
 from ratchet.__main__ import main
+from ratchet.bars import Bar
 from ratchet.contracts.errors import SourceError
 from ratchet.ingest import Progress
-from ratchet.ingest_command import Bar
+from ratchet.ingest_command import draw
 from ratchet.loop import Loop
 from ratchet.settings import Settings
 from web import Asked, Reply, serve
@@ -160,9 +161,9 @@ def test_the_bar_is_drawn_on_a_terminal_only():
     shown, hidden = Terminal(), io.StringIO()
     for stream in (shown, hidden):
         with Bar(stream, clock=lambda: next(times)) as bar:
-            bar("archive", Progress(done=1, pieces=4, bytes=2_000_000))
-            bar("archive", Progress(done=4, pieces=4, bytes=8_000_000))
-            bar("api", Progress(done=2, pieces=0, bytes=100))
+            draw(bar, "archive", Progress(done=1, pieces=4, bytes=2_000_000))
+            draw(bar, "archive", Progress(done=4, pieces=4, bytes=8_000_000))
+            draw(bar, "api", Progress(done=2, pieces=0, bytes=100))
     assert hidden.getvalue() == ""
     lines = shown.getvalue().split("\r\x1b[K")
     assert lines[1] == "archive [██████··················] 1/4, 2.0 MB, 2.0 MB/s, 3 s left"

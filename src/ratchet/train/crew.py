@@ -8,7 +8,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import cache
-from typing import Final, TypeAlias
+from typing import Final, Self, TypeAlias
 
 import cloudpickle
 import numpy as np
@@ -43,6 +43,18 @@ class Job:
         return f"{self.family.name} from week {weeks}"
 
 
+class Step(str):
+    """A line that says how far jobs have come, for whoever reads it; and in numbers, for whoever draws it."""
+
+    __slots__ = ("done", "of", "series", "what")
+
+    def __new__(cls, done: int, jobs: Sequence[Job], job: Job, panel: Panel) -> Self:
+        """So many of the jobs are done, the last of them this one."""
+        line = super().__new__(cls, f"{done} of {len(jobs)}: {job.describe()}")
+        line.done, line.of, line.series, line.what = done, len(jobs), len(panel.names), job.describe()
+        return line
+
+
 Crew: TypeAlias = Callable[[Panel, Sequence[Job], Callable[[str], None]], Iterator[tuple[int, Floats]]]
 """Does jobs on a panel, in any order: yields each job's number with what it forecast."""
 
@@ -58,8 +70,9 @@ def work(job: Job, panel: Panel) -> Floats:
 def in_process(panel: Panel, jobs: Sequence[Job], say: Callable[[str], None]) -> Iterator[tuple[int, Floats]]:
     """Do one job after the other here."""
     for number, job in enumerate(jobs):
-        say(f"{number + 1} of {len(jobs)}: {job.describe()}")
-        yield number, work(job, panel)
+        found = work(job, panel)
+        say(Step(number + 1, jobs, job, panel))
+        yield number, found
 
 
 def on_cores(processes: int, *, many: int = MANY_SERIES) -> Crew:
@@ -77,7 +90,7 @@ def on_cores(processes: int, *, many: int = MANY_SERIES) -> Crew:
             say(f"{len(jobs)} jobs for {count} processes")
             try:
                 for done, future in enumerate(as_completed(places), start=1):
-                    say(f"{done} of {len(jobs)}: {jobs[places[future]].describe()}")
+                    say(Step(done, jobs, jobs[places[future]], panel))
                     yield places[future], future.result()
             except BrokenProcessPool as error:
                 raise RatchetError("a process of this training was killed, perhaps for want of memory") from error
@@ -132,12 +145,12 @@ def on_dask(address: str) -> Crew:
                 for number, job in enumerate(jobs)
             }
             for done, future in enumerate(as_finished(list(places), loop=client.loop), start=1):
-                job = jobs[places[future]].describe()
-                say(f"{done} of {len(jobs)}: {job}")
+                job = jobs[places[future]]
+                say(Step(done, jobs, job, panel))
                 try:
                     found = future.result()
                 except (KilledWorker, FutureCancelledError, CommClosedError) as error:
-                    raise RatchetError(f"the Dask cluster at {address} gave up {job}: {error}") from error
+                    raise RatchetError(f"the Dask cluster at {address} gave up {job.describe()}: {error}") from error
                 yield places[future], found
 
     return run
