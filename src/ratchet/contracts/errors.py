@@ -33,6 +33,10 @@ class JournalError(RatchetError):
     """The journal is away or refuses a contradiction: what could not be written down must not be acted on."""
 
 
+class BusyError(JournalError):
+    """Another run is at work on the same workload: nothing was done, and trying again later may do it."""
+
+
 class DamagedError(DataError):
     """What a source gave is no whole file of its kind."""
 
