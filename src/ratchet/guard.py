@@ -63,12 +63,14 @@ def watch(
     clock: Callable[[], float],
 ) -> None:
     """One round of one workload: people's orders; then a look, if its stage may move at any moment or the last was a minute ago."""
+    unforeseen: Exception | None = None
     try:
         for outcome in orders(workload):
             log.info("%s: an order was taken up: %s", workload, outcome)
         kept.stage = stage(workload)
-        is_due = kept.stage not in STEADY or clock() - kept.looked >= LOOK_SECONDS
-        if kept.stage and is_due:
+        if kept.stage in STEADY and clock() - kept.looked < LOOK_SECONDS:
+            return  # what was wrong with the last look is not known to be well
+        if kept.stage:
             kept.looked = clock()
             said = advance(workload, now=datetime.now(UTC))
             if "acted" in said:
@@ -76,6 +78,8 @@ def watch(
         problem = ""
     except (RatchetError, OSError) as error:
         problem = str(error)
+    except Exception as error:  # noqa: BLE001, a record that nobody can read must not keep other workloads from their guard
+        problem, unforeseen = f"{type(error).__name__}: {error}", error
     if problem != kept.problem:  # said once, not every five seconds
-        log.warning("%s: %s", workload, problem or "all neighbours are back")
+        log.warning("%s: %s", workload, problem or "all neighbours are back", exc_info=unforeseen)
         kept.problem = problem

@@ -1,5 +1,6 @@
 """The guard's rounds: prompt where a stage may move at any moment, once a minute where only guardrails speak, quiet about the rest."""
 
+import json
 import logging
 
 import pytest
@@ -61,3 +62,16 @@ def test_what_people_ordered_is_taken_up_within_seconds_also_where_nothing_is_on
     with caplog.at_level(logging.INFO):
         loop.run(kept, 10)
     assert caplog.messages == ["toys: an order was taken up: revert by ann: it is wrong"]
+
+
+def test_what_nobody_foresaw_is_told_with_its_place_once_and_ends_no_watch(caplog):
+    loop, kept = Loop("ab"), Rounds()
+    loop.advance = lambda *_, **__: json.loads("a look that is none")
+    loop.run(kept, 300)
+    loop.advance = lambda *_, **__: {}
+    loop.run(kept, 60)
+    assert [line.partition(":")[2] for line in caplog.messages] == [
+        " JSONDecodeError: Expecting value: line 1 column 1 (char 0)",
+        " all neighbours are back",
+    ]
+    assert [record.exc_info is not None for record in caplog.records] == [True, False]
