@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -20,6 +21,7 @@ from dotenv import dotenv_values
 from pydantic import SecretStr, ValidationError
 
 from ratchet.contracts.errors import RatchetError
+from ratchet.database import clear_errors
 from ratchet.settings import UNCHANGED, Settings, complaint
 from ratchet.stack import places, preflight, secrets
 from ratchet.stack.container_settings import ContainerSettings
@@ -204,25 +206,30 @@ def _without_a_stopped_stack(settings: Settings) -> Settings:
 def _database(settings: Settings) -> str:
     if not settings.database:
         return "the embedded one; it does not run"
-    where = urlsplit(settings.database)
-    try:
-        connection = psycopg2.connect(settings.database, connect_timeout=5)
-    except psycopg2.OperationalError as error:
-        raise RatchetError(f"DATABASE_URL leads to {where.hostname}:{where.port}, which refuses: {error}") from error
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT now(), current_setting('server_version'), to_regclass('alembic_version') IS NOT NULL"
-            )
-            now, server, is_migrated = cursor.fetchone() or (datetime.now(UTC), "?", False)
-    finally:
-        connection.close()
+    where = _server(settings.database)
+    with (
+        clear_errors(f"DATABASE_URL leads to {where}, which"),
+        closing(psycopg2.connect(settings.database, connect_timeout=5)) as connection,
+        connection.cursor() as cursor,
+    ):
+        cursor.execute("SELECT now(), current_setting('server_version'), to_regclass('alembic_version') IS NOT NULL")
+        now, server, is_migrated = cursor.fetchone() or (datetime.now(UTC), "?", False)
     apart = abs((datetime.now(UTC) - now).total_seconds())
     if apart > _CLOCK_SECONDS:
         raise RatchetError(f"its clock and this machine's are {apart:.0f} s apart: have both follow NTP")
     if not is_migrated:
         raise RatchetError(f"PostgreSQL {server} answers but has no tables: run `ratchet migrate`")
-    return f"PostgreSQL {server} at {where.hostname}:{where.port}, migrated"
+    return f"PostgreSQL {server} at {where}, migrated"
+
+
+def _server(address: str) -> str:
+    """Where an address leads, without who goes there."""
+    try:
+        parts = urlsplit(address)
+        host, port = parts.hostname, parts.port or 5432
+    except ValueError:
+        host, port = None, 0
+    return f"{host}:{port}" if host else "the server it names"
 
 
 def _mlflow(settings: Settings) -> str:
