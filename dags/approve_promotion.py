@@ -2,14 +2,15 @@
 
 Only where the policy says `needs_approval`, or where too few people rated for errors alone to promote. `evaluate_ab` starts this once per
 request; the experiment is measured on meanwhile, its guardrails still act, and the request expires after the policy's `approval_hours`:
-production stays then. Answer under *Required Actions*, with a reason; `ratchet approve|deny --why …` does the same.
+production stays then, and an answer that comes when another experiment runs is refused. Answer under *Required Actions*, with a
+reason; `ratchet approve|deny --why …` does the same.
 """
 
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import Any
 
 from airflow.providers.standard.operators.hitl import HITLOperator
-from airflow.sdk import Param, dag, task
+from airflow.sdk import Param, dag, get_current_context, task
 
 from ratchet import workloads
 
@@ -35,7 +36,8 @@ def make(workload: str, dag_id: str, hours: float) -> None:
             kind = OrderKind.APPROVE if answer["chosen_options"] == ["Approve"] else OrderKind.DENY
             user = answer.get("responded_by_user") or {}
             why = (answer.get("params_input") or {}).get("why") or "answered in Airflow"
-            return Loop().order(workload, kind, who=str(user.get("name") or "airflow"), why=str(why))
+            who, asked_at = str(user.get("name") or "airflow"), get_current_context()["dag_run"].run_after
+            return Loop().order(workload, kind, who=who, why=str(why), placed=asked_at.astimezone(UTC))
 
         ask = HITLOperator(
             task_id="ask",

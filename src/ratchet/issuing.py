@@ -7,8 +7,8 @@ import logging
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import compress
@@ -16,7 +16,7 @@ from operator import not_
 from pathlib import Path
 from typing import Final
 
-from ratchet.contracts.errors import DataError, RatchetError, ReleaseError
+from ratchet.contracts.errors import DataError, ReleaseError, noting
 from ratchet.contracts.frames import Gold
 from ratchet.contracts.ports import KEPT, Journal, Registry, Release, Track
 from ratchet.contracts.release import Issue
@@ -59,7 +59,7 @@ class Issuing:
             ready = self._forecast_together(self._older(workload, gold, failed), gold, Path(scratch), failed)
             with self.journal.alone(workload):
                 for release, issue, folder in ready:
-                    with _noting(failed, release.release_id):
+                    with noting(failed, release.release_id):
                         if self.find(workload, release.release_id).issue == release.issue:
                             self.registry.issue(release, folder, issue.number)
                             made[release.release_id] = issue.number
@@ -94,7 +94,7 @@ class Issuing:
         """What is wanted and was last issued from older gold than this."""
         found: list[Last] = []
         for release_id in dict.fromkeys([*self._compared(workload), *self._at_hand(workload)]):
-            with _noting(failed, release_id):
+            with noting(failed, release_id):
                 release = self.find(workload, release_id)
                 last = read_issue(self.cache.fetch_whole(release), release.issue)
                 if last.data_hour < gold.data_hour:
@@ -116,19 +116,10 @@ class Issuing:
         ready: list[Ready] = []
         for release, last in older:
             folder, out = self.cache.folder_of(release), scratch / release.release_id
-            with _noting(failed, release.release_id):
+            with noting(failed, release.release_id):
                 issue = issue_again(folder, gold.frame(), last=last.number, data_hour=gold.data_hour, out=out)
                 ready.append((release, issue, out))
         return ready
-
-
-@contextmanager
-def _noting(failed: list[str], release_id: str) -> Iterator[None]:
-    """Whatever is wrong with one release is a line for the end."""
-    try:
-        yield
-    except (RatchetError, OSError) as error:
-        failed.append(f"{release_id}: {error}")
 
 
 def is_due(last: Issue, data_hour: datetime) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ratchet import workloads
-from ratchet.contracts.errors import RatchetError, ReleaseError, SourceError
+from ratchet.contracts.errors import BusyError, RatchetError, ReleaseError, SourceError
 from ratchet.contracts.look import Order, OrderKind
 from ratchet.contracts.ports import ANSWERED, Track
 from ratchet.contracts.release import CARD, Card
@@ -197,8 +197,7 @@ class Loop(Wired):
 
     def evaluate(self, workload: str, *, actor: str, at: datetime | None = None, mode: str = "") -> dict[str, Any]:
         """Look, decide and act in one go: what the hourly DAG does in its tasks."""
-        said = self.look(workload, at=at or datetime.now(UTC), actor=actor, mode=mode)
-        return {**said, **self.act(workload)}
+        return {**self.look(workload, at=at or datetime.now(UTC), actor=actor, mode=mode), **self.act(workload)}
 
     def advance(self, workload: str, *, now: datetime) -> dict[str, Any]:
         """Move on what waits for no evidence, judge the guardrails, finish what was left half-done."""
@@ -265,7 +264,7 @@ class Loop(Wired):
         }
 
     def carry_out_orders(self, workload: str) -> list[str]:
-        """Take up what people asked for over HTTP: each order once, with its outcome written down. Never raises for one of them."""
+        """Take up what people asked for over HTTP: each order once, with its outcome written down; it waits for another run's end."""
         from ratchet.observe.orders import Orders
 
         book, outcomes = Orders(self.settings.database), list[str]()
@@ -273,6 +272,8 @@ class Loop(Wired):
             try:
                 kind = OrderKind(placed.kind)
                 outcome = self.order(workload, kind, who=placed.who, why=placed.why, placed=placed.at)["reason"]
+            except BusyError:
+                raise
             except (RatchetError, ValueError) as error:
                 outcome = f"refused: {error}"
             book.end(workload, placed.order_id, outcome=outcome, at=datetime.now(UTC))

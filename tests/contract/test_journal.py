@@ -2,6 +2,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from traceback import format_exception
 from uuid import uuid4
 
@@ -9,7 +10,7 @@ import psycopg2
 import pytest
 
 from fakes import FakeJournal
-from ratchet.contracts.errors import JournalError
+from ratchet.contracts.errors import BusyError, JournalError
 from ratchet.contracts.policy import Decision, Evidence, TrackEvidence, Verdict
 from ratchet.contracts.ports import NewLook
 from ratchet.observe import PostgresJournal
@@ -237,6 +238,31 @@ def test_a_rollback_is_unanswered_until_another_candidate_was_asked_for(journal,
     journal.acted(row.look_id, at=AT, what="answered")
     assert journal.unanswered(workload) is None
     assert len(journal.pending(workload)) == 2
+
+
+def test_a_candidate_that_was_asked_for_answers_what_was_called_off_before_it(journal, workload, experiment):
+    number = experiment.experiment_id
+    called_off = Decision(verdict=Verdict.ROLLBACK, reason="worse", scores={})
+    rows = [
+        journal.record(number, new(AT + hours * HOUR, decision=called_off, stage="rolled_back"), at=AT)
+        for hours in (1, 2)
+    ]
+    assert journal.unanswered(workload).look_id == rows[1].look_id
+    journal.acted(rows[1].look_id, at=AT, what="answered")
+    assert journal.unanswered(workload) is None
+    later = journal.record(number, new(AT + 3 * HOUR, decision=called_off, stage="rolled_back"), at=AT)
+    assert journal.unanswered(workload).look_id == later.look_id
+
+
+def test_whoever_waits_too_long_for_another_run_is_told_so(postgres, workload):
+    journal = PostgresJournal(postgres)
+    journal._transaction = partial(journal._transaction, statement_seconds=1)
+    with (
+        journal.alone(workload),
+        pytest.raises(BusyError, match=f"another run is at work on {workload}"),
+        journal.alone(workload),
+    ):
+        pytest.fail("two held the lock")
 
 
 def test_what_nobody_opened_is_refused(journal):

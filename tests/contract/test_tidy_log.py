@@ -5,12 +5,29 @@ from datetime import UTC, datetime, timedelta
 import psycopg2
 import pytest
 
+from ratchet.observe import PostgresJournal
 from ratchet.serve.tidy import tidy_log
 
 NOW = datetime(2001, 5, 10, 23, 30, tzinfo=UTC)
 FORECAST = "INSERT INTO forecasts (prediction_id, at, workload, release_id) VALUES (%s, %s, 'parcels', 'r1')"
 ANSWER = "INSERT INTO answers (day, answer_id, weeks) VALUES (%s, 'aaaaaaaa-0000-0000-0000-000000000000', '[]')"
 FEEDBACK = "INSERT INTO feedback (prediction_id, kind, client, workload, value, at) VALUES (%s, 'rating', 'c', 'parcels', '5', %s)"
+
+CLIENT = """
+INSERT INTO experiment_clients (experiment_id, stage_at, client, track, first_at)
+VALUES (%(experiment_id)s, %(at)s, 'c', 'production', %(at)s)
+"""
+RATER = """
+INSERT INTO experiment_raters (experiment_id, stage_at, client, track, at, rating)
+VALUES (%(experiment_id)s, %(at)s, 'c', 'production', %(at)s, 5)
+"""
+SPAN = """
+INSERT INTO experiment_spans (experiment_id, stage_at, until, track, since, requests, bad_requests, fallbacks, new_clients)
+VALUES (%(experiment_id)s, %(at)s, %(at)s, 'production', %(at)s, 1, 0, 0, 1)
+"""
+CLIENTS_LEFT = "SELECT DISTINCT experiment_id FROM experiment_clients WHERE experiment_id = ANY(%s)"
+RATERS_LEFT = "SELECT DISTINCT experiment_id FROM experiment_raters WHERE experiment_id = ANY(%s)"
+SPANS_LEFT = "SELECT DISTINCT experiment_id FROM experiment_spans WHERE experiment_id = ANY(%s)"
 
 
 @pytest.fixture
@@ -63,3 +80,27 @@ def test_tidying_twice_changes_nothing(database):
     tidy_log(database, now=NOW, keep_days=30)
     again = tidy_log(database, now=NOW, keep_days=30)
     assert (again.dropped, again.feedback) == ((), 0)
+
+
+def test_who_asked_and_rated_in_an_experiment_goes_when_it_ended_as_long_ago(postgres):
+    """What was counted of them stays: nothing is decided by who they were once it is over."""
+    journal, found = PostgresJournal(postgres), {}
+    for name, days in (("old", 31), ("kept", 30), ("open", None)):
+        opened = journal.open_experiment(f"tidy-{name}", production="a", candidate="b", at=NOW - timedelta(days=60))
+        if days is not None:
+            journal.close_experiment(opened.experiment_id, verdict="rollback", at=NOW - timedelta(days=days))
+        found[opened.experiment_id] = name
+    with psycopg2.connect(postgres) as connection, connection.cursor() as cursor:
+        for number in found:
+            for statement in (CLIENT, RATER, SPAN):
+                cursor.execute(statement, {"experiment_id": number, "at": NOW - timedelta(days=59)})
+    tidy_log(postgres, now=NOW, keep_days=30)
+    with psycopg2.connect(postgres) as connection, connection.cursor() as cursor:
+        for table, names in (
+            (CLIENTS_LEFT, {"kept", "open"}),
+            (RATERS_LEFT, {"kept", "open"}),
+            (SPANS_LEFT, {"old", "kept", "open"}),
+        ):
+            cursor.execute(table, (list(found),))
+            assert {found[number] for (number,) in cursor.fetchall()} == names
+    connection.close()

@@ -1,6 +1,7 @@
 """A process of its own that loads `dags/` once and runs what it is asked to, line by line, with `dag.test()`. Not a test itself.
 
-A line in: `{"dag": id or null, "conf": {…}, "environment": {…}}`. Out: what the run logs, then a line that begins with ANSWER and is JSON.
+A line in: `{"dag": id or null, "conf": {…}, "environment": {…}}`; a conf without a DAG is a person's
+answer to `approve_promotion`. Out: what the run logs, then a line that begins with ANSWER and is JSON.
 """
 
 import json
@@ -8,7 +9,7 @@ import os
 import sys
 import traceback
 from collections import Counter
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -46,8 +47,24 @@ def run(bag: DagBag, dag_id: str, conf: dict[str, Any]) -> dict[str, Any]:
     return {"state": str(dag_run.state), "tasks": states, "mapped": dict(mapped)}
 
 
+def say_to(bag: DagBag, said: dict[str, Any], *, asked_at: str) -> dict[str, Any]:
+    """Have a person's answer carried on by `approve_promotion`: what the loop is told of it."""
+    task = bag.dags["approve_promotion"].get_task("say")
+    context = {"dag_run": mock.Mock(run_after=datetime.fromisoformat(asked_at))}
+    with (
+        mock.patch("ratchet.loop.Loop") as loop,
+        mock.patch.dict(task.python_callable.__globals__, get_current_context=lambda: context),
+    ):
+        loop.return_value.order.return_value = {}
+        task.python_callable(said)
+    words = loop.return_value.order.call_args.kwargs
+    return {name: str(word) for name, word in words.items()}
+
+
 def answer(bag: DagBag, wanted: dict[str, Any]) -> dict[str, Any]:
     told: dict[str, Any] = {"import_errors": bag.import_errors, "dags": describe(bag)}
+    if not wanted["dag"] and wanted["conf"]:
+        told["order"] = say_to(bag, **wanted["conf"])
     if wanted["dag"]:
         with mock.patch.dict(os.environ, wanted["environment"]):
             try:

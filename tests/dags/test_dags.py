@@ -57,6 +57,13 @@ def test_a_form_can_be_sent_as_it_opens(loaded, dag_id):
     assert empty == (["why"] if dag_id == "decide_by_hand" else []), "a person's word needs a reason"
 
 
+def test_an_answer_means_what_was_asked_about(run_dag):
+    """The question may have been open for a day: another experiment may be waiting by now."""
+    said = {"chosen_options": ["Approve"], "params_input": {"why": "it is fine"}, "responded_by_user": {"name": "ann"}}
+    told = run_dag(conf=json.dumps({"said": said, "asked_at": "2026-11-21T10:00:00+00:00"}))
+    assert told["order"] == {"who": "ann", "why": "it is fine", "placed": "2026-11-21 10:00:00+00:00"}
+
+
 def renew(run_dag, with_mlflow):
     """Newer hours arrive, too few to train on; both releases are issued again from them, once."""
     again = run_dag("ingest_github", "{}", **with_mlflow)

@@ -190,7 +190,7 @@ def test_a_week_that_lands_later_is_forecast_from_without_a_failed_request(house
 
 
 def lines_of(kind):
-    text = (ROOT / "docs" / "runbook.md").read_text().partition(f"```sh {kind}\n")[2].partition("```")[0]
+    text = (ROOT / "docs" / "backup.md").read_text().partition(f"```sh {kind}\n")[2].partition("```")[0]
     return text.replace("docker compose", os.environ["COMPOSE"]).splitlines()
 
 
@@ -204,7 +204,7 @@ def count(house, database, table):
         connection.close()
 
 
-def test_what_was_backed_up_is_restored_with_the_runbooks_lines(house, tmp_path):
+def test_what_was_backed_up_is_restored_with_the_guides_lines(house, tmp_path):
     def run(line):
         line = line.replace(" > ", f" > {tmp_path}/").replace(" < ", f" < {tmp_path}/")
         done = subprocess.run(["bash", "-c", line], cwd=ROOT, capture_output=True, text=True, timeout=180, check=False)

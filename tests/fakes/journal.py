@@ -121,7 +121,8 @@ class FakeJournal:
             for row in self._of(workload)
             if row.decision.verdict in (Verdict.ROLLBACK, Verdict.REVERT) and row.stage == "rolled_back"
         )
-        found = next((row for row in called_off if (row.look_id, ANSWERED) not in self._acts), None)
+        answered = [row.at for row in self._of(workload) if (row.look_id, ANSWERED) in self._acts]
+        found = next((row for row in called_off if all(at < row.at for at in answered)), None)
         return replace(found, body=None) if found else None
 
     def stage(self, workload: str) -> str:

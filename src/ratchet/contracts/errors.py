@@ -1,5 +1,8 @@
 """The errors that cross a stage's border. Each message says what is wrong and, where it can, what to do."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class RatchetError(Exception):
     """Base of every error that a caller is expected to handle or show."""
@@ -33,6 +36,10 @@ class JournalError(RatchetError):
     """The journal is away or refuses a contradiction: what could not be written down must not be acted on."""
 
 
+class BusyError(JournalError):
+    """Another run is at work on the same workload: nothing was done, and trying again later may do it."""
+
+
 class DamagedError(DataError):
     """What a source gave is no whole file of its kind."""
 
@@ -53,3 +60,12 @@ class NotThereError(SourceError):
 
     def __init__(self, message: str) -> None:
         super().__init__(message, lasting=True)
+
+
+@contextmanager
+def noting(failed: list[str], name: str) -> Iterator[None]:
+    """Whatever is wrong with one of many is a line for the end: it keeps no other from its turn."""
+    try:
+        yield
+    except (RatchetError, OSError) as error:
+        failed.append(f"{name}: {error}")

@@ -239,7 +239,7 @@ class Journal(Protocol):
         """One experiment, open or ended; a `RatchetError` if there is none with this id."""
 
     def alone(self, workload: str) -> AbstractContextManager[None]:
-        """Only one holder per workload at a time, in the whole installation; others wait."""
+        """Only one holder per workload at a time, in the whole installation; others wait, and not for ever: a `BusyError`."""
 
     def clock(self) -> datetime:
         """Its own time: what says that the loop's has jumped ahead."""

@@ -69,11 +69,14 @@ def open_partition(path: Path) -> GoldPartition:
 
 
 def pointed(root: Path) -> str:
-    """The name of the partition that the pointer is at; empty before the first one."""
+    """The name of the partition that the pointer is at; empty before the first one; a `DataError` if it is damaged."""
     try:
         return str(json.loads((root / POINTER).read_text(encoding="utf-8"))["partition"])
     except FileNotFoundError:
         return ""
+    except (ValueError, KeyError, TypeError) as error:
+        mended = dump({"partition": "<the newest folder beside it>"}).strip()
+        raise DataError(f"{root / POINTER} is damaged: put {' '.join(mended.split())} into it") from error
 
 
 def point(root: Path, name: str) -> None:

@@ -14,7 +14,7 @@ from datetime import date, datetime
 from functools import partial
 from pathlib import Path
 
-from ratchet.contracts.errors import MetricsError, RatchetError
+from ratchet.contracts.errors import MetricsError, RatchetError, ReleaseError, noting
 from ratchet.contracts.ports import GOING, GONE, KEPT, Experiment, Journal, Registry, Release, Track
 from ratchet.contracts.release import issue_folder
 from ratchet.keeping.rules import GRACE, Fate, decide, first_scored_week, needed_issues
@@ -56,25 +56,31 @@ class Keeping:
     keep: int
 
     def tidy(self, workload: str, *, now: datetime, dry_run: bool = False) -> Tidied:
-        """Let go what is not needed any more; the newest `keep` releases, and whatever anyone may still ask for, stay whole."""
-        gone: dict[str, Sequence[int]] = {}
+        """Let go what is not needed any more; the newest `keep` releases, and whatever anyone may still ask for, stay whole.
+
+        One that cannot be tidied keeps no other from it: the error names it at the end.
+        """
+        gone, failed = dict[str, Sequence[int]](), list[str]()
         if not dry_run:
             self.registry.settle(workload)
             # What an earlier run told of, before this one tells of more: a list counts an hour after it was made.
-            gone = {release.release_id: self._remove_issues(release, now=now) for release in self._kept(workload)}
+            for release in self._kept(workload):
+                with noting(failed, release.release_id):
+                    gone[release.release_id] = self._remove_issues(release, now=now)
         with self.journal.alone(workload):  # no alias moves and no experiment begins meanwhile
             fates, waits = self.fates(workload, now=now)
-            issues = dict(self._old_issues(workload, fates))
+            issues = dict(self._old_issues(workload, fates, failed))
             if not dry_run:
                 self._tell(fates, issues, at=now)
         if dry_run:
+            for line in failed:
+                log.warning("cannot be tidied: %s", line)
             return Tidied(fates=fates, issues={one.release_id: old for one, (_, old) in issues.items()}, waits=waits)
-        return Tidied(
-            fates=fates,
-            removed=list(self._remove(workload)),
-            issues={release_id: numbers for release_id, numbers in gone.items() if numbers},
-            waits=waits,
-        )
+        removed = list(self._remove(workload, failed))
+        if failed:
+            raise ReleaseError(f"not tidied: {'; '.join(failed)}")
+        issues_gone = {release_id: numbers for release_id, numbers in gone.items() if numbers}
+        return Tidied(fates=fates, removed=removed, issues=issues_gone, waits=waits)
 
     def fates(self, workload: str, *, now: datetime) -> tuple[list[Fate], str]:
         """Each release with what becomes of its files and why; and why none can be removed now, if that is so."""
@@ -120,7 +126,7 @@ class Keeping:
         return [*([current] if current else []), *self.journal.shadows(workload)]
 
     def _old_issues(
-        self, workload: str, fates: Sequence[Fate]
+        self, workload: str, fates: Sequence[Fate], failed: list[str]
     ) -> Iterator[tuple[Release, tuple[tuple[int, ...], list[int]]]]:
         """Releases some of whose issues nobody will ask for again: which stay, which go."""
         gold = self.gold(workload)
@@ -132,11 +138,12 @@ class Keeping:
         for release in (
             fate.release for fate in fates if fate.stays and fate.release.issue > 2
         ):  # the first and the newest stay
-            weeks = {number: self.first_week(release, number) for number in release.issues}
-            there = {number: week for number, week in weeks.items() if week is not None}
-            stay = needed_issues(there, newest=release.issue, since=since)
-            if old := sorted(set(release.issues) - set(stay)):
-                yield release, (stay, old)
+            with noting(failed, release.release_id):
+                weeks = {number: self.first_week(release, number) for number in release.issues}
+                there = {number: week for number, week in weeks.items() if week is not None}
+                stay = needed_issues(there, newest=release.issue, since=since)
+                if old := sorted(set(release.issues) - set(stay)):
+                    yield release, (stay, old)
 
     def _tell(
         self,
@@ -159,14 +166,17 @@ class Keeping:
     def _remove_issues(self, release: Release, *, now: datetime) -> Sequence[int]:
         return self.registry.discard_issues(release, told_before=now - GRACE)
 
-    def _remove(self, workload: str) -> Iterator[str]:
+    def _remove(self, workload: str, failed: list[str]) -> Iterator[str]:
         """Remove what is going, from this run or one that was killed; then training's own copies of all that is gone."""
         for release in self.registry.releases(workload):
-            if release.files == GOING and self.registry.discard(release).files == GONE:
-                yield release.release_id
+            if release.files == GOING:
+                with noting(failed, release.release_id):
+                    if self.registry.discard(release).files == GONE:
+                        yield release.release_id
         for release in self.registry.releases(workload):
             if release.files == GONE:
-                _drop(self.bundles(workload) / release.release_id)
+                with noting(failed, release.release_id):
+                    _drop(self.bundles(workload) / release.release_id)
 
 
 def _drop(bundle: Path) -> None:

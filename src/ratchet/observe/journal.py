@@ -6,7 +6,9 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
-from ratchet.contracts.errors import JournalError
+from psycopg2.errors import QueryCanceled
+
+from ratchet.contracts.errors import BusyError, JournalError
 from ratchet.contracts.ports import CARRIED_OUT, Experiment, LookRow, NewLook
 from ratchet.observe.database import transaction
 from ratchet.observe.records import read_experiment, read_look, write_look
@@ -133,12 +135,16 @@ ORDER BY looks.at DESC, looks.look_id DESC
 LIMIT %(limit)s
 """
 
+# One candidate answers all that was called off before it was asked for.
 UNANSWERED: Final = """
 SELECT looks.look_id, experiment_id, looks.at, decided_at, actor, policy, stage, looks.verdict, reason, scores, NULL, NULL
 FROM looks JOIN experiments USING (experiment_id)
 WHERE workload = %(workload)s AND looks.verdict IN ('rollback', 'revert') AND body IS NOT NULL
   AND stage = 'rolled_back'
-  AND NOT EXISTS (SELECT FROM acts WHERE acts.look_id = looks.look_id AND what = 'answered')
+  AND NOT EXISTS (
+      SELECT FROM acts JOIN looks AS answered USING (look_id) JOIN experiments AS its USING (experiment_id)
+      WHERE what = 'answered' AND its.workload = %(workload)s AND answered.at >= looks.at
+  )
 ORDER BY looks.at DESC
 LIMIT 1
 """
@@ -202,9 +208,12 @@ class PostgresJournal:
 
     @contextmanager
     def alone(self, workload: str) -> Iterator[None]:
-        """Hold the workload's lock; others wait for up to half a minute. A holder that dies lets go."""
+        """Hold the workload's lock; others wait for up to half a minute, then it is a `BusyError`. A holder that dies lets go."""
         with self._transaction() as cursor:
-            cursor.execute(ALONE, {"workload": workload})
+            try:
+                cursor.execute(ALONE, {"workload": workload})
+            except QueryCanceled as cause:
+                raise BusyError(f"another run is at work on {workload}; try again in a moment") from cause
             yield
 
     def clock(self) -> datetime:

@@ -1,5 +1,6 @@
 """The registry on MLflow. Each step looks first whether it is done: a crash anywhere is finished by the next try."""
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import LoggedModel
     from mlflow.entities.model_registry import ModelVersion
+
+log = logging.getLogger("ratchet.register")
 
 EXISTS: Final = "RESOURCE_ALREADY_EXISTS"
 ABSENT: Final = "RESOURCE_DOES_NOT_EXIST"
@@ -48,6 +51,7 @@ class MlflowRegistry:
         self._page_size = page_size
         self._kms_key = kms_key
         self._draw = draw
+        self._passed_over: set[tuple[str, str]] = set()
 
     def live(self, workload: str, track: Track) -> Release | None:
         """Return the release behind the alias; None if there is none; `RegistryError` if nobody can say."""
@@ -242,8 +246,17 @@ class MlflowRegistry:
         """Two processes that register the same release at once may both create a version: the older one counts."""
         first: dict[str, ModelVersion] = {}
         for version in self._search(f"name = '{workload}'"):
+            if "release_id" not in version.tags:
+                self._pass_over(workload, str(version.version))
+                continue
             first.setdefault(as_release(workload, version.version, version.tags).release_id, version)
         return list(first.values())
+
+    def _pass_over(self, workload: str, version: str) -> None:
+        """Say once that somebody has registered something else under this name: it is no reason to move nothing."""
+        if (workload, version) not in self._passed_over:
+            self._passed_over.add((workload, version))
+            log.warning("version %s of %s was not registered as a release: it is passed over", version, workload)
 
     def _fresh(self, release: Release) -> Release:
         with registry_errors(f"reading version {release.version} of {release.workload}"):

@@ -1,4 +1,4 @@
-"""The forecast log's days: partitions made before the first forecast of a day needs one, and dropped when they are old."""
+"""The forecast log's days: partitions made before the first forecast of a day needs one; dropped when old, with all that was said."""
 
 import re
 from collections.abc import Iterator
@@ -30,6 +30,11 @@ ENSURE_DAY: Final = "SELECT ensure_forecast_day(%s)"
 DROP: Final = "DROP TABLE IF EXISTS {}"
 OLD_ANSWERS: Final = "DELETE FROM answers WHERE day < %s"
 OLD_FEEDBACK: Final = "DELETE FROM feedback WHERE at < %s"
+# Who met an experiment is of no use once it is over: its looks hold what was counted.
+OLD_PEOPLE: Final = (
+    "DELETE FROM experiment_clients USING experiments WHERE experiments.experiment_id = experiment_clients.experiment_id AND ended_at < %s",
+    "DELETE FROM experiment_raters USING experiments WHERE experiments.experiment_id = experiment_raters.experiment_id AND ended_at < %s",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,9 +63,12 @@ def tidy_log(database_url: str, *, now: datetime, keep_days: int) -> Tidied:
         dropped = tuple(day for day in before if day < oldest)
         for day in dropped:
             cursor.execute(sql.SQL(DROP).format(sql.Identifier(f"forecasts_{day:%Y%m%d}")))
+        begins = datetime(oldest.year, oldest.month, oldest.day, tzinfo=UTC)
         cursor.execute(OLD_ANSWERS, (oldest,))
-        cursor.execute(OLD_FEEDBACK, (datetime(oldest.year, oldest.month, oldest.day, tzinfo=UTC),))
+        cursor.execute(OLD_FEEDBACK, (begins,))
         feedback = int(cursor.rowcount)
+        for statement in OLD_PEOPLE:
+            cursor.execute(statement, (begins,))
         ready = tuple(day for day in _days(cursor) if day >= today)
     return Tidied(ready=ready, dropped=dropped, feedback=feedback)
 

@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Callable
-from urllib import error, request
+from http.client import HTTPException
+from urllib import request
 
 from ratchet.contracts.errors import RatchetError
 from ratchet.stack.services import Service
@@ -13,7 +14,7 @@ def answers(address: str, *, timeout: float = 2.0) -> bool:
     try:
         with request.urlopen(address, timeout=timeout) as answer:  # noqa: S310  # our own addresses
             return bool(answer.status < 300)
-    except (error.URLError, OSError):
+    except (OSError, HTTPException, ValueError):  # the last: it is no address
         return False
 
 

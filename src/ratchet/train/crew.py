@@ -46,7 +46,10 @@ class Job:
 class Step(str):
     """A line that says how far jobs have come, for whoever reads it; and in numbers, for whoever draws it."""
 
-    __slots__ = ("done", "of", "series", "what")
+    done: int
+    of: int
+    series: int
+    what: str
 
     def __new__(cls, done: int, jobs: Sequence[Job], job: Job, panel: Panel) -> Self:
         """So many of the jobs are done, the last of them this one."""

@@ -82,6 +82,7 @@ class Looker:
         """
         newest = self.journal.newest(experiment.experiment_id)
         if newest is not None and asked.at <= newest.at:
+            self._require_past(newest.at)
             return self.journal.look(experiment.experiment_id, at=asked.at) or newest
         self._require_present(asked.at)
         before = from_json(Record, newest.body) if newest and newest.body else None
@@ -113,6 +114,14 @@ class Looker:
         if at - now > AHEAD:
             raise JournalError(
                 f"clocks apart: the loop is at {at:%Y-%m-%d %H:%M}, the database at {now:%Y-%m-%d %H:%M}; nothing is judged"
+            )
+
+    def _require_past(self, newest: datetime) -> None:
+        """Looks go forward: until the time of one that both clocks had wrong, none is taken, and somebody has to know."""
+        now = self.journal.clock()
+        if newest - now > AHEAD:
+            raise JournalError(
+                f"clocks apart: the newest look is of {newest:%Y-%m-%d %H:%M}, the database at {now:%Y-%m-%d %H:%M}; nothing is judged"
             )
 
     def _fill(self, experiment: Experiment, state: State, policy: EvidencePolicy, asked: Asked) -> Look:

@@ -75,7 +75,7 @@ class Measurements:
             if not any(beginning(week).isoformat() > newest for _, _, week, _ in actuals):
                 return ()
             times = self.asked.times(workload, since=at - DAY, until=at)
-        except RatchetError as error:
+        except (RatchetError, OSError) as error:
             log.warning("no realised errors at this look: %s", error)
             return ()
         return pair_weeks(old, new, actuals, seen=frozenset(name for name, _ in state.errors.weeks), asked=times)

@@ -1,5 +1,6 @@
 """What people and other programs find of a release in MLflow."""
 
+import logging
 import shutil
 from datetime import UTC, datetime
 
@@ -97,6 +98,17 @@ def test_a_model_that_is_no_release_is_an_error_and_not_absence(mlflow_server, m
     client.set_registered_model_alias(workload, "production", "1")
     with pytest.raises(RegistryError, match="not registered as a release"):
         MlflowLive(mlflow_server).live(workload, Track.PRODUCTION)
+
+
+def test_a_version_that_somebody_registered_by_hand_stops_nothing(on_mlflow, mlflow, make, workload, caplog):
+    first = on_mlflow.add(*make("a"))
+    mlflow.MlflowClient().create_model_version(workload, "s3://bucket/x", await_creation_for=0)
+    with caplog.at_level(logging.WARNING, logger="ratchet.register"):
+        second = on_mlflow.name_candidate(on_mlflow.add(*make("b")))
+        on_mlflow.point(workload, Track.PRODUCTION, first)
+        assert [one.release_id for one in on_mlflow.releases(workload)] == ["a", "b"]
+    assert (second.candidate_of, on_mlflow.live(workload, Track.PRODUCTION).release_id) == ("CO1", "a")
+    assert caplog.messages == [f"version 2 of {workload} was not registered as a release: it is passed over"]
 
 
 def test_an_alias_nobody_set_is_absence(mlflow_server, mlflow, workload):

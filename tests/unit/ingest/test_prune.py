@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from ratchet import ingest
+from ratchet.contracts.errors import DataError
 
 HOURS = [datetime(2026, 11, day, tzinfo=UTC) for day in range(1, 8)]
 
@@ -46,3 +47,13 @@ def test_the_newest_the_one_in_use_and_those_a_release_was_trained_on_stay(gold,
 
 def test_before_the_first_gold_there_is_nothing_to_drop(tmp_path):
     assert ingest.prune(tmp_path, "w", keep=1) == []
+
+
+@pytest.mark.parametrize("content", ["", '{"partition"', "[]", "{}"])
+def test_a_pointer_that_is_damaged_is_named_with_what_to_do(tmp_path, content):
+    """Looks and drift go on without gold then, and say why."""
+    root = tmp_path / "gold" / "w"
+    root.mkdir(parents=True)
+    (root / "newest.json").write_text(content)
+    with pytest.raises(DataError, match=r"newest.json is damaged: put .* into it"):
+        ingest.newest(tmp_path, "w")

@@ -9,10 +9,10 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from fakes import FakeJournal, FakeRegistry, write_release
-from ratchet.contracts.errors import MetricsError
+from ratchet.contracts.errors import MetricsError, RegistryError, ReleaseError
 from ratchet.contracts.policy import Decision, Verdict
 from ratchet.contracts.ports import NewLook, Track
-from ratchet.contracts.release import CARD, issues_in
+from ratchet.contracts.release import CARD, issue_folder, issues_in
 from ratchet.keeping import Keeping, read_first_week
 from ratchet.register.discard import read_file
 from releases import issue_again
@@ -157,6 +157,35 @@ def test_a_removal_that_was_killed_is_finished(house, monkeypatch):
     assert house.files()["r1"] == "going"
     assert house.there() >= {"r1", "r5"}
     assert house.tidy().removed == ["r1", "r2", "r3", "r4", "r5"]
+
+
+def test_one_that_cannot_be_removed_keeps_no_other_from_it_and_is_named(house, monkeypatch):
+    whole = house.registry.discard
+
+    def discard(release):
+        if release.release_id == "r2":
+            raise RegistryError("removing the files of r2: Permission denied")
+        return whole(release)
+
+    with monkeypatch.context() as stuck:
+        stuck.setattr(house.registry, "discard", discard)
+        with pytest.raises(ReleaseError, match="not tidied: r2: removing the files of r2: Permission denied"):
+            house.tidy()
+    assert house.there() == {"r2", "r6", "r7"}
+    assert house.tidy().removed == ["r2"]
+
+
+def test_an_issue_that_cannot_be_read_keeps_all_of_its_own_and_no_other_from_going(house, tmp_path):
+    live, damaged = house.releases[5], house.releases[6]
+    for number in range(2, 20):
+        house.registry.issue(live, written(live, number, tmp_path), number)
+        house.registry.issue(damaged, issue_again(_folder(damaged), number, to=tmp_path / f"damaged-{number}"), number)
+    (_folder(damaged) / issue_folder(7) / "issue.json").write_text("half of it")
+    with pytest.raises(ReleaseError, match="not tidied: r7: "):
+        house.tidy(keep=2)
+    assert house.there() == {"r6", "r7"}
+    kept = {one.release_id: one.kept_issues for one in house.registry.releases(W)}
+    assert (kept["r6"], kept["r7"]) == ((1, 16, 17, 18, 19), ())
 
 
 def test_trainings_own_copy_goes_with_it_but_not_one_that_is_about_to_be_registered(house, tmp_path):

@@ -85,6 +85,32 @@ def test_neighbours_that_are_away_say_which_setting_leads_there(tmp_path, monkey
     assert "DATABASE_URL leads to 127.0.0.1" in found["database"]
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "nonsense",
+        "postgresql://ratchet:hunter2@127.0.0.1:abc/ratchet",
+        "postgresql://ratchet:hunter2@[::1/ratchet",
+        "postgresql://ratchet:hunter2@127.0.0.1:1/ratchet?colour=red",
+        "postgresql://ratchet:half@hunter2@127.0.0.1:1/ratchet",
+    ],
+)
+def test_an_address_of_a_database_that_makes_no_sense_is_named_without_its_password(tmp_path, monkeypatch, address):
+    monkeypatch.setenv("DATABASE_URL", address)
+    found = bad(tmp_path)
+    assert found["database"].startswith("DATABASE_URL ")
+    assert "hunter" not in found["database"]
+
+
+@pytest.mark.parametrize("address", ["nonsense", "http://127.0.0.1:abc", "http://[::1"])
+def test_an_address_that_makes_no_sense_is_named_like_one_where_nobody_answers(tmp_path, monkeypatch, address):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+    monkeypatch.setenv("PROMETHEUS_URL", address)
+    found = bad(tmp_path)
+    assert f"MLFLOW_TRACKING_URI leads to {address}" in found["MLflow"]
+    assert f"PROMETHEUS_URL leads to {address}" in found["Prometheus"]
+
+
 def test_a_database_is_looked_into(tmp_path, monkeypatch, postgres, postgres_server):
     monkeypatch.setenv("DATABASE_URL", postgres)
     assert "database" not in bad(tmp_path)

@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
+from configparser import ConfigParser
 from functools import partial
 
 import pytest
@@ -45,6 +46,15 @@ def test_what_does_not_end_by_itself_is_ended_and_the_supervisor_with_it(home):
         first.result()
     assert not supervisor.is_running()
     assert supervisor.leftovers(supervised=True) == []
+
+
+def test_what_cannot_start_is_tried_again_for_as_long_as_a_full_disk_may_last(home):
+    """The supervisor waits a second longer after each try, and gives up for good after the last one."""
+    Supervisor(home).configure([Service(name="one", command=STUBBORN)])
+    read = ConfigParser(interpolation=None)
+    read.read(home.run / "supervisord.conf")
+    tries = read.getint("program:one", "startretries")
+    assert sum(range(1, min(tries, 10_000) + 1)) > 30 * 86_400
 
 
 @pytest.mark.parametrize(("name", "is_ours"), [("nginx", True), ("less", False)])

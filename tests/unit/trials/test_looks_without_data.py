@@ -75,3 +75,14 @@ def test_a_clock_that_jumped_ahead_judges_nothing_and_stands_in_nobodys_way_afte
     house.said.counts["candidate"] = replace(HEALTHY["candidate"], bad_requests=20.0)
     house.tick(1 / 60)
     assert (house.world, house.states) == (("BO1", None, 0), ["production", "rolled_back"])
+
+
+def test_clocks_that_were_both_ahead_and_are_set_back_are_told_of(house):
+    """Looks go forward: none is taken before the newest one, and silence would look like nothing to say."""
+    house.on_trial()
+    house.clock += 5 * 24 * HOUR
+    house.hour()
+    house.journal.time = house.clock = house.clock - 5 * 24 * HOUR
+    for one in (house.look, house.tick, lambda: house.say("rollback")):
+        with pytest.raises(RatchetError, match=r"newest look is of 2026-11-21 .*, the database at 2026-11-16"):
+            one()

@@ -7,6 +7,7 @@ import pytest
 
 from ratchet.contracts.errors import RegistryError
 from ratchet.contracts.ports import Experiment, Release
+from ratchet.decide.state import Stage
 from ratchet.trials.measuring import Measurements
 
 AT = datetime(2026, 6, 1, tzinfo=UTC)
@@ -21,7 +22,7 @@ def measured(**changes):
         "find": lambda workload, name: release(workload, name, 3 if name == "old" else 1),
         "first_week": lambda known, number: ISSUED.get((known.release_id, number)),
     }
-    return Measurements(**dict.fromkeys(rest, Mock()), **(found | changes))
+    return Measurements(**(dict.fromkeys(rest, Mock()) | found | changes))
 
 
 def release(workload, name, issue):
@@ -42,3 +43,11 @@ def test_one_that_was_trained_after_production_was_issued_is_not_behind():
 def test_nobody_is_behind_where_nobody_can_say(error):
     """What cannot be read here cannot be served either: the warm-up waits for that."""
     assert not measured(first_week=Mock(side_effect=error, return_value=None)).is_behind(TRIAL)
+
+
+def test_a_disk_that_is_full_or_anothers_costs_the_realised_errors_and_not_the_look(caplog):
+    """What is compared may have to be brought here first."""
+    state = Mock(stage=Stage.AB, errors=Mock(weeks=()))
+    stuck = measured(folder=Mock(side_effect=OSError(28, "No space left on device")))
+    assert stuck.weeks(TRIAL, state, at=AT) == ()
+    assert "no realised errors at this look: [Errno 28] No space left on device" in caplog.text
