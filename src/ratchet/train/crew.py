@@ -46,6 +46,7 @@ class Job:
 class Step(str):
     """A line that says how far jobs have come, for whoever reads it; and in numbers, for whoever draws it."""
 
+    __slots__ = ("done", "of", "series", "what")
     done: int
     of: int
     series: int
