@@ -14,7 +14,7 @@ from ratchet.contracts.errors import RatchetError
 from ratchet.forecast_command import add_forecast
 from ratchet.ingest_command import add_ingest
 from ratchet.policy_command import add_policy
-from ratchet.reading import while_read
+from ratchet.reading import as_lines, as_table, while_read
 from ratchet.rehearse_command import add_rehearse
 from ratchet.release_command import add_releases
 from ratchet.settings import Settings, complaint
@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if isinstance(result, int):
         return result
     if result is not None:
-        print(result)
+        print(as_lines(result) if isinstance(result, dict) else result)
     return 0
 
 
@@ -273,7 +273,12 @@ def _keys_add(options: argparse.Namespace) -> str:
 def _keys_list(_: argparse.Namespace) -> str:
     from ratchet.serve.keys import list_keys
 
-    return "\n".join(str(key) for key in list_keys(Settings.load().database))
+    keys = list_keys(Settings.load().database)
+    rows = [("id", "name", "scopes", "made", "revoked")]
+    for key in keys:
+        made, revoked = (f"{at:%Y-%m-%d %H:%M}" if at else "" for at in (key.created_at, key.revoked_at))
+        rows.append((key.key_id, key.name, ",".join(key.scopes), made, revoked))
+    return as_table(rows) if keys else "no key was ever made: `ratchet keys add NAME`"
 
 
 def _keys_revoke(options: argparse.Namespace) -> None:

@@ -1,11 +1,11 @@
-"""Whoever reads what a command says, and may go away before its end, as `head` does once it has its lines."""
+"""Whoever reads what a command says: in lines and columns; and they may go away before its end, as `head` does once it has its lines."""
 
 import os
 import select
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
-from typing import ParamSpec
+from typing import Any, ParamSpec
 
 P = ParamSpec("P")
 
@@ -27,6 +27,21 @@ def while_read(main: Callable[P, int]) -> Callable[P, int]:
         return code
 
     return run
+
+
+def as_table(rows: Sequence[Sequence[str]]) -> str:
+    """Put rows, the first of them a heading, into columns."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    padded = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
+    return "\n".join(padded)
+
+
+def as_lines(told: Mapping[str, Any]) -> str:
+    """Put what became of something into lines, a name and what it is in each; lists with commas."""
+    shown = {
+        name: ", ".join(map(str, value)) if isinstance(value, list | tuple) else value for name, value in told.items()
+    }
+    return "\n".join(f"{name}: {'-' if value in (None, '') else value}" for name, value in shown.items())
 
 
 def _nobody_reads() -> bool:

@@ -1,12 +1,12 @@
 """`ratchet releases` and `ratchet tidy`: what there is, what becomes of it and why."""
 
 import argparse
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeAlias
 
 from ratchet import workloads
 from ratchet.contracts.ports import GONE, Release, Track
+from ratchet.reading import as_table
 from ratchet.settings import Settings
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def releases(options: argparse.Namespace) -> str:
     workload = workloads.find(options.workload).name if options.workload else _workloads(loop.settings)[0]
     found = loop.trials.registry.releases(workload)
     rows = [_row(release) for release in reversed(found)]
-    return _table([_HEAD, *rows]) if rows else f"no release of {workload} is registered yet"
+    return as_table([_HEAD, *rows]) if rows else f"no release of {workload} is registered yet"
 
 
 def tidy(options: argparse.Namespace) -> str:
@@ -69,12 +69,6 @@ def _row(release: Release) -> tuple[str, ...]:
         str(release.issue),
         release.files,
     )
-
-
-def _table(rows: Sequence[Sequence[str]]) -> str:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    padded = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
-    return "\n".join(padded)
 
 
 def _workloads(settings: Settings) -> list[str]:

@@ -74,6 +74,14 @@ def test_revoking_what_is_no_key_is_an_error(postgres, monkeypatch, tmp_path, ca
     assert main(["keys", "revoke", key_id[:-1]]) == 1
     assert capsys.readouterr().err.endswith(f"no key that is valid has the id {key_id[:-1]}: see `ratchet keys list`\n")
     assert main(["keys", "revoke", key_id]) == 0
+    capsys.readouterr()
+    assert main(["keys", "list"]) == 0
+    heading, *rows = capsys.readouterr().out.splitlines()
+    assert heading.split() == ["id", "name", "scopes", "made", "revoked"]
+    [listed] = [row for row in rows if row.startswith(key_id)]
+    assert listed.split()[1:5] == ["to", "be", "revoked", "predict"]
+    assert len(listed.split()) == 9, "when it was made and when it was revoked"
+    assert main(["keys", "add", " "]) == 1
 
 
 def test_a_revoked_key_ends_and_stays_listed(postgres, store):

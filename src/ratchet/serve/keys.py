@@ -59,6 +59,8 @@ class KeyRow:
 
 def add_key(database_url: str, name: str, scopes: Sequence[str]) -> str:
     """Make a key and return it: the only time that anyone sees it."""
+    if not name.strip():
+        raise RatchetError("a key needs a name: who holds it, for whoever has to revoke it one day")
     if not scopes or not SCOPES.issuperset(scopes):
         raise RatchetError(f"a key's scopes are one or both of {', '.join(sorted(SCOPES))}, not {', '.join(scopes)}")
     key_id = secrets.token_hex(6)

@@ -69,6 +69,23 @@ def test_a_neighbour_that_is_away_costs_its_own_figures_only(caplog):
     assert len(caplog.records) == 1
 
 
+class Companion:
+    """A neighbour that answers only once another one is asked too."""
+
+    def __init__(self, meeting):
+        self._meeting = meeting
+
+    def collect(self):
+        self._meeting.wait()
+        return There().collect()
+
+
+def test_no_neighbour_waits_for_another_that_hangs():
+    meeting = threading.Barrier(2, timeout=10)
+    found = samples(Parts({"one": Companion(meeting), "other": Companion(meeting)}))
+    assert (found["ratchet_neighbour_up", "one"], found["ratchet_neighbour_up", "other"]) == (1, 1)
+
+
 PAGE = "Active connections: 3 \nserver accepts handled requests\n 10 9 42 \nReading: 0 Writing: 1 Waiting: 2 \n"
 
 
