@@ -2,6 +2,7 @@
 
 import http.client
 import json
+from contextlib import contextmanager
 
 import pytest
 from two_tracks import PREDICT, House
@@ -11,9 +12,10 @@ from rig import Rig
 pytestmark = pytest.mark.stack
 
 
-@pytest.fixture
-def strict(make_stack):
-    rig = Rig(make_stack(rate_limit_per_address=60))
+@contextmanager
+def opened(stack):
+    """A router of these settings, and production's track behind it."""
+    rig = Rig(stack)
     house = House(rig)
     rig.write_configuration()
     house.tracks["production"].start()
@@ -23,6 +25,12 @@ def strict(make_stack):
         house.clients.pop().close()
     house.tracks["production"].stop()
     rig.close()
+
+
+@pytest.fixture
+def strict(make_stack):
+    with opened(make_stack(rate_limit_per_address=60)) as house:
+        yield house
 
 
 def test_a_flood_from_one_address_reaches_a_track_no_more_often_than_an_address_may_ask(strict):
@@ -42,16 +50,8 @@ def test_a_flood_from_one_address_reaches_a_track_no_more_often_than_an_address_
 @pytest.fixture(scope="module")
 def behind_a_proxy(make_stack):
     """A router that is told of two proxies, one on its own machine; everybody else is a client."""
-    rig = Rig(make_stack(rate_limit_per_address=60, trusted_proxies="127.0.0.1, 127.0.8.0/24"))
-    house = House(rig)
-    rig.write_configuration()
-    house.tracks["production"].start()
-    rig.start_router()
-    yield house
-    while house.clients:
-        house.clients.pop().close()
-    house.tracks["production"].stop()
-    rig.close()
+    with opened(make_stack(rate_limit_per_address=60, trusted_proxies="127.0.0.1, 127.0.8.0/24")) as house:
+        yield house
 
 
 def seen_as(house, come_from, forwarded, path=PREDICT):

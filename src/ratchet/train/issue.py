@@ -42,8 +42,8 @@ def issue_again(folder: Path, history: pd.DataFrame, *, last: int, data_hour: da
     """Write what the release in `folder` says as of `data_hour` into the new folder `out`, as the issue after number `last`.
 
     A series of the release that the new weeks do not hold, or hold in a way that makes no sense, keeps what was said of its coming weeks
-    before, moved along, and the issue says how far behind it is. The release's folder is
-    only read. `DataError` if the data hour is no newer than the last issue's.
+    before, moved along, and the issue says how far behind it is. The release's folder is only read.
+    `DataError` if the data hour is no newer than the last issue's.
     """
     card = bundle.find(folder)
     if card is None:
