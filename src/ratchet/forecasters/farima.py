@@ -37,6 +37,7 @@ _ORDERS: Final = np.array(
     [(0.0, 0.0), *((p, 0.0) for p in _AR), *((0.0, q) for q in _MA), *((p, q) for p in _AR for q in _MA if p != -q)]
 )
 _TINY: Final = 1e-12
+_BLOCK: Final = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,8 +59,8 @@ def make(*, season_length: int, weeks: int = WINDOW, prior_error: float = 0.1, s
         for length, rows in _by_length(values, weeks):
             logs = np.log1p(values[rows, -length:])
             season = _fourier(length + horizon, season_length, season_pairs if length >= 2 * season_length else 0)
-            weights = np.linalg.lstsq(season[:length], logs.T, rcond=None)[0]
-            fixed = (season @ weights).T
+            least_squares = np.asarray(np.linalg.pinv(season[:length]), dtype=float).T
+            fixed = _times(_times(logs, least_squares), season.T)
             rest = logs - fixed[:, :length]
             ahead = _ahead(rest, _estimate(rest), prior_error=prior_error, horizon=horizon)
             answer[rows] = np.expm1(np.minimum(ahead + fixed[:, length:], logs.max(axis=1, keepdims=True) + 1))
@@ -91,6 +92,15 @@ def _by_length(values: Floats, weeks: int) -> list[tuple[int, np.ndarray[tuple[i
     ]
 
 
+def _times(rows: Floats, matrix: Floats) -> Floats:
+    """Multiply in blocks of one size: how BLAS adds up depends on how many rows there are, and no series' answer may."""
+    count = len(rows)
+    padded = np.zeros((-(-count // _BLOCK) * _BLOCK, rows.shape[1]))
+    padded[:count] = rows
+    matrix = np.ascontiguousarray(matrix)
+    return np.concatenate([padded[at : at + _BLOCK] @ matrix for at in range(0, len(padded), _BLOCK)])[:count]
+
+
 def _fourier(points: int, period: int, pairs: int) -> Floats:
     angle = 2 * np.pi * np.arange(points)[:, None] * np.arange(1, pairs + 1) / period
     return np.column_stack([np.ones(points), np.sin(angle), np.cos(angle)])
@@ -105,13 +115,13 @@ def _estimate(centred: Floats) -> Memory:
     ar, ma = _orders(power * (2 * np.sin(frequency / 2)) ** (2 * d[:, None]), frequency, points)
     slope = -np.log(4 * np.sin(frequency[:low] / 2) ** 2)
     slope -= slope.mean()
-    gph = np.log(power[:, :low]) @ slope / (slope**2).sum()
+    gph = _times(np.log(power[:, :low]), slope[:, None])[:, 0] / (slope**2).sum()
     return Memory(d=d, d_error=float(1 / (2 * np.sqrt(min(low, power.shape[1])))), gph=gph, ar=ar, ma=ma)
 
 
 def _local_whittle(power: Floats, frequency: Floats) -> Floats:
     """Minimise Robinson's R(d) = log mean(I w^2d) - 2 d mean(log w) on a grid, then by a parabola through the best three."""
-    level = np.log(power @ (frequency[:, None] ** (2 * _GRID)) / len(frequency))
+    level = np.log(_times(power, frequency[:, None] ** (2 * _GRID)) / len(frequency))
     loss = level - 2 * _GRID * np.log(frequency).mean()
     best = np.clip(loss.argmin(axis=1), 1, len(_GRID) - 2)
     row = np.arange(len(loss))
@@ -122,10 +132,10 @@ def _local_whittle(power: Floats, frequency: Floats) -> Floats:
 
 
 def _orders(power: Floats, frequency: Floats, points: int) -> tuple[Floats, Floats]:
-    """Pick AR and MA by AICc over Whittle's likelihood of each pair of coefficients, one matrix product for all series."""
+    """Pick AR and MA by AICc over Whittle's likelihood of each pair of coefficients, for all series at once."""
     turn = np.exp(-1j * frequency)
     shape = np.abs(1 + _ORDERS[:, 1:] * turn) ** 2 / np.abs(1 - _ORDERS[:, :1] * turn) ** 2
-    noise = power @ (1 / shape).T / power.shape[1]
+    noise = _times(power, (1 / shape).T) / power.shape[1]
     parameters = (_ORDERS != 0).sum(axis=1) + 2
     penalty = 2 * parameters * points / np.maximum(points - parameters - 1, 1)
     best = (points * (np.log(noise) + np.log(shape).mean(axis=1)) + penalty).argmin(axis=1)

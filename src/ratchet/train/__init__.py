@@ -122,7 +122,7 @@ def _learn(
     say(f"learning from everything: {', '.join(families[index].name for index in sorted(choice.needed()))}")
     with running.stage("learn"):
         model = finish(panel, families, choice, calibration)
-        said = model.ask(panel, horizon=card.horizon)
+        said = model.ask(panel, horizon=card.horizon, crew=crew, say=say)
     used = sorted(choice.families)
     family = np.array([used.index(choice.families[index]) for index in choice.family])
     return bundle.Content(

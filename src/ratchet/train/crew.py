@@ -20,27 +20,41 @@ from ratchet.train.code import code_version
 from ratchet.train.fit import answer, learn
 from ratchet.train.folds import Fold
 from ratchet.train.panel import Panel
+from ratchet.train.shards import Shard
 
 Floats = NDArray[np.float64]
 
 CONNECT_SECONDS: Final = 10
 MANY_SERIES: Final = 1000
 """With fewer, starting other processes takes longer than they save."""
+MOST_STEPS: Final = 100
+"""Of more jobs not every one is worth a line."""
 RETRIES: Final = 2
 """A worker that dies takes its job with it; another does it again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One family on folds that it learns for once: before the first of them."""
+    """One family on folds that it learns for once, before the first of them; on a shard of the series, or on all."""
 
     family: Forecaster
     folds: tuple[Fold, ...]
+    shard: Shard | None = None
+
+    @property
+    def rows(self) -> NDArray[np.intp] | slice:
+        """Which of the panel's series it is about."""
+        return slice(None) if self.shard is None else self.shard.rows
+
+    def own(self, panel: Panel) -> Panel:
+        """Show what it works on."""
+        return panel if self.shard is None else self.shard.own(panel)
 
     def describe(self) -> str:
         """Say what it is, for people who watch."""
         weeks = ", ".join(str(fold.cutoff) for fold in self.folds)
-        return f"{self.family.name} from week {weeks}"
+        where = f", {self.shard}" if self.shard is not None and self.shard.of > 1 else ""
+        return f"{self.family.name} from week {weeks}{where}"
 
 
 class Step(str):
@@ -59,12 +73,27 @@ class Step(str):
         return line
 
 
+class Steps:
+    """Says how far jobs have come: each of them, or a hundred times."""
+
+    def __init__(self, panel: Panel, jobs: Sequence[Job], say: Callable[[str], None]) -> None:
+        self._panel, self._jobs, self._say = panel, jobs, say
+        self._done = 0
+
+    def came(self, number: int) -> None:
+        """One more is done, this one."""
+        before, self._done = self._done, self._done + 1
+        of = len(self._jobs)
+        if of <= MOST_STEPS or self._done * MOST_STEPS // of > before * MOST_STEPS // of:
+            self._say(Step(self._done, self._jobs, self._jobs[number], self._panel))
+
+
 Crew: TypeAlias = Callable[[Panel, Sequence[Job], Callable[[str], None]], Iterator[tuple[int, Floats]]]
-"""Does jobs on a panel, in any order: yields each job's number with what it forecast."""
+"""Does jobs on a panel, in any order: yields each job's number with what it forecast for its own series."""
 
 
 def work(job: Job, panel: Panel) -> Floats:
-    """Forecast [fold, statistic, series, step] as `fit.answer` does; nothing after a fold's cutoff is seen."""
+    """Forecast its own panel, [fold, statistic, series, step] as `fit.answer` does; nothing after a fold's cutoff is seen."""
     learned = learn(job.family, job.folds[0].known(panel))
     return np.array(
         [answer(job.family, learned, fold.known(panel), horizon=fold.horizon) for fold in job.folds], dtype=np.float64
@@ -73,9 +102,10 @@ def work(job: Job, panel: Panel) -> Floats:
 
 def in_process(panel: Panel, jobs: Sequence[Job], say: Callable[[str], None]) -> Iterator[tuple[int, Floats]]:
     """Do one job after the other here."""
+    steps = Steps(panel, jobs, say)
     for number, job in enumerate(jobs):
-        found = work(job, panel)
-        say(Step(number + 1, jobs, job, panel))
+        found = work(job, job.own(panel))
+        steps.came(number)
         yield number, found
 
 
@@ -92,10 +122,12 @@ def on_cores(processes: int, *, many: int = MANY_SERIES) -> Crew:
         with ProcessPoolExecutor(count, mp_context=context, initializer=_settle, initargs=(panel,)) as pool:
             places = {pool.submit(_work_here, cloudpickle.dumps(job)): number for number, job in enumerate(jobs)}
             say(f"{len(jobs)} jobs for {count} processes")
+            steps = Steps(panel, jobs, say)
             try:
-                for done, future in enumerate(as_completed(places), start=1):
-                    say(Step(done, jobs, jobs[places[future]], panel))
-                    yield places[future], future.result()
+                for future in as_completed(list(places)):
+                    number = places.pop(future)
+                    steps.came(number)
+                    yield number, future.result()
             except BrokenProcessPool as error:
                 raise RatchetError("a process of this training was killed, perhaps for want of memory") from error
             finally:
@@ -120,7 +152,8 @@ def _end_with_parent() -> None:
 
 
 def _work_here(job: bytes) -> Floats:
-    return work(cloudpickle.loads(job), _here["panel"])
+    mine: Job = cloudpickle.loads(job)
+    return work(mine, mine.own(_here["panel"]))
 
 
 def on_dask(address: str) -> Crew:
@@ -143,19 +176,28 @@ def on_dask(address: str) -> Crew:
             say(f"{len(jobs)} jobs for {len(client.scheduler_info()['workers'])} Dask workers")
             # Not scattered: what is scattered is lost with the workers that hold it, what a task gives is made again.
             with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 TiB"}):
-                shared = client.submit(cloudpickle.loads, cloudpickle.dumps(panel), pure=False, retries=RETRIES)
+                shared = {
+                    shard: client.submit(
+                        cloudpickle.loads, cloudpickle.dumps(job.own(panel)), pure=False, retries=RETRIES
+                    )
+                    for shard, job in {job.shard: job for job in jobs}.items()
+                }
             places = {
-                client.submit(_work_there, job, shared, code=_code(), pure=False, retries=RETRIES): number
+                client.submit(
+                    _work_there, job.family, job.folds, shared[job.shard], code=_code(), pure=False, retries=RETRIES
+                ): number
                 for number, job in enumerate(jobs)
             }
-            for done, future in enumerate(as_finished(list(places), loop=client.loop), start=1):
-                job = jobs[places[future]]
-                say(Step(done, jobs, job, panel))
+            steps = Steps(panel, jobs, say)
+            for future in as_finished(list(places), loop=client.loop):
+                number = places.pop(future)  # with it the cluster may forget what it found
+                steps.came(number)
                 try:
                     found = future.result()
                 except (KilledWorker, FutureCancelledError, CommClosedError) as error:
-                    raise RatchetError(f"the Dask cluster at {address} gave up {job.describe()}: {error}") from error
-                yield places[future], found
+                    what = jobs[number].describe()
+                    raise RatchetError(f"the Dask cluster at {address} gave up {what}: {error}") from error
+                yield number, found
 
     return run
 
@@ -166,12 +208,12 @@ def _code() -> str:
     return code_version()
 
 
-def _work_there(job: Job, panel: Panel, *, code: str) -> Floats:
+def _work_there(family: Forecaster, folds: tuple[Fold, ...], own: Panel, *, code: str) -> Floats:
     if (here := _code()) != code:
         raise RatchetError(
             f"a Dask worker has other code ({here}) than this training ({code}): start it again from the same image"
         )
-    return work(job, panel)
+    return work(Job(family=family, folds=folds), own)
 
 
 def hire(dask_scheduler_address: str) -> Crew:

@@ -1,7 +1,7 @@
 """What a release has learnt, kept so that it can forecast again from newer weeks without learning again."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -14,8 +14,12 @@ from ratchet.contracts.errors import ReleaseError
 from ratchet.contracts.forecaster import Forecaster, Learned
 from ratchet.train import calibrate, calibration_json, holidays
 from ratchet.train.choose import Choice
+from ratchet.train.crew import Crew, in_process
 from ratchet.train.fit import answer, learn
+from ratchet.train.folds import Fold
 from ratchet.train.panel import Panel
+from ratchet.train.revisions import Revisions
+from ratchet.train.validation import do, lay_out
 
 Floats = NDArray[np.float64]
 
@@ -48,16 +52,35 @@ class Model:
         own = {family.name: {**family.options} for family in self.families}
         return {name: some for name, options in own.items() if (some := _without_season(options))}
 
-    def ask(self, panel: Panel, *, horizon: int) -> Said:
+    def ask(
+        self, panel: Panel, *, horizon: int, crew: Crew = in_process, say: Callable[[str], None] = lambda _: None
+    ) -> Said:
         """Return what each family says; NaN for those that answer for no series."""
         typical = np.full((len(self.families), len(panel.names), horizon), np.nan)
         ends = None
-        for index, learned in self.learned.items():
-            said = self.year.ahead(answer(self.families[index], learned, panel, horizon=horizon), panel)
+        for index, answered in self._answer(panel, horizon, crew, say).items():
+            said = self.year.ahead(answered, panel)
             typical[index] = said[0]
             if index == self.choice.tells and len(said) > 1:
                 ends = said[1:]
         return Said(typical=typical, ends=ends)
+
+    def _answer(self, panel: Panel, horizon: int, crew: Crew, say: Callable[[str], None]) -> dict[int, Floats]:
+        """[statistic, series, step] by family. One that learns each series by itself is a fold's work, which ends with what is known."""
+        everything = replace(panel, revisions=Revisions())
+        alone = [index for index in self.learned if not self.families[index].pooled]
+        pieces = lay_out(
+            everything, [self.families[index] for index in alone], (Fold(cutoff=len(panel.weeks), horizon=horizon),)
+        )
+        answers = {
+            index: answer(self.families[index], learned, panel, horizon=horizon)
+            for index, learned in self.learned.items()
+            if self.families[index].pooled
+        }
+        for piece, found in do(everything, pieces, crew=crew, say=say):
+            missing = np.full((found.shape[1], len(panel.names), horizon), np.nan)
+            answers.setdefault(alone[piece.index], missing)[:, piece.job.rows] = found[0]
+        return answers
 
     def by_family(self, said: Said) -> dict[str, Floats]:
         """Name what the families said that were asked, for people to compare."""

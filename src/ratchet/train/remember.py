@@ -2,7 +2,7 @@
 
 Cutoffs stay on calendar weeks, so a training with a week more validates on folds that the last one has seen. What is kept is found by
 a digest of code, libraries, the family with its options, and every name, week and value that the job may see: whatever changes any of
-them, such as an event that came late or a series that is new, changes the digest.
+them, such as an event that came late or a series that is new, changes the digest of its shard's jobs, and of those that see every series.
 """
 
 import hashlib
@@ -11,7 +11,7 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import Final
@@ -44,7 +44,8 @@ def remembering(crew: Crew, folder: Path, *, code: str, most_bytes: int = MOST_B
         paths = [folder / f"{key}.npy" for key in _keys(panel, jobs, code)]
         missing = []
         for number, (job, path) in enumerate(zip(jobs, paths, strict=True)):
-            found = _read(path, folds=len(job.folds), series=len(panel.names), horizon=job.folds[0].horizon)
+            series = len(panel.names) if job.shard is None else len(job.shard.rows)
+            found = _read(path, folds=len(job.folds), series=series, horizon=job.folds[0].horizon)
             if found is None:
                 missing.append(number)
             else:
@@ -64,14 +65,17 @@ def remembering(crew: Crew, folder: Path, *, code: str, most_bytes: int = MOST_B
 
 
 def _keys(panel: Panel, jobs: Sequence[Job], code: str) -> Iterator[str]:
-    known: dict[int, str] = {}
+    own: dict[Hashable, Panel] = {}
+    known: dict[tuple[Hashable, int], str] = {}
     made_by = [code, versions(LIBRARIES)]
     for job in jobs:
+        if job.shard not in own:
+            own[job.shard] = job.own(panel)
         for fold in job.folds:
-            if fold.cutoff not in known:
-                known[fold.cutoff] = fold.known(panel).digest()
+            if (job.shard, fold.cutoff) not in known:
+                known[job.shard, fold.cutoff] = fold.known(own[job.shard]).digest()
         family = [job.family.name, job.family.pooled, {**job.family.options}]
-        seen = [[fold.horizon, known[fold.cutoff]] for fold in job.folds]
+        seen = [[fold.horizon, known[job.shard, fold.cutoff]] for fold in job.folds]
         key = json.dumps([made_by, family, seen], sort_keys=True)
         yield hashlib.blake2b(key.encode(), digest_size=20).hexdigest()
 

@@ -21,10 +21,10 @@ from ratchet.contracts.forecaster import Forecaster, Shape
 from ratchet.contracts.release import split_name
 from ratchet.scores import mae, mean, rmse, scaled
 from ratchet.train import shape
-from ratchet.train.crew import Crew, Job, in_process
+from ratchet.train.crew import Crew, in_process
 from ratchet.train.folds import Fold, split
 from ratchet.train.panel import Panel
-from ratchet.train.validation import Validation, parts
+from ratchet.train.validation import Validation, do, lay_out
 
 Floats = NDArray[np.float64]
 Options = Mapping[str, Any]
@@ -135,22 +135,20 @@ def _forecast(
     panel: Panel, variants: Sequence[_Variant], folds: tuple[Fold, ...], among: range, search: Search
 ) -> Iterator[tuple[_Variant, Floats]]:
     """Yield each variant with what it said on the folds `among`, [fold, statistic, series, step], as soon as it is all there."""
-    plan = [
-        (variant, part)
-        for variant in variants
-        for part in parts(variant.family, folds)
-        if part.start >= among.start and part.stop <= among.stop
+    pieces = [
+        piece
+        for piece in lay_out(panel, [variant.family for variant in variants], folds)
+        if piece.part.start >= among.start and piece.part.stop <= among.stop
     ]
-    jobs = [Job(family=variant.family, folds=folds[part]) for variant, part in plan]
-    left = Counter(variant.number for variant, _ in plan)
+    left = Counter(piece.index for piece in pieces)
     said: dict[int, Floats] = {}
-    for number, found in search.crew(panel, jobs, search.say):
-        variant, part = plan[number]
-        own = said.setdefault(variant.number, np.full((len(among), *found.shape[1:]), np.nan))
-        own[part.start - among.start : part.stop - among.start] = found
-        left[variant.number] -= 1
-        if not left[variant.number]:
-            yield variant, said.pop(variant.number)
+    for piece, found in do(panel, pieces, crew=search.crew, say=search.say):
+        part, (statistics, _, steps) = piece.part, found.shape[1:]
+        own = said.setdefault(piece.index, np.full((len(among), statistics, len(panel.names), steps), np.nan))
+        own[part.start - among.start : part.stop - among.start][:, :, piece.job.rows] = found
+        left[piece.index] -= 1
+        if not left[piece.index]:
+            yield variants[piece.index], said.pop(piece.index)
 
 
 class _Contest:

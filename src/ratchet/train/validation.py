@@ -1,6 +1,6 @@
 """Every family on every fold, to learn how wrong they are."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Self
 
@@ -12,6 +12,7 @@ from ratchet.scores import mae, naive_scale, scaled
 from ratchet.train.crew import Crew, Job, in_process
 from ratchet.train.folds import Fold, split
 from ratchet.train.panel import Panel
+from ratchet.train.shards import cut
 
 Floats = NDArray[np.float64]
 
@@ -83,14 +84,12 @@ def validate(
     horizon = folds[0].horizon if folds else 0
     shape = (len(families), len(folds), len(panel.names), horizon)
     forecasts, ends = np.full(shape, np.nan), dict[int, Floats]()
-    plan = [(index, part) for index, family in enumerate(families) for part in parts(family, folds)]
-    jobs = [Job(family=families[index], folds=folds[part]) for index, part in plan]
-    for number, found in crew(panel, jobs, say):
-        index, part = plan[number]
-        forecasts[index, part] = found[:, 0]
+    for piece, found in do(panel, lay_out(panel, families, folds), crew=crew, say=say):
+        rows = piece.job.rows
+        forecasts[piece.index, piece.part][:, rows] = found[:, 0]
         if found.shape[1] > 1:
             missing = np.full((len(folds), found.shape[1] - 1, *shape[2:]), np.nan)
-            ends.setdefault(index, missing)[part] = found[:, 1:]
+            ends.setdefault(piece.index, missing)[piece.part][:, :, rows] = found[:, 1:]
     return Validation(
         families=tuple(family.name for family in families),
         folds=folds,
@@ -101,7 +100,36 @@ def validate(
     )
 
 
-def parts(family: Forecaster, folds: tuple[Fold, ...]) -> list[slice]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """A job, and where what it finds belongs: to one of the families, and to these of the folds."""
+
+    index: int
+    part: slice
+    job: Job
+
+
+def lay_out(panel: Panel, families: Sequence[Forecaster], folds: tuple[Fold, ...]) -> list[Piece]:
+    """Everything that there is to do. What takes longest, one model of all series, comes first, so that nobody waits for it at the end."""
+    shards = cut(panel)
+    pieces = [
+        Piece(index=index, part=part, job=Job(family=family, folds=folds[part], shard=shard))
+        for index, family in enumerate(families)
+        for part in _parts(family, folds)
+        for shard in ([None] if family.pooled else shards)
+    ]
+    return sorted(pieces, key=lambda piece: not piece.job.family.pooled)
+
+
+def do(
+    panel: Panel, pieces: Sequence[Piece], *, crew: Crew, say: Callable[[str], None]
+) -> Iterator[tuple[Piece, Floats]]:
+    """Yield each piece, in any order, with what was found: [fold, statistic, series of its own, step]."""
+    for number, found in crew(panel, [piece.job for piece in pieces], say):
+        yield pieces[number], found
+
+
+def _parts(family: Forecaster, folds: tuple[Fold, ...]) -> list[slice]:
     """The runs of folds that a family learns for once."""
     if not family.pooled:
         return [slice(number, number + 1) for number in range(len(folds))]

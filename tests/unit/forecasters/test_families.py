@@ -102,6 +102,20 @@ def one_odd_series_leaves_the_others_alone(family):
         np.testing.assert_array_equal(beside, alone["median"])
 
 
+def a_series_is_told_the_same_whoever_is_beside_it(family):
+    """To the last bit, of what learns each series by itself: it may be asked in any shard."""
+    if forecasters.find(family).pooled:
+        return
+    y = simulated(24, 60, seed=11)
+    y[::5, :23] = np.nan
+    weeks = np.datetime64("2026-05-31", "ns") - np.arange(60)[::-1] * np.timedelta64(7, "D")
+    known = Known(names=tuple(f"s{row}" for row in range(24)), weeks=weeks, counts=y)
+    whole = forecasters.find(family).learn(known).forecast(known, horizon=8)
+    for rows in (np.array([3]), np.array([0, 23]), np.arange(5, 22)):
+        some = known.only(rows)
+        np.testing.assert_array_equal(forecasters.find(family).learn(some).forecast(some, horizon=8), whole[rows])
+
+
 def bounds_are_ordered_and_hold_the_median(family):
     answer = run(family, frame({f"s{i}": list(y) for i, y in enumerate(simulated(6, 120, seed=8))}))
     chain = [answer[name] for name in ("lo_95", "lo_80", "median", "hi_80", "hi_95")]
@@ -171,6 +185,7 @@ CHECKS: tuple[Callable[[str], None], ...] = (
     zeros_stay_zero,
     short_series_are_forecast_within_what_was_seen,
     one_odd_series_leaves_the_others_alone,
+    a_series_is_told_the_same_whoever_is_beside_it,
     rows_may_come_in_any_order,
     broken_weeks_and_values_are_refused,
     nothing_to_learn_is_said,

@@ -1,6 +1,7 @@
 """Who validates makes no difference to what comes out."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,8 +17,8 @@ from ratchet.contracts.errors import RatchetError
 from ratchet.contracts.release import TRAINING
 from ratchet.stack.ports import free_port
 from ratchet.train import Budget
-from ratchet.train.crew import Job, hire, on_cores, on_dask
-from ratchet.train.folds import plan
+from ratchet.train.crew import Job, hire, in_process, on_cores, on_dask
+from ratchet.train.folds import Fold, plan
 
 RECIPE = ("seasonal_naive", "ets")
 ASKS = """
@@ -91,6 +92,37 @@ def test_a_search_on_a_cluster_keeps_the_same_settings_though_a_worker_is_killed
     assert there == here
     assert here.options == {"window_median": {"weeks": 8}}
     assert files(tmp_path / "there") == files(tmp_path / "here") != {}
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_shards_on_a_cluster_make_the_same_release_though_a_worker_is_killed(run, gold, counts, cluster, tmp_path):
+    many = gold(counts(600, 60, seed=5))
+    recipe = ("naive", "window_median", "tsb")
+    here = run(many, tmp_path / "here", recipe=recipe)
+    said, killed = [], []
+
+    def kill_one(line):
+        said.append(line)
+        if line.startswith("9 of") and not killed:
+            killed.append(next(iter(cluster.workers.values())).pid)
+            os.kill(killed[0], signal.SIGKILL)
+
+    there = run(many, tmp_path / "there", recipe=recipe, crew=on_dask(cluster.scheduler_address), progress=kill_one)
+    assert killed
+    assert {shard for line in said for shard in re.findall(r"shard \d of \d", line)} == {"shard 1 of 2", "shard 2 of 2"}
+    assert there == here
+    assert files(tmp_path / "there") == files(tmp_path / "here") != {}
+
+
+def test_of_many_jobs_a_hundred_are_told(panel_of):
+    family = forecasters.find("naive")
+    said = []
+    for count in (7, 1234):
+        jobs = [Job(family=family, folds=(Fold(cutoff=5, horizon=1),))] * count
+        said.append([])
+        assert len(list(in_process(panel_of(np.ones((1, 6))), jobs, said[-1].append))) == count
+    assert [len(lines) for lines in said] == [7, 100]
+    assert [lines[-1].split(":")[0] for lines in said] == ["7 of 7", "1234 of 1234"]
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -14,6 +14,7 @@ from ratchet.train import Budget, remember
 from ratchet.train.crew import Job, in_process, on_cores
 from ratchet.train.folds import Fold, plan, split
 from ratchet.train.remember import KEEP_SECONDS, remembering
+from ratchet.train.validation import validate
 
 RECIPE = ("seasonal_naive", "window_median", "trees")
 
@@ -26,7 +27,7 @@ class Counting:
 
     def __call__(self, panel, jobs, say):
         for number, found in in_process(panel, jobs, say):
-            self.done.append(jobs[number].family.name)
+            self.done.append(jobs[number])
             yield number, found
 
 
@@ -171,9 +172,25 @@ def test_a_week_more_validates_nothing_again_and_gives_the_same_bytes(gold, coun
     later = gold(values, last=last + pd.Timedelta(7, "D"))
     card = run(later, tmp_path / "a", data_hour=data_hour + timedelta(days=7), **known)
     assert first > 0
-    assert len(crew.done) == first
+    assert {fold.cutoff for job in crew.done[first:] for fold in job.folds} == {150}  # what the release says
     assert run(later, tmp_path / "b", recipe=RECIPE, data_hour=data_hour + timedelta(days=7)) == card
     assert files(tmp_path / "b" / card.release_id) == files(tmp_path / "a" / card.release_id) != {}
+
+
+def test_a_series_that_was_told_otherwise_is_done_again_with_its_shard_alone(panel_of, tmp_path):
+    values = np.random.default_rng(1).poisson(4, (600, 40)).astype(float)
+    changed = values.copy()
+    changed[7, 3] += 1
+    families, folds = [forecasters.find("naive"), forecasters.find("window_median")], plan(40, horizon=4)
+    done = []
+    for some in (values, changed):
+        crew, panel = Counting(), panel_of(some)
+        validate(panel, families, folds, say=lambda _: None, crew=remembering(crew, tmp_path, code="1"))
+        done.append(crew.done)
+    first, again = done
+    assert {job.shard.number for job in first} == {0, 1}
+    assert len(again) == len(families) * len(folds)
+    assert all(7 in job.rows for job in again)
 
 
 def test_a_search_remembers_its_trials(gold, counts, run, tmp_path):
