@@ -2,7 +2,8 @@
 
 Weekly, when gold has moved by a week, after a rollback, or by hand. `train` fits the families of the recipe over time-ordered
 folds and writes a release; `register` puts it into MLflow. The first release goes straight into production (`BO1`); each later one
-becomes a candidate (`CO…`): on trial if the candidate track is free, else queued.
+becomes a candidate (`CO…`): on trial if the candidate track is free, else queued. With `TRAIN_TASKS` there are `validate` tasks
+that share the folds out over Airflow's workers; what one of them did not do, `train` does.
 
 **Form:** `recipe` names the families to try (empty: the workload's own); `trials` and `seconds` say how many other settings of
 theirs, and for how long; `reason` is kept in the log. **The same gold, code and form give the same release**, so a second run
@@ -15,8 +16,12 @@ from typing import Any
 from airflow.sdk import Asset, AssetOrTimeSchedule, CronTriggerTimetable, Param, dag, get_current_context, task
 
 from ratchet import workloads
+from ratchet.settings import Settings
 
 WHY = {"scheduled": "scheduled", "asset_triggered": "gold has moved by a week"}
+COUNT: dict[str, Any] = {"type": ["null", "integer"], "minimum": 0}
+SECONDS: dict[str, Any] = {"type": ["null", "number"], "minimum": 0}
+SHARES = range(1, Settings().train_tasks + 1)
 
 
 def make(workload: str, dag_id: str, families: tuple[str, ...], more: tuple[str, ...]) -> None:
@@ -41,18 +46,10 @@ def make(workload: str, dag_id: str, families: tuple[str, ...], more: tuple[str,
                 **choice,
             ),
             "trials": Param(
-                None,
-                type=["null", "integer"],
-                minimum=0,
-                title="Other settings to try",
-                description="at most so many of its families' settings; 0: none; empty: as TRAIN_TRIALS says",
+                None, title="Other settings to try", description="0: none; empty: as TRAIN_TRIALS says", **COUNT
             ),
             "seconds": Param(
-                None,
-                type=["null", "number"],
-                minimum=0,
-                title="Seconds for them",
-                description="after these it begins no more; 0: no limit; empty: as TRAIN_SECONDS says",
+                None, title="Seconds for them", description="0: no limit; empty: as TRAIN_SECONDS says", **SECONDS
             ),
             "reason": Param(
                 None,
@@ -66,17 +63,19 @@ def make(workload: str, dag_id: str, families: tuple[str, ...], more: tuple[str,
     )
     def train_candidate() -> None:
         @task
+        def validate(share: int, params: dict[str, Any] | None = None) -> int:
+            from ratchet.loop import Loop
+
+            return Loop().validate(workload, share=share, recipe=(params or {}).get("recipe") or ())
+
+        @task(trigger_rule="all_done")  # shares spare work, and are no condition
         def train(params: dict[str, Any] | None = None) -> str:
             from ratchet.loop import Loop
 
             form, loop = params or {}, Loop()
-            by_itself = WHY.get(get_current_context()["dag_run"].run_type, "by hand")
-            return loop.train(
-                workload,
-                recipe=tuple(form.get("recipe") or ()),
-                reason=form.get("reason") or by_itself,
-                budget=loop.budget(trials=form.get("trials"), seconds=form.get("seconds")),
-            )
+            reason = form.get("reason") or WHY.get(get_current_context()["dag_run"].run_type, "by hand")
+            budget = loop.budget(trials=form.get("trials"), seconds=form.get("seconds"))
+            return loop.train(workload, recipe=form.get("recipe") or (), reason=reason, budget=budget)
 
         @task
         def register(release_id: str) -> dict[str, str]:
@@ -84,7 +83,9 @@ def make(workload: str, dag_id: str, families: tuple[str, ...], more: tuple[str,
 
             return Loop().register(workload, release_id)
 
-        register(train())
+        register(release := train())
+        if len(SHARES) > 1:
+            validate.expand(share=[*SHARES]) >> release
 
     train_candidate()
 

@@ -18,6 +18,7 @@ _LOOP: Final = {
     "LAND_AT_ONCE": "4",
     "GOLD_KEEP": "30",
     "RELEASES_KEEP": "12",
+    "TRAIN_TASKS": "1",
     "TRAIN_TRIALS": "0",
     "TRAIN_SECONDS": "0",
     "POLICY": "",

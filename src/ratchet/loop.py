@@ -4,6 +4,7 @@ Stages meet in data at rest, so each function takes names and times and returns 
 """
 
 import logging
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from ratchet.ingest import LandReport, Progress
     from ratchet.keeping import Tidied
     from ratchet.train import Budget
+    from ratchet.training import Training
 
 log = logging.getLogger("ratchet.loop")
 
@@ -128,34 +130,25 @@ class Loop(Wired):
 
     # ------------------------------------------------------------------- train
 
-    def train(self, workload: str, *, recipe: tuple[str, ...] = (), reason: str, budget: "Budget | None" = None) -> str:
+    def train(self, workload: str, *, recipe: Sequence[str] = (), reason: str, budget: "Budget | None" = None) -> str:
         """Train on the newest gold; the release's id. The same gold, code and recipe give the same release, without work.
 
         Without a recipe the first release uses the workload's simplest one, so that there is something to beat.
         """
-        from ratchet.ingest import read_series, read_vintages
-        from ratchet.train import code_version, train
+        made = self._training(workload, recipe)
+        return made.make(self._bundles(workload), budget=budget or self.budget(), reason=reason)
 
-        found = workloads.find(workload)
-        gold = self.required_gold(workload)
+    def validate(self, workload: str, *, share: int, recipe: Sequence[str] = ()) -> int:
+        """Do one of the TRAIN_TASKS shares of the next training's validation ahead of it; how many jobs it had."""
+        return self._training(workload, recipe).validate(share, self.settings.train_tasks)
+
+    def _training(self, workload: str, recipe: Sequence[str]) -> "Training":
+        from ratchet.training import Training
+
+        found, gold = workloads.find(workload), self.required_gold(workload)
         if not recipe:
             recipe = found.families if self.trials.registry.live(workload, Track.PRODUCTION) else found.first_recipe
-        log.info("training %s on gold as of %s with %s: %s", workload, gold.data_hour, ", ".join(recipe), reason)
-        card = train(
-            read_series(gold),
-            vintages=read_vintages(gold),
-            workload=found,
-            recipe=recipe,
-            data_hour=gold.data_hour,
-            code_version=code_version(),
-            synthetic=gold.synthetic,
-            gold=gold.digest,
-            out=self._bundles(workload),
-            progress=log.info,
-            crew=self._crew(workload),
-            budget=budget or self.budget(),
-        )
-        return card.release_id
+        return Training(workload=found, gold=gold, recipe=tuple(recipe), crew=self._crew(workload))
 
     def refresh(self, workload: str) -> dict[str, int]:
         """Issue again, from the newest gold, what is live or compared: the new issue's number by release, where one was due."""

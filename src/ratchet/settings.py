@@ -96,6 +96,12 @@ class Settings(BaseSettings):
         default=0, ge=0, description="other settings of its families that a training tries at most; 0: none"
     )
     train_seconds: float = Field(default=0.0, ge=0, description="seconds after which it begins no more; 0: no limit")
+    train_tasks: int = Field(
+        default=1,
+        ge=1,
+        le=64,
+        description="Airflow tasks that share out a training's validation, each on all cores of where it runs; 1: training does it itself",
+    )
     dask_scheduler_address: str = Field(
         default="", description="the Dask cluster that validates families while training; empty: training's own process"
     )

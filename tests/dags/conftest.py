@@ -62,7 +62,7 @@ def mlflow_address(airflow_environment: Mapping[str, str]) -> Iterator[str]:
 def run_dag(airflow_environment: Mapping[str, str]) -> Iterator[Runner]:
     """Say what `dags/` holds; with a DAG's id and conf, run it with `dag.test()`: all in one process, because Airflow is slow to load."""
     command = [sys.executable, "-u", str(ROOT / "tests/dags/run_dag.py")]
-    values = {**airflow_environment, "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO"}
+    values = {**airflow_environment, "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO", "TRAIN_TASKS": "2"}
     with subprocess.Popen(
         command,
         cwd=ROOT,

@@ -8,7 +8,7 @@ import pytest
 
 EXPECTED = {
     "ingest_github": ("ingest_github.py", ["announce", "backfill", "build_gold", "land"]),
-    "train_candidate": ("train_candidate.py", ["register", "train"]),
+    "train_candidate": ("train_candidate.py", ["register", "train", "validate"]),
     "refresh_forecasts": ("refresh_forecasts.py", ["refresh"]),
     "describe_gold": ("describe_gold.py", ["log_clusters"]),
     "evaluate_ab": (
@@ -64,6 +64,16 @@ def test_an_answer_means_what_was_asked_about(run_dag):
     assert told["order"] == {"who": "ann", "why": "it is fine", "placed": "2026-11-21 10:00:00+00:00"}
 
 
+def train_a_candidate(run_dag, with_mlflow):
+    """Two tasks validate ahead of the training, which then has nothing of that left to do."""
+    second = run_dag("train_candidate", '{"recipe": ["ets", "theta"], "trials": 2, "reason": "a test"}', **with_mlflow)
+    assert second["run"]["state"] == "success"
+    assert second["run"]["mapped"] == {"validate": 2}
+    jobs = [int(count) for count in re.findall(r"(\d+) of \1: ", second["log"])][:2]
+    assert f"{sum(jobs)} of {sum(jobs)} jobs were done before" in second["log"]
+    assert all(told in second["log"] for told in ("'name': 'CO1', 'state': 'trial'", "with ets, theta: a test"))
+
+
 def renew(run_dag, with_mlflow):
     """Newer hours arrive, too few to train on; both releases are issued again from them, once."""
     again = run_dag("ingest_github", "{}", **with_mlflow)
@@ -94,9 +104,7 @@ def test_the_dags_turn_the_loop_on_a_real_metadata_database(run_dag, mlflow_addr
     assert first["run"]["state"] == "success"
     assert all(told in first["log"] for told in ("'state': 'production'", "with seasonal_naive: by hand"))
 
-    second = run_dag("train_candidate", '{"recipe": ["ets", "theta"], "trials": 2, "reason": "a test"}', **with_mlflow)
-    assert second["run"]["state"] == "success"
-    assert all(told in second["log"] for told in ("'name': 'CO1', 'state': 'trial'", "with ets, theta: a test"))
+    train_a_candidate(run_dag, with_mlflow)
 
     described = run_dag("describe_gold", "{}", **with_mlflow)
     assert described["run"]["state"] == "success"

@@ -23,9 +23,9 @@ from ratchet.train.panel import WEEK, Panel, accept, newest_seen
 from ratchet.train.remember import remembering
 from ratchet.train.running import Running
 from ratchet.train.search import Budget, Search, improve
-from ratchet.train.validation import Validation, validate
+from ratchet.train.validation import Validation, do, lay_out, validate
 
-__all__ = ["Budget", "code_version", "hire", "hold_out", "remembering", "train"]
+__all__ = ["Budget", "code_version", "hire", "hold_out", "remembering", "train", "validate_share"]
 
 Say = Callable[[str], None]
 
@@ -89,6 +89,29 @@ def train(  # noqa: PLR0913 - all of it is the release's identity, but for where
         card = bundle.write(content, folder)
     running.write(folder)
     return card
+
+
+def validate_share(  # noqa: PLR0913 - what `train` takes, as far as validation depends on it
+    history: pd.DataFrame,
+    *,
+    workload: Workload,
+    recipe: tuple[str, ...],
+    data_hour: datetime,
+    share: slice,
+    crew: Crew,
+    progress: Say,
+    vintages: pd.DataFrame | None = None,
+) -> int:
+    """Do some of the jobs with which `train` validates, so that a crew that remembers has them done; how many they were.
+
+    Shares may be done anywhere, in any order and at the same time. What is not done by then `train` does itself.
+    """
+    families = _families(recipe, season_length=workload.season_length)
+    panel, _ = accept(history, targets=workload.targets, data_hour=data_hour, vintages=vintages)
+    pieces = lay_out(panel, families, _folds(panel, horizon=workload.horizon))[share]
+    for _ in do(panel, pieces, crew=crew, say=progress):
+        pass
+    return len(pieces)
 
 
 def _families(recipe: tuple[str, ...], *, season_length: int) -> list[Forecaster]:

@@ -10,7 +10,7 @@ import pytest
 
 from ratchet import forecasters
 from ratchet.contracts.release import TRAINING
-from ratchet.train import Budget, remember
+from ratchet.train import Budget, remember, validate_share
 from ratchet.train.crew import Job, in_process, on_cores
 from ratchet.train.folds import Fold, plan, split
 from ratchet.train.remember import KEEP_SECONDS, remembering
@@ -174,6 +174,21 @@ def test_a_week_more_validates_nothing_again_and_gives_the_same_bytes(gold, coun
     assert first > 0
     assert {fold.cutoff for job in crew.done[first:] for fold in job.folds} == {150}  # what the release says
     assert run(later, tmp_path / "b", recipe=RECIPE, data_hour=data_hour + timedelta(days=7)) == card
+    assert files(tmp_path / "b" / card.release_id) == files(tmp_path / "a" / card.release_id) != {}
+
+
+def test_shares_that_were_validated_ahead_leave_a_training_nothing_to_validate(
+    history, workload, run, tmp_path, data_hour
+):
+    crew = Counting()
+    known = {"recipe": RECIPE, "crew": remembering(crew, tmp_path / "kept", code="1")}
+    told = {**known, "workload": workload, "data_hour": data_hour, "progress": lambda _: None}
+    counts = [validate_share(history, share=slice(number, None, 3), **told) for number in (2, 0, 1)]
+    assert sum(counts) == len(crew.done)
+    assert max(counts) - min(counts) <= 1
+    card = run(history, tmp_path / "a", **known)
+    assert {fold.cutoff for job in crew.done[sum(counts) :] for fold in job.folds} == {110}  # what the release says
+    assert run(history, tmp_path / "b", recipe=RECIPE) == card
     assert files(tmp_path / "b" / card.release_id) == files(tmp_path / "a" / card.release_id) != {}
 
 
