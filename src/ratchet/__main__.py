@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 from pydantic import ValidationError
 
 from ratchet import workloads
+from ratchet.backtest_command import add_backtest
 from ratchet.contracts.errors import RatchetError
 from ratchet.forecast_command import add_forecast
 from ratchet.ingest_command import add_ingest
@@ -104,6 +105,7 @@ def _add_loop(commands: Commands) -> None:
     _add(commands, "reports", "serve ingest's metrics and quality reports on REPORTS_PORT", _reports)
     _add(commands, "docs", "write dbt's documentation of silver and gold, with lineage", _docs, ("workload",))
     add_train(commands)
+    add_backtest(commands)
     _add(commands, "refresh", "issue the live releases again from the newest gold", _refresh, ("workload",))
     evaluate = _add(
         commands, "evaluate", "look at the open experiment now: observe, decide, act", _evaluate, ("workload",)

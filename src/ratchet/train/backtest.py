@@ -36,7 +36,7 @@ def blind(family: Forecaster, panel: Panel, *, horizon: int) -> Floats:
 
 
 def score(panel: Panel, folds: tuple[Fold, ...], forecasts: Floats) -> dict[str, float]:
-    """Score whole paths: mean over folds, then over series, in units of the naive error up to each cutoff."""
+    """Score whole paths: mean over folds, then over series; `mase`, `rmsse` and `bias` in units of the naive error up to each cutoff."""
     actual = np.array([fold.actual(panel) for fold in folds])
     scale = np.array([scores.naive_scale(fold.known(panel).values) for fold in folds])
     error = scores.scaled(forecasts - actual, scale[:, :, None])
@@ -44,5 +44,7 @@ def score(panel: Panel, folds: tuple[Fold, ...], forecasts: Floats) -> dict[str,
         "mase": scores.mean(np.abs(error)),
         "rmsse": np.sqrt(scores.mean(error**2)),
         "bias": scores.mean(error),
+        "smape": scores.smape(actual, forecasts),
+        "mae": scores.mae(actual, forecasts),
     }
     return {name: float(scores.mean(scores.mean(values.T))) for name, values in by_fold.items()}
