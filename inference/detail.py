@@ -16,12 +16,14 @@ def tell(opened: OpenRelease, unique_id: str, target: str) -> Row:
     """Return the family that answers, every family's weeks and scores; `UnknownSeriesError` if the release does not know it."""
     row = opened.row(unique_id, target)
     said = {name: _weeks(opened, name, row) for name in sorted({*opened.card.families, *opened.card.ensemble})}
+    record = opened.scores.of(unique_id, target)
     return {
         opened.card.id_name: unique_id,
         "target": target,
         "family": None if opened.family is None else sorted(opened.card.families)[opened.family[row]],
         "weeks_known": None if opened.history is None else int(opened.history[row]),
-        "mase": opened.scores.of(unique_id, target).get("mase", {}),
+        "mase": record.get("mase", {}),
+        "explained": record.get("explained", {}),
         "families": {name: weeks for name, weeks in said.items() if weeks},
     }
 

@@ -37,7 +37,7 @@ class At(Shape):
 
 
 class Detail(Shape):
-    """A series beyond its forecast: `families` has each family's own weeks, if the release kept them."""
+    """A series beyond its forecast: `families` has each family's own weeks, if kept, `explained` what families tell of it."""
 
     workload: str
     unique_id: str
@@ -45,6 +45,7 @@ class Detail(Shape):
     family: str | None
     weeks_known: int | None
     mase: dict[str, float]
+    explained: dict[str, dict[str, float]]
     families: dict[str, list[At]]
     history: list[At]
 

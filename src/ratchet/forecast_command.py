@@ -26,6 +26,7 @@ def add_forecast(commands: Commands) -> None:
     command.add_argument("--track", choices=[track.value for track in Track], default=Track.PRODUCTION.value)
     command.add_argument("--release", type=Path, help="a release folder, in place of the live one")
     command.add_argument("--plot", action="store_true", help="a chart as well")
+    command.add_argument("--explain", action="store_true", help="what families tell of the series as well")
 
 
 def forecast(options: argparse.Namespace) -> str:
@@ -42,7 +43,8 @@ def forecast(options: argparse.Namespace) -> str:
     weeks = opened.forecast(options.unique_id, target, options.horizon)
     head = f"{options.unique_id} {target}, {opened.card.release_id}, data to {opened.data_hour:%Y-%m-%d %H:%M} UTC"
     note = ["trained on synthetic sample data"] if opened.card.synthetic else []
-    return "\n".join([head, *note, *table(weeks), *(chart(weeks) if options.plot else ())])
+    told = explain(opened.scores.of(options.unique_id, target)) if options.explain else ()
+    return "\n".join([head, *note, *table(weeks), *(chart(weeks) if options.plot else ()), *told])
 
 
 def table(weeks: Sequence[Week]) -> list[str]:
@@ -66,6 +68,19 @@ def chart(weeks: Sequence[Week]) -> list[str]:
         return f"{week['week']} |{''.join(cells).rstrip()}"
 
     return ["", f"{'':10s} 0{'':{WIDTH - 9}s}{highest:8.1f}", *map(line, weeks)]
+
+
+def explain(record: dict[str, Any]) -> list[str]:
+    """Say what families tell of a series, a line each, and how wrong each was of it on held-out weeks."""
+    told = record.get("explained", {})
+    lines = [
+        f"{name:16s} {', '.join(f'{figure} {value:g}' for figure, value in told[name].items())}"
+        for name in sorted(told)
+    ]
+    errors = [
+        f"{name:16s} MASE {value:g}" for name, value in sorted(record.get("mase", {}).items(), key=lambda one: one[1])
+    ]
+    return ["", *(lines or ["no family tells anything of it"]), "", *(errors or ["it could not be validated"])]
 
 
 def _live(workload: str, track: Track) -> Path:

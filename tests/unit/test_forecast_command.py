@@ -35,6 +35,20 @@ def test_a_chart_marks_the_median_within_its_bounds(capsys, folder):
         assert marks.index(".") < marks.index("-") < marks.index("o") < marks.rindex("-") < marks.rindex(".")
 
 
+def test_what_families_tell_of_a_series_is_said_on_request(capsys, folder, tmp_path):
+    known = {"unique_id": "pallets/flask", "target": "sent", "family": "farima", "size": "mid"}
+    told = {"mase": {"ets": 0.9, "farima": 0.75}, "explained": {"farima": {"d": 0.31, "d_error": 0.098}}}
+    make_release(tmp_path / "r2", ids=("pallets/flask",), series=[known | told])
+    lines = run(capsys, tmp_path / "r2", "--horizon", "2", "--explain")[1].splitlines()[4:]
+    assert [line.split() for line in lines if line] == [
+        ["farima", "d", "0.31,", "d_error", "0.098"],
+        ["farima", "MASE", "0.75"],
+        ["ets", "MASE", "0.9"],
+    ]
+    nothing = run(capsys, folder, "--horizon", "2", "--explain")[1].splitlines()[4:]
+    assert [line for line in nothing if line] == ["no family tells anything of it", "it could not be validated"]
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [

@@ -52,7 +52,7 @@ LAYOUT = 1
 """Raised when what a release holds, or what its answers mean, changes: the major of a release's version changes with it."""
 
 SEPARATOR = "\x1f"
-_OF_A_SEARCH = frozenset({"trials", "seconds", "options"})
+_IF_ANY = frozenset({"trials", "seconds", "options", "explains"})
 
 
 def issue_folder(number: int) -> str:
@@ -173,6 +173,8 @@ class Card:
     """and for how long; 0: without a limit."""
     options: dict[str, dict[str, Any]] = field(default_factory=dict)
     """What differs from a family's defaults, by family: settings that turned out better."""
+    explains: dict[str, dict[str, float]] = field(default_factory=dict)
+    """What families tell of what they learnt, by family and figure: the median over series, such as FARIMA's d and its standard error."""
 
     @property
     def make(self) -> str:
@@ -181,9 +183,9 @@ class Card:
         return hashlib.blake2b(made.encode(), digest_size=4).hexdigest()
 
     def to_json(self) -> str:
-        """The card as it is written: sorted keys, so that equal cards are equal bytes. Of a search only if there was one."""
+        """The card as it is written: sorted keys, so that equal cards are equal bytes. Some of it only if there is any."""
         known = {**asdict(self), "data_hour": self.data_hour.isoformat()}
-        shown = {name: value for name, value in known.items() if value or name not in _OF_A_SEARCH}
+        shown = {name: value for name, value in known.items() if value or name not in _IF_ANY}
         return json.dumps(shown, indent=1, sort_keys=True) + "\n"
 
     @classmethod

@@ -53,6 +53,7 @@ def show_run(client: "MlflowClient", folder: Path, card: Card, run_id: str, *, g
         if tried := evaluation.get("search"):
             client.log_text(run_id, _table(tried), SEARCH)
         _log_steps(client, run_id, card, evaluation)
+        _log_explained(client, run_id, card)
         _log_plots(client, run_id, draw(card, evaluation))
     except Exception as error:  # noqa: BLE001  # whatever a drawing library raises: a picture is never worth a release
         log.warning("%s: not everything could be drawn: %r", card.release_id, error)
@@ -112,6 +113,16 @@ def _log_steps(client: "MlflowClient", run_id: str, card: Card, evaluation: dict
     metrics = [entities.Metric(key, value, at, step) for key, step, value in figures if value is not None]
     for first in range(0, len(metrics), 1000):
         client.log_batch(run_id, metrics=metrics[first : first + 1000])
+
+
+def _log_explained(client: "MlflowClient", run_id: str, card: Card) -> None:
+    """What families tell of what they learnt, as metrics, so that runs can be compared by them."""
+    entities, at = load_mlflow().entities, int(card.data_hour.timestamp() * 1000)
+    told = [
+        (f"explains/{name}/{figure}", value) for name, some in card.explains.items() for figure, value in some.items()
+    ]
+    if told:
+        client.log_batch(run_id, metrics=[entities.Metric(key, value, at, step=0) for key, value in told])
 
 
 def _log_plots(client: "MlflowClient", run_id: str, drawn: "Iterable[tuple[str, Figure]]") -> None:

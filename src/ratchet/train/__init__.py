@@ -18,6 +18,7 @@ from ratchet.contracts.workload import Workload
 from ratchet.train import bundle, calibrate, choose, evaluation, folds, holidays, reference, report, unseen
 from ratchet.train.code import code_version
 from ratchet.train.crew import Crew, hire, in_process
+from ratchet.train.explain import explain
 from ratchet.train.model import finish
 from ratchet.train.panel import WEEK, Panel, accept, newest_seen
 from ratchet.train.remember import remembering
@@ -146,6 +147,7 @@ def _learn(
     with running.stage("learn"):
         model = finish(panel, families, choice, calibration)
         said = model.ask(panel, horizon=card.horizon, crew=crew, say=say)
+        explained = explain(panel, families, model.learned)
     used = sorted(choice.families)
     family = np.array([used.index(choice.families[index]) for index in choice.family])
     return bundle.Content(
@@ -157,12 +159,15 @@ def _learn(
             scores=report.summarise(newer, choice, held, panel.names),
             coverage=calibrate.achieved(held),
             options=model.options(),
+            explains=explained.of_all(),
         ),
         names=panel.names,
         family=family,
         forecasts=model.forecast(panel, said),
         first_week=(panel.weeks[-1] + WEEK).date(),
-        series=report.describe_series(panel, newer, choice=choice, size=calibrate.describe(panel.values).size),
+        series=report.describe_series(
+            panel, newer, choice=choice, size=calibrate.describe(panel.values).size, explained=explained
+        ),
         weeks=panel.ages(),
         by_family=model.by_family(said),
         posted=unseen.learn(panel, newer, held.nature),

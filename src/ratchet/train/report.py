@@ -11,6 +11,7 @@ from ratchet.contracts.release import split_name
 from ratchet.train.calibrate import LEVELS, SIZES, HeldOut, covered, rehearse
 from ratchet.train.choose import Choice
 from ratchet.train.combine import NAME, median
+from ratchet.train.explain import NOTHING, Explained, Figures
 from ratchet.train.panel import Panel
 from ratchet.train.validation import Validation
 
@@ -65,8 +66,10 @@ def _release(
     return measured | {name: _average(values) for name, values in by_fold.items()}
 
 
-def describe_series(panel: Panel, validation: Validation, *, choice: Choice, size: Ints) -> list[dict[str, Any]]:
-    """Make one record per series, in the panel's order: its family, its size, each family's MASE, any note."""
+def describe_series(
+    panel: Panel, validation: Validation, *, choice: Choice, size: Ints, explained: Explained = NOTHING
+) -> list[dict[str, Any]]:
+    """Make one record per series, in the panel's order: its family, its size, each family's MASE, what families tell, any note."""
     if NAME in choice.families:
         validation = validation.also(NAME, median(validation.forecasts, choice.members))
     mase = scores.mean(validation.mase())
@@ -76,15 +79,17 @@ def describe_series(panel: Panel, validation: Validation, *, choice: Choice, siz
             choice.families[choice.family[row]],
             SIZES[size[row]],
             dict(zip(validation.families, mase[:, row], strict=True)),
+            explained.of(row),
         )
         for row, name in enumerate(panel.names)
     ]
 
 
-def _record(name: str, family: str, size: str, mase: dict[str, float]) -> dict[str, Any]:
+def _record(name: str, family: str, size: str, mase: dict[str, float], explained: Figures) -> dict[str, Any]:
     unique_id, target = split_name(name)
     known = _measured(mase)
     record = {"unique_id": unique_id, "target": target, "family": family, "size": size, "mase": known}
+    record |= {"explained": explained} if explained else {}
     return record if known else record | {"note": UNVALIDATED}
 
 

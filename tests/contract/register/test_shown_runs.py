@@ -98,7 +98,7 @@ TRAINED = {
 def searched(make, release_id, *, training=""):
     folder, card = evaluated(make, release_id, json.dumps(EVALUATION_SHOWN | {"search": [TRIED]}))
     (folder / TRAINING).write_text(training or json.dumps(TRAINED))
-    card = replace(card, trials=24, options={"theta": {"weeks": 8}})
+    card = replace(card, trials=24, options={"theta": {"weeks": 8}}, explains={"farima": {"d": 0.31, "d_error": 0.1}})
     (folder / CARD).write_text(card.to_json())
     return folder, card
 
@@ -108,6 +108,7 @@ def test_the_run_shows_what_was_tried_and_how_the_training_went(registry, client
     release = registry.add(*searched(make, "one"))
     run = client.get_run(client.get_model_version(workload, "1").run_id)
     assert run.data.params["options"] == '{"theta": {"weeks": 8}}'
+    assert (run.data.metrics["explains/farima/d"], run.data.metrics["explains/farima/d_error"]) == (0.31, 0.1)
     assert run.data.params["trials"] == "24"
     assert run.data.params["environment/python"] == "3.11.9"
     assert run.data.metrics["seconds/validate"] == 12.5
