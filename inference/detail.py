@@ -23,6 +23,7 @@ def tell(opened: OpenRelease, unique_id: str, target: str) -> Row:
         "family": None if opened.family is None else sorted(opened.card.families)[opened.family[row]],
         "weeks_known": None if opened.history is None else int(opened.history[row]),
         "mase": record.get("mase", {}),
+        "scores": record.get("scores", {}),
         "explained": record.get("explained", {}),
         "families": {name: weeks for name, weeks in said.items() if weeks},
     }

@@ -45,6 +45,7 @@ class Detail(Shape):
     family: str | None
     weeks_known: int | None
     mase: dict[str, float]
+    scores: dict[str, float]
     explained: dict[str, dict[str, float]]
     families: dict[str, list[At]]
     history: list[At]

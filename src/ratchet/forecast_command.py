@@ -71,16 +71,17 @@ def chart(weeks: Sequence[Week]) -> list[str]:
 
 
 def explain(record: dict[str, Any]) -> list[str]:
-    """Say what families tell of a series, a line each, and how wrong each was of it on held-out weeks."""
-    told = record.get("explained", {})
-    lines = [
-        f"{name:16s} {', '.join(f'{figure} {value:g}' for figure, value in told[name].items())}"
-        for name in sorted(told)
-    ]
-    errors = [
-        f"{name:16s} MASE {value:g}" for name, value in sorted(record.get("mase", {}).items(), key=lambda one: one[1])
-    ]
-    return ["", *(lines or ["no family tells anything of it"]), "", *(errors or ["it could not be validated"])]
+    """Say what families tell of a series, how wrong each was of it on held-out weeks, and every score of what the release says."""
+    told, errors = record.get("explained", {}), record.get("mase", {})
+    lines = [f"{name:16s} {_figures(told[name])}" for name in sorted(told)] or ["no family tells anything of it"]
+    lines += ["", *(f"{name:16s} MASE {error:g}" for name, error in sorted(errors.items(), key=lambda one: one[1]))]
+    if own := record.get("scores"):
+        return ["", *lines, f"{'the release':16s} {_figures(own)}"]
+    return ["", *lines, *([] if errors else ["it could not be validated"])]
+
+
+def _figures(figures: dict[str, float]) -> str:
+    return ", ".join(f"{name} {value:g}" for name, value in figures.items())
 
 
 def _live(workload: str, track: Track) -> Path:

@@ -37,13 +37,18 @@ def test_a_chart_marks_the_median_within_its_bounds(capsys, folder):
 
 def test_what_families_tell_of_a_series_is_said_on_request(capsys, folder, tmp_path):
     known = {"unique_id": "pallets/flask", "target": "sent", "family": "farima", "size": "mid"}
-    told = {"mase": {"ets": 0.9, "farima": 0.75}, "explained": {"farima": {"d": 0.31, "d_error": 0.098}}}
+    told = {
+        "mase": {"ets": 0.9, "farima": 0.75},
+        "scores": {"mae": 2.5, "bias": -0.1},
+        "explained": {"farima": {"d": 0.31, "d_error": 0.098}},
+    }
     make_release(tmp_path / "r2", ids=("pallets/flask",), series=[known | told])
     lines = run(capsys, tmp_path / "r2", "--horizon", "2", "--explain")[1].splitlines()[4:]
     assert [line.split() for line in lines if line] == [
         ["farima", "d", "0.31,", "d_error", "0.098"],
         ["farima", "MASE", "0.75"],
         ["ets", "MASE", "0.9"],
+        ["the", "release", "bias", "-0.1,", "mae", "2.5"],
     ]
     nothing = run(capsys, folder, "--horizon", "2", "--explain")[1].splitlines()[4:]
     assert [line for line in nothing if line] == ["no family tells anything of it", "it could not be validated"]

@@ -148,6 +148,7 @@ def _learn(
         model = finish(panel, families, choice, calibration)
         said = model.ask(panel, horizon=card.horizon, crew=crew, say=say)
         explained = explain(panel, families, model.learned)
+    measured = report.measure(newer, choice, held)
     used = sorted(choice.families)
     family = np.array([used.index(choice.families[index]) for index in choice.family])
     return bundle.Content(
@@ -156,7 +157,7 @@ def _learn(
             families={name: int((family == index).sum()) for index, name in enumerate(used)},
             ensemble=tuple(families[index].name for index in choice.members),
             expects=families[choice.expects].name if choice.expects is not None else "",
-            scores=report.summarise(newer, choice, held, panel.names),
+            scores=report.summarise(newer, choice, measured, panel.names),
             coverage=calibrate.achieved(held),
             options=model.options(),
             explains=explained.of_all(),
@@ -166,7 +167,7 @@ def _learn(
         forecasts=model.forecast(panel, said),
         first_week=(panel.weeks[-1] + WEEK).date(),
         series=report.describe_series(
-            panel, newer, choice=choice, size=calibrate.describe(panel.values).size, explained=explained
+            panel, newer, measured, choice=choice, size=calibrate.describe(panel.values).size, explained=explained
         ),
         weeks=panel.ages(),
         by_family=model.by_family(said),

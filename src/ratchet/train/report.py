@@ -1,6 +1,6 @@
 """What a card and `scores.json` say of how families did on held-out weeks. The unmeasured is left out, never 0."""
 
-from dataclasses import replace
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,92 +11,103 @@ from ratchet.contracts.release import split_name
 from ratchet.train.calibrate import LEVELS, SIZES, HeldOut, covered, rehearse
 from ratchet.train.choose import Choice
 from ratchet.train.combine import NAME, median
-from ratchet.train.explain import NOTHING, Explained, Figures
+from ratchet.train.explain import NOTHING, Explained
 from ratchet.train.panel import Panel
 from ratchet.train.validation import Validation
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
+Measured = Mapping[str, Floats]
+"""By score: [fold, series]."""
 
 QUANTILES = {"lo_95": 0.025, "lo_80": 0.1, "median": 0.5, "hi_80": 0.9, "hi_95": 0.975}
 UNVALIDATED = "too young to be validated, or it never changed: it follows the family that is best over all series"
 
 
-def summarise(
-    validation: Validation, choice: Choice, held: HeldOut, names: tuple[str, ...]
-) -> dict[str, dict[str, float]]:
-    """Score each family, the ensemble, the `release` as chosen per series, and that by target: mean over folds, then series.
-
-    On folds that nothing was chosen by. What needs bounds is measured on those of them that had bounds to be answered with.
-    """
-    rows = dict(zip(validation.families, validation.forecasts, strict=True))
-    if NAME in choice.families:
-        rows[NAME] = median(validation.forecasts, choice.members)
-    scored = {family: _measured(_scores(validation, forecasts)) for family, forecasts in rows.items()}
+def measure(validation: Validation, choice: Choice, held: HeldOut) -> Measured:
+    """Score what the release says, as chosen per series; what needs bounds on those folds that had bounds to be answered with."""
+    measured = _scores(validation, held.point)
     answer = rehearse(held)
-    if answer:
-        answer["mean"] = choice.mean(validation.forecasts, answer["mean"])
-    targets = np.array([split_name(name)[1] for name in names])
-    groups = {"release": np.ones(len(names), dtype=bool)}
-    groups |= {f"release/{target}": targets == target for target in sorted(set(targets)) if len(set(targets)) > 1}
-    return scored | {name: _measured(_release(validation, held, answer, kept)) for name, kept in groups.items()}
-
-
-def _release(
-    validation: Validation, held: HeldOut, answer: dict[str, Floats], kept: NDArray[np.bool_]
-) -> dict[str, float]:
-    part = replace(validation, actual=validation.actual[:, kept], scale=validation.scale[:, kept])
-    measured = _scores(part, held.point[:, kept])
     if not answer:
         return measured
-    units = np.where(part.scale > 0, part.scale, np.nan)
-    loss = [scores.pinball(part.actual, answer[name][:, kept], share) * 2 / units for name, share in QUANTILES.items()]
-    error = (answer["mean"][:, kept] - part.actual) / units[:, :, None]
-    by_fold = {
+    actual, units = validation.actual, np.where(validation.scale > 0, validation.scale, np.nan)
+    loss = [scores.pinball(actual, answer[name], share) * 2 / units for name, share in QUANTILES.items()]
+    error = (choice.mean(validation.forecasts, answer["mean"]) - actual) / units[:, :, None]
+    return {
+        **measured,
         "spl": np.mean(loss, axis=0),
         "rmsse_mean": np.sqrt(scores.mean(error**2)),
         "bias_mean": scores.mean(error),
         **{
-            f"coverage_{level}": scores.mean(
-                covered(part.actual, answer[f"lo_{level}"][:, kept], answer[f"hi_{level}"][:, kept])
-            )
+            f"coverage_{level}": scores.mean(covered(actual, answer[f"lo_{level}"], answer[f"hi_{level}"]))
             for level in LEVELS
         },
     }
-    return measured | {name: _average(values) for name, values in by_fold.items()}
+
+
+def summarise(
+    validation: Validation, choice: Choice, release: Measured, names: tuple[str, ...]
+) -> dict[str, dict[str, float]]:
+    """Score each family, the ensemble, the `release` as it was measured, and that by target: mean over folds, then series.
+
+    On folds that nothing was chosen by.
+    """
+    rows = dict(zip(validation.families, validation.forecasts, strict=True))
+    if NAME in choice.families:
+        rows[NAME] = median(validation.forecasts, choice.members)
+    everybody = np.ones(len(names), dtype=bool)
+    scored = {family: _average(_scores(validation, forecasts), everybody) for family, forecasts in rows.items()}
+    targets = np.array([split_name(name)[1] for name in names])
+    groups = {"release": everybody}
+    groups |= {f"release/{target}": targets == target for target in sorted(set(targets)) if len(set(targets)) > 1}
+    return scored | {name: _average(release, kept) for name, kept in groups.items()}
 
 
 def describe_series(
-    panel: Panel, validation: Validation, *, choice: Choice, size: Ints, explained: Explained = NOTHING
+    panel: Panel,
+    validation: Validation,
+    release: Measured,
+    *,
+    choice: Choice,
+    size: Ints,
+    explained: Explained = NOTHING,
 ) -> list[dict[str, Any]]:
-    """Make one record per series, in the panel's order: its family, its size, each family's MASE, what families tell, any note."""
+    """Make one record per series, in the panel's order.
+
+    Its family, its size, each family's MASE, every score of what the release says, what families tell, any note.
+    """
     if NAME in choice.families:
         validation = validation.also(NAME, median(validation.forecasts, choice.members))
     mase = scores.mean(validation.mase())
+    own = {name: scores.mean(values.T) for name, values in release.items()}
     return [
         _record(
             name,
             choice.families[choice.family[row]],
             SIZES[size[row]],
             dict(zip(validation.families, mase[:, row], strict=True)),
-            explained.of(row),
+            {
+                "scores": _measured({name: values[row] for name, values in own.items()}),
+                "explained": explained.of(row),
+            },
         )
         for row, name in enumerate(panel.names)
     ]
 
 
-def _record(name: str, family: str, size: str, mase: dict[str, float], explained: Figures) -> dict[str, Any]:
+def _record(name: str, family: str, size: str, mase: dict[str, float], more: dict[str, Any]) -> dict[str, Any]:
     unique_id, target = split_name(name)
     known = _measured(mase)
     record = {"unique_id": unique_id, "target": target, "family": family, "size": size, "mase": known}
-    record |= {"explained": explained} if explained else {}
+    record |= {name: some for name, some in more.items() if some}
     return record if known else record | {"note": UNVALIDATED}
 
 
-def _scores(validation: Validation, forecasts: Floats) -> dict[str, float]:
+def _scores(validation: Validation, forecasts: Floats) -> Measured:
+    """[fold, series] by score."""
     actual, scale = validation.actual, validation.scale
     error = scores.scaled(forecasts - actual, scale[:, :, None])
-    by_fold = {
+    return {
         "mase": scores.mean(np.abs(error)),
         "rmsse": np.sqrt(scores.mean(error**2)),
         "bias": scores.mean(error),
@@ -104,11 +115,10 @@ def _scores(validation: Validation, forecasts: Floats) -> dict[str, float]:
         "mae": scores.mae(actual, forecasts),
         "rmse": scores.rmse(actual, forecasts),
     }
-    return {name: _average(values) for name, values in by_fold.items()}
 
 
-def _average(by_fold: Floats) -> float:
-    return float(scores.mean(scores.mean(by_fold.T)))
+def _average(by_fold: Measured, kept: NDArray[np.bool_]) -> dict[str, float]:
+    return _measured({name: float(scores.mean(scores.mean(values[:, kept].T))) for name, values in by_fold.items()})
 
 
 def _measured(values: dict[str, float]) -> dict[str, float]:

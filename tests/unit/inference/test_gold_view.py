@@ -77,7 +77,7 @@ def test_a_series_with_its_history_oldest_first(library):
     found = library.ask("series/detail?unique_id=north/a&target=sent&weeks=5", "rk_p").get_json()
     assert found["history"] == [{"week": "2026-10-25", "value": 5.0}, {"week": "2026-11-01", "value": 7.0}]
     assert (found["depot"], found["family"], found["families"]) == ("north/a", "seasonal_naive", {})
-    assert (found["mase"], found["explained"]) == ({}, {})
+    assert (found["mase"], found["scores"], found["explained"]) == ({}, {}, {})
 
 
 def test_a_user_sees_series_and_no_tables(library):
@@ -90,7 +90,7 @@ def scored(level, count=1):
     ids = ("north/a", "south/ä", *(f"depot/{number}" for number in range(count)))
     mase = dict.fromkeys(("seasonal_naive", "theta", "ets"), level)
     told = {"farima": {"d": 0.31, "d_error": level / 100}}
-    of_one = {"family": "seasonal_naive", "size": "mid", "mase": mase, "explained": told}
+    of_one = {"family": "seasonal_naive", "size": "mid", "mase": mase, "scores": {"mae": level}, "explained": told}
     return [{"unique_id": unique_id, "target": "sent", **of_one} for unique_id in ids]
 
 
@@ -102,6 +102,7 @@ def test_scores_are_of_the_release_that_answers(library):
         assert (found["release"], best["family"], best["mase"]) == (f"BO{version}", "seasonal_naive", version)
         detail = library.ask("series/detail?unique_id=south/ä&target=sent", "rk_p").get_json()
         assert detail["mase"] == {"seasonal_naive": version, "theta": version, "ets": version}
+        assert detail["scores"] == {"mae": version}
         assert detail["explained"] == {"farima": {"d": 0.31, "d_error": version / 100}}
 
 

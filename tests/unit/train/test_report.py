@@ -6,7 +6,7 @@ import pytest
 from ratchet.train.calibrate import HeldOut, Nature
 from ratchet.train.choose import Choice
 from ratchet.train.folds import Fold
-from ratchet.train.report import describe_series, summarise
+from ratchet.train.report import describe_series, measure, summarise
 from ratchet.train.validation import Validation
 
 
@@ -30,12 +30,16 @@ def held_of(validation, choice):
     return HeldOut(point=choice.point(validation.forecasts), actual=validation.actual, nature=nature)
 
 
+def measured(validation, choice):
+    return measure(validation, choice, held_of(validation, choice))
+
+
 NAMES = ("s0\x1fvisits", "s1\x1fsales", "s2\x1fvisits")
 
 
 def test_scores_are_given_for_each_family_and_for_the_choice(validation):
     choice = choice_of(0, 1, 0)
-    report = summarise(validation, choice, held_of(validation, choice), NAMES)
+    report = summarise(validation, choice, measured(validation, choice), NAMES)
     expected = {"mase": 1.0, "rmsse": 1.0, "bias": 1.0, "smape": pytest.approx(200 * 2 / 22, abs=1e-4)}
     assert report["a"] == expected | {"mae": 2.0, "rmse": 2.0}
     assert report["b"]["mase"] == 2.0
@@ -47,20 +51,20 @@ def test_scores_are_given_for_each_family_and_for_the_choice(validation):
 
 def test_a_release_with_bounds_is_scored_on_them(validation):
     choice = choice_of(0, 1, 0)
-    report = summarise(validation, choice, held_of(validation, choice), NAMES)["release"]
+    report = summarise(validation, choice, measured(validation, choice), NAMES)["release"]
     assert {"spl", "rmsse_mean", "bias_mean", "coverage_80", "coverage_95"} <= set(report)
 
 
 def test_the_mean_that_is_scored_is_the_one_that_is_answered(validation):
     alone = choice_of(0, 1, 0)
     ways = (alone, replace(alone, expects=1), replace(alone, expects=1, in_ratio=False))
-    biases = [summarise(validation, way, held_of(validation, way), NAMES)["release"]["bias_mean"] for way in ways]
+    biases = [summarise(validation, way, measured(validation, way), NAMES)["release"]["bias_mean"] for way in ways]
     assert len(set(biases)) == len(ways)
 
 
 def test_the_ensemble_is_scored_where_there_is_one(validation):
     choice = choice_of(2, 2, 2, families=("a", "b", "ensemble"), members=(0, 1))
-    report = summarise(validation, choice, held_of(validation, choice), NAMES)
+    report = summarise(validation, choice, measured(validation, choice), NAMES)
     assert report["ensemble"]["bias"] == report["release"]["bias"] == -0.5
 
 
@@ -73,15 +77,20 @@ def test_what_nobody_measured_is_left_out(panel_of):
         scale=np.empty((0, 3)),
     )
     choice = choice_of(0, 0, 0, families=("a",))
-    report = summarise(empty, choice, held_of(empty, choice), ("a\x1fv", "b\x1fv", "c\x1fv"))
+    report = summarise(empty, choice, measured(empty, choice), ("a\x1fv", "b\x1fv", "c\x1fv"))
     assert report == {"a": {}, "release": {}}
-    assert describe_series(panel_of(np.ones((3, 5))), empty, choice=choice, size=np.ones(3, int))[0]["mase"] == {}
+    [record, *_] = describe_series(
+        panel_of(np.ones((3, 5))), empty, measured(empty, choice), choice=choice, size=np.ones(3, int)
+    )
+    assert (record["mase"], "scores" in record) == ({}, False)
 
 
 def test_each_series_has_a_record_and_a_young_one_a_note(validation, panel_of):
+    choice = choice_of(0, 1, 0)
     records = describe_series(
-        panel_of(np.ones((3, 8))), validation, choice=choice_of(0, 1, 0), size=np.array([0, 1, 2])
+        panel_of(np.ones((3, 8))), validation, measured(validation, choice), choice=choice, size=np.array([0, 1, 2])
     )
+    own = records[1].pop("scores")
     assert records[1] == {
         "unique_id": "s001",
         "target": "visits",
@@ -89,5 +98,19 @@ def test_each_series_has_a_record_and_a_young_one_a_note(validation, panel_of):
         "size": "mid",
         "mase": {"a": 1.0, "b": 2.0},
     }
+    plain = {"mase": 2.0, "rmsse": 2.0, "bias": -2.0, "smape": 50.0, "mae": 4.0, "rmse": 4.0}
+    assert {name: own[name] for name in plain} == plain
+    assert {"spl", "rmsse_mean", "bias_mean", "coverage_80", "coverage_95"} == set(own) - set(plain)
     assert records[2]["mase"] == {}
+    assert "scores" not in records[2]
     assert "too young" in records[2]["note"]
+
+
+def test_scores_of_series_and_of_the_release_are_one_measurement(validation, panel_of):
+    choice = choice_of(0, 1, 0)
+    release = measured(validation, choice)
+    records = describe_series(panel_of(np.ones((3, 8))), validation, release, choice=choice, size=np.zeros(3, int))
+    whole = summarise(validation, choice, release, NAMES)["release"]
+    for score, value in whole.items():
+        known = [record["scores"][score] for record in records if "scores" in record]
+        assert value == pytest.approx(np.mean(known), abs=1e-4), score
