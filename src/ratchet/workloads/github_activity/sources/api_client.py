@@ -55,6 +55,10 @@ class ApiClient:
         self._http, self._clock, self._sleep = http, clock, sleep
         self._free_at: datetime | None = None
 
+    def now(self) -> datetime:
+        """The time."""
+        return self._clock()
+
     def get(
         self,
         url: str,

@@ -29,6 +29,8 @@ class Page:
 
     items: Sequence[Item]
     cursor: Cursor
+    gone: bool = False
+    """The items were there when they were seen last, and are there no more."""
 
 
 Walk = Callable[[ApiClient, str, Cursor], Iterator[Page]]
@@ -45,31 +47,41 @@ class TruncatedError(RefusedError):
 def commits(api: ApiClient, repository: str, cursor: Cursor) -> Iterator[Page]:
     """Walk the commits of the default branch: all of a pinned head, later those reachable from the new head and not from the old.
 
-    Dates would not do: a merge brings commits that are older than the newest one seen.
+    If history was rewritten, those reachable from the old head and not from the new come as well, and are gone. Where the two have nothing
+    in common, or the old one was swept away, all of the new head is walked through, and `anew` in the cursor says since when: what was seen
+    before and not in that walk is gone. Dates would not do: a merge brings commits that are older than the newest one seen.
     """
     state = cursor if cursor.get("next") else _look_at_head(api, repository, cursor)
     if "next" not in state:
         if state != cursor:
             yield Page(items=(), cursor=state)
         return
-    url, to = state["next"], state["to"]
-    done = {"head": to, **({"etag": state["etag"]} if "etag" in state else {})}
+    url, to, back = state["next"], state["to"], f"{state['to']}...{state['head']}"
     while url:
-        compared = _is_comparison(url)
+        compared = _comparison(url)
         try:
-            answer = api.get_one(url, has=("commits",)) if compared else api.get(url, has=("sha",))
+            answer = api.get_one(url, has=("commits", "behind_by")) if compared else api.get(url, has=("sha",))
         except NotThereError:
             if not compared:
                 raise
-            url = _all_of(repository, to)  # history was rewritten and the old head is gone
+            url, state = _all_of(repository, to), {**state, "anew": f"{api.now():%Y-%m-%dT%H:%M:%SZ}"}
             continue
         items = answer.body["commits"] if compared else answer.body
-        url = answer.next_url
-        yield Page(items=items, cursor={**state, "next": url} if url else done)
+        url, gone = answer.next_url, compared == back
+        if compared and not url and not gone and answer.body["behind_by"]:
+            url = f"{repository}/compare/{back}?per_page={PAGE}"
+        done = {"head": to, **_anew(state), **({"etag": state["etag"]} if "etag" in state else {})}
+        yield Page(items=items, gone=gone, cursor={**state, "next": url} if url else done)
 
 
-def _is_comparison(url: str) -> bool:
-    return "..." in url.rpartition("/")[2]
+def _anew(cursor: Cursor) -> Cursor:
+    return {"anew": cursor["anew"]} if "anew" in cursor else {}
+
+
+def _comparison(url: str) -> str:
+    """The two that are compared, `old...new`; empty for any other question."""
+    last = url.partition("?")[0].rpartition("/")[2]
+    return last if "..." in last else ""
 
 
 def _look_at_head(api: ApiClient, repository: str, cursor: Cursor) -> Cursor:
@@ -83,7 +95,7 @@ def _look_at_head(api: ApiClient, repository: str, cursor: Cursor) -> Cursor:
         raise
     if not newest.body:
         return cursor
-    to, known = newest.body[0]["sha"], {"head": head, "etag": newest.etag}
+    to, known = newest.body[0]["sha"], {"head": head, "etag": newest.etag, **_anew(cursor)}
     if to == head:
         return known
     compared = f"{repository}/compare/{head}...{to}?per_page={PAGE}"
