@@ -6,7 +6,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from code_host import START, CodeHost, Repo
+from code_host import START, CodeHost, Repo, moment
 from ratchet import ingest, workloads
 from ratchet.ingest.bronze import FolderBronze
 from ratchet.ingest.partition import GoldPartition
@@ -124,3 +124,15 @@ def test_made_from_bronze_at_once_it_is_the_same(told, tmp_path):
             "FROM read_parquet(?) ORDER BY ALL", [str(golds[-1].path / "series.parquet")]
         ).fetchall()
     assert fresh == kept
+
+
+def test_a_star_of_an_account_that_is_gone_is_a_star(tmp_path):
+    repo = Repo(NAMES[0], 1)
+    for who in range(3):
+        repo.star(who, who)
+    for minutes in (4, 5, 5):
+        repo.stars.append({"starred_at": moment(minutes), "user": None})
+    gold = publish(tmp_path, CodeHost(repo), FIRST)
+    with duckdb.connect(str(tmp_path / "warehouse/github_activity/warehouse.duckdb"), read_only=True) as connection:
+        assert connection.execute("SELECT sum(rejected) FROM silver.file_counts").fetchone() == (0,)
+    assert ingest.read_table(gold, "weekly_activity").new_stars.max() == 5, "nothing tells two of one second apart"

@@ -47,6 +47,8 @@ def api_item(file: LandedFile, record: Mapping[str, Any]) -> Row | str:
         return created
     user = as_object(item.get({"commits": "author"}.get(kind_, "user")))
     item_id = as_text(item.get("sha")) or as_identifier(item.get("id")) or as_text(user.get("login"))
+    if kind_ == "stargazers" and item_id is None:
+        item_id = str(created)  # of an account that is gone nothing else is left
     if item_id is None:
         return "id missing"
     action = GONE if record.get("gone") is True else None

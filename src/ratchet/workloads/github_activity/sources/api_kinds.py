@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ratchet.contracts.errors import NotThereError
-from ratchet.workloads.github_activity.sources.api_client import ApiClient, RefusedError
+from ratchet.workloads.github_activity.sources.api_client import Answer, ApiClient, RefusedError
 
 PAGE: Final = 100
 _STARS_WITH_TIME: Final = "application/vnd.github.star+json"
@@ -162,50 +162,72 @@ def pull_requests(api: ApiClient, repository: str, cursor: Cursor) -> Iterator[P
 
 
 def stargazers(api: ApiClient, repository: str, cursor: Cursor) -> Iterator[Page]:
-    """Walk stars in the order they were given. Stars taken back shift the pages: a walk steps back until it meets one that it knows."""
-    page, last, seen = cursor.get("page", 1), cursor.get("last", ""), set(cursor.get("seen", ()))
-    etag = cursor.get("etag", "")
-    meeting = page > 1
-    while True:
-        try:
-            answer = api.get(
-                f"{repository}/stargazers",
-                has=("starred_at",),
-                etag=etag,
-                accept=_STARS_WITH_TIME,
-                per_page=str(PAGE),
-                page=str(page),
-            )
-        except RefusedError as error:
-            if error.status == _TOO_MANY_PAGES:
-                raise _truncated(repository, page - 1, last) from error
-            raise
-        if answer.body is None:
+    """Walk stars from the newest down to the newest one of the walk before.
+
+    The list begins with the oldest. A star that is taken back meanwhile moves those behind it onto pages that are still to come, and a
+    new one stands behind where the walk began: a page may repeat a star, none is missed.
+    """
+    last, seen, at = cursor.get("last", ""), set(cursor.get("seen", ())), cursor.get("next", 0)
+    if at:
+        end, answer = cursor["end"], _stars(api, repository, at)
+    else:
+        found = _end_of_stars(api, repository, cursor)
+        if found is None:
             return
-        etag, starred = "", answer.body
-        if meeting and page > 1 and (not starred or starred[0]["starred_at"] >= last):
-            page -= 1
-            continue
-        meeting = False
+        end, answer = found
+        at = end["page"]
+    while True:
         new = [
             star
-            for star in starred
+            for star in answer.body
             if star["starred_at"] > last or (star["starred_at"] == last and _who(star) not in seen)
         ]
-        newest = max((star["starred_at"] for star in starred), default=last)
-        seen = {_who(star) for star in starred if star["starred_at"] == newest} | (seen if newest == last else set())
-        last = newest
-        kept: Cursor = {"page": page, "last": last, "seen": sorted(seen)}
-        full = len(starred) >= PAGE
-        if full and not answer.next_url and page >= _LAST_PAGE_OF_STARS:  # links may end where the list is cut off
+        if at == 1 or any(star["starred_at"] < last for star in answer.body):
+            cut, kept = end.pop("is_cut", False), end
+            if kept["last"] == last:
+                kept = {**kept, "seen": sorted(seen | set(kept["seen"]))}
             yield Page(items=new, cursor=kept)
-            raise _truncated(repository, page, last)
-        if not answer.next_url:
-            # A full last page does not change when the next star opens another one.
-            yield Page(items=new, cursor=kept if full else {**kept, "etag": answer.etag})
+            if cut:
+                raise _truncated(repository, kept["page"], kept["last"])
             return
-        yield Page(items=new, cursor=kept)
-        page += 1
+        at -= 1
+        yield Page(items=new, cursor={"last": last, "seen": sorted(seen), "end": end, "next": at})
+        answer = _stars(api, repository, at)
+
+
+def _end_of_stars(api: ApiClient, repository: str, cursor: Cursor) -> tuple[Cursor, Answer] | None:
+    """The cursor that stands when all stars up to today's newest have landed, and the page with it; None if the list is as it was."""
+    page, etag, last, is_cut = cursor.get("page", 1), cursor.get("etag", ""), cursor.get("last", ""), False
+    while True:
+        try:
+            answer = _stars(api, repository, page, etag)
+        except RefusedError as error:
+            if error.status != _TOO_MANY_PAGES or page == 1:
+                raise
+            page, is_cut = page - 1, True
+            continue
+        if answer.body is None:
+            return None
+        further = page if is_cut else min(answer.last_page or page + bool(answer.next_url), _LAST_PAGE_OF_STARS)
+        if further <= page and (answer.body or page == 1):
+            break
+        page, etag = (further if answer.body else 1), ""
+    newest = max((star["starred_at"] for star in answer.body if star["starred_at"] > last), default=last)
+    end: Cursor = {
+        "page": page,
+        "last": newest,
+        "seen": sorted(_who(star) for star in answer.body if star["starred_at"] == newest),
+    }
+    full = len(answer.body) >= PAGE
+    if is_cut or (full and page == _LAST_PAGE_OF_STARS):
+        return {**end, "is_cut": True}, answer
+    # A full last page does not change when the next star opens another one.
+    return (end if full else {**end, "etag": answer.etag}), answer
+
+
+def _stars(api: ApiClient, repository: str, page: int, etag: str = "") -> Answer:
+    query = {"per_page": str(PAGE), "page": str(page)}
+    return api.get(f"{repository}/stargazers", has=("starred_at",), etag=etag, accept=_STARS_WITH_TIME, **query)
 
 
 def _truncated(repository: str, pages: int, last: str) -> TruncatedError:
