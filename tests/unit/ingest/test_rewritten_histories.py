@@ -16,7 +16,7 @@ from web import Asked, serve
 
 WORKLOAD = workloads.find("github_activity")
 FIRST, SECOND, THIRD = (START + timedelta(days=days) for days in (12, 13, 14))
-NAMES = ("left/alone", "re/based", "re/rooted", "cut/off", "there/again")
+NAMES = ("left/alone", "re/based", "re/rooted", "cut/off", "there/again", "made/anew")
 
 
 def publish(home: Path, host: CodeHost, at: datetime) -> GoldPartition:
@@ -58,6 +58,8 @@ def told(tmp_path_factory) -> tuple[Path, list[GoldPartition]]:
     repos["re/based"].commit("r7")
     root_anew(repos["re/rooted"])
     repos["there/again"].head = "c2"
+    host.repositories["made/anew"] = Repo("made/anew", 99, parents=repos["made/anew"].parents, head="c9")
+    host.repositories["made/anew"].commit("c10")
     cut = repos["cut/off"]
     cut.head = ""
     for at in range(12):
@@ -84,8 +86,17 @@ def test_gold_counts_what_the_branch_holds(told):
     _, (first, second, third) = told
     assert commits(first) == dict.fromkeys(sorted(NAMES), 10)
     half = {"cut/off": 20}  # of the new history ten have landed; which old ones are gone is known at the walk's end
-    assert commits(second) == {"left/alone": 10, "re/based": 8, "re/rooted": 4, "there/again": 3} | half
-    assert commits(third) == {"left/alone": 10, "re/based": 8, "re/rooted": 4, "there/again": 10, "cut/off": 12}
+    assert (
+        commits(second) == {"left/alone": 10, "re/based": 8, "re/rooted": 4, "there/again": 3, "made/anew": 11} | half
+    )
+    assert commits(third) == {
+        "left/alone": 10,
+        "re/based": 8,
+        "re/rooted": 4,
+        "there/again": 10,
+        "made/anew": 11,
+        "cut/off": 12,
+    }
 
 
 def test_what_was_known_then_stays_what_was_known_then(told):
@@ -94,7 +105,8 @@ def test_what_was_known_then_stays_what_was_known_then(told):
     rows = vintages[(vintages.target == "commits") & (vintages.ds == "2026-01-04")]
     ours = {name: list(found.y) for name, found in rows.groupby("unique_id", observed=True)}
     assert ours == {
-        "left/alone": [10], "re/based": [10, 8], "re/rooted": [10, 4], "there/again": [10, 3, 10], "cut/off": [10, 20, 12],
+        "left/alone": [10], "re/based": [10, 8], "re/rooted": [10, 4], "there/again": [10, 3, 10], "made/anew": [10, 11],
+        "cut/off": [10, 20, 12],
     }  # fmt: skip
     assert sorted(rows.known_at.unique()) == [FIRST, SECOND, THIRD]
 

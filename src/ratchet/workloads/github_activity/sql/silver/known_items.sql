@@ -60,3 +60,5 @@ left join owners
 left join {{ ref('repositories') }} as repositories
     on repositories.repo_id = coalesce(current_items.repo_id, owners.repo_id)
 where not current_items.is_gone
+    -- What the API listed of another one that had the name is no history of the one that has it.
+    and (current_items.file_kind <> 'items' or coalesce(repositories.has_name, true))
