@@ -118,12 +118,18 @@ class CodeHost:
         return self._list([self._commit(repo, name) for name in names], asked)
 
     def _compare(self, repo: Repo, rest: list[str], asked: Asked) -> Reply:
+        """What of the head is not in the base, as `git log base..head` has it, the oldest first; 404 where nothing is in both."""
         base, _, head = rest[0].partition("...")
-        if base not in repo.parents:
+        if base not in repo.parents or head not in repo.parents:
             return self._say(404, "Not Found")
-        known = set(repo.reachable(base))
-        new = [self._commit(repo, name) for name in reversed(repo.reachable(head)) if name not in known]
-        return self._list(new, asked, wrap=lambda some: {"status": "ahead", "total_commits": len(new), "commits": some})
+        old, new = repo.reachable(base), repo.reachable(head)
+        if not set(old) & set(new):
+            return self._say(404, f"No common ancestor between {base} and {head}.")
+        ahead = [self._commit(repo, name) for name in reversed(new) if name not in old]
+        behind = len(set(old) - set(new))
+        status = ("diverged" if behind else "ahead") if ahead else "behind" if behind else "identical"
+        told = {"status": status, "ahead_by": len(ahead), "behind_by": behind, "total_commits": len(ahead)}
+        return self._list(ahead, asked, wrap=lambda some: {**told, "commits": some})
 
     def _issues(self, repo: Repo, _rest: list[str], asked: Asked) -> Reply:
         if not repo.issues_are_on:

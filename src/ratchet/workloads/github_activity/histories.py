@@ -22,6 +22,9 @@ from ratchet.workloads.github_activity.values import (
 
 ITEM_KINDS: Final = ("commits", "issues", "pull_requests", "stargazers")
 TOTALS: Final = "totals"
+GONE: Final = "gone"
+"""What an item does that is there no more."""
+_ANEW: Final = "anew"
 _WALK: Final = "walk"
 # Imported commits may be older than git, but hardly any than CVS; what is, was dated by a clock that was never set.
 _FIRST: Final = datetime(1990, 1, 1)  # noqa: DTZ001  # rows are naive UTC
@@ -44,10 +47,13 @@ def api_item(file: LandedFile, record: Mapping[str, Any]) -> Row | str:
         return created
     user = as_object(item.get({"commits": "author"}.get(kind_, "user")))
     item_id = as_text(item.get("sha")) or as_identifier(item.get("id")) or as_text(user.get("login"))
+    if kind_ == "stargazers" and item_id is None:
+        item_id = str(created)  # of an account that is gone nothing else is left
     if item_id is None:
         return "id missing"
-    # The API lists pull requests among the issues; they are counted where they are listed as what they are.
-    action = "pull_request" if kind_ == "issues" and "pull_request" in item else None
+    action = GONE if record.get("gone") is True else None
+    if kind_ == "issues" and "pull_request" in item:
+        action = "pull_request"  # the API lists them among the issues; they are counted where they are listed as what they are
     merged = as_moment(item.get("merged_at")) if kind_ == "pull_requests" else None
     email = masked(as_text(author.get("email"))) if commit else None
     return _item(
@@ -65,9 +71,11 @@ def api_item(file: LandedFile, record: Mapping[str, Any]) -> Row | str:
 
 
 def _walk(file: LandedFile, record: Mapping[str, Any], repository: str) -> Row | str:
-    """Until when a kind of a repository is known, whether or not there was anything new."""
+    """Until when a kind of a repository is known, whether or not there was anything new; or since when only what was seen counts."""
     item = as_object(record.get("item"))
-    kind_, until = as_text(item.get("kind")), within(item.get("until"), file.hour, first=_FIRST, name="until")
+    action = _ANEW if _ANEW in item else None
+    name = action or "until"
+    kind_, until = as_text(item.get("kind")), within(item.get(name), file.hour, first=_FIRST, name=name)
     if kind_ not in ITEM_KINDS:
         return "kind unknown"
     if isinstance(until, str):
@@ -75,7 +83,7 @@ def _walk(file: LandedFile, record: Mapping[str, Any], repository: str) -> Row |
     repo_id, seen_at = as_number(record.get("repo_id"), LARGEST_ID), as_moment(record.get("fetched_at"))
     key = digest(f"{_WALK} {kind_} {repo_id or repository}")
     return (
-        *(_WALK, kind_, None, key, until, repository, repo_id, None, None, None),
+        *(_WALK, kind_, None, key, until, repository, repo_id, None, None, action),
         *(0, False, None, None, seen_at or as_naive(file.hour), 0, 0, 0),
     )
 

@@ -46,6 +46,13 @@ def test_without_a_prefix_the_bucket_itself_and_of_it_the_span(tmp_path):
     assert list(source("s3://events", first="2026-02-01").offers(Manifest(tmp_path))) == []
 
 
+@pytest.mark.usefixtures("filled")
+def test_the_hour_that_still_runs_is_not_offered(tmp_path):
+    now = datetime(2026, 1, 31, 11, 4, tzinfo=UTC)
+    (found,) = workloads.find("github_activity").sources("s3://events/copy", clock=lambda: now)
+    assert [piece.hour.hour for piece in found.offers(Manifest(tmp_path))] == [9]
+
+
 def test_a_read_goes_on_where_it_broke_if_the_object_is_the_same(filled, tmp_path):
     (piece,) = source("s3://events").offers(Manifest(tmp_path))
     version = piece.open(0, "").version

@@ -1,6 +1,7 @@
 """How the setting EVENTS names sources, and hour files in a folder."""
 
-from datetime import UTC, datetime
+import gzip
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -41,6 +42,18 @@ def test_of_a_folder_only_the_hours_of_the_span_are_offered(tmp_path):
         (tmp_path / f"2015-01-01-{hour}.json.gz").touch()
     (source,) = WORKLOAD.sources(str(tmp_path), span=Span.parse("2015-01-01T01", "2015-01-01T03"))
     assert [hour.hour for hour in source.hours()] == [1, 2, 3]
+
+
+def test_the_hour_that_still_runs_is_not_offered_however_whole_its_file_looks(tmp_path):
+    """A member of a gzip that is being written ends like a whole file; taken for one, the rest of the hour would never be read."""
+    for hour in (9, 10, 11):
+        (tmp_path / f"2026-01-31-{hour}.json.gz").write_bytes(gzip.compress(b""))
+    found = {}
+    for minute in (59, 64, 65):
+        now = datetime(2026, 1, 31, 10, tzinfo=UTC) + timedelta(minutes=minute)
+        (source,) = WORKLOAD.sources(str(tmp_path), clock=lambda now=now: now)
+        found[minute] = [piece.hour.hour for piece in source.offers(Manifest(tmp_path))]
+    assert found == {59: [9], 64: [9], 65: [9, 10]}
 
 
 def test_the_sample_is_a_history_and_the_168_hours_after_it():

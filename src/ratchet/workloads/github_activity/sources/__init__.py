@@ -21,14 +21,14 @@ def _archive(where: str, span: Span, clock: Clock) -> tuple[Source, ...]:
     if where.startswith("s3://"):
         from ratchet.workloads.github_activity.sources.bucket import HourBucket  # noqa: PLC0415
 
-        return (HourBucket(name=ARCHIVE, address=where, span=span),)
+        return (HourBucket(name=ARCHIVE, address=where, span=span, clock=clock),)
     if where.startswith(("http://", "https://")):
         from ratchet.workloads.github_activity.sources.address import HourAddress  # noqa: PLC0415
 
         return (HourAddress(name=ARCHIVE, address=where, span=span, clock=clock),)
     if "://" in where:
         raise DataError(f"events from `{where}`: give a folder, http://, https:// or s3://")
-    return (HourFolder(name=ARCHIVE, folder=Path(where).expanduser(), span=span),)
+    return (HourFolder(name=ARCHIVE, folder=Path(where).expanduser(), span=span, clock=clock),)
 
 
 def _api(names: str, _span: Span, clock: Clock) -> tuple[Source, ...]:

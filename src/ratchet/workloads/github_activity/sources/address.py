@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Final
 
@@ -11,11 +11,8 @@ import httpx
 
 from ratchet.contracts.errors import DataError, NotThereError, SourceError
 from ratchet.contracts.source import EVERYTHING, Arrival, Clock, Landings, Piece, Span, utc_now
-from ratchet.workloads.github_activity.sources.hours import bronze_file, file_name
+from ratchet.workloads.github_activity.sources.hours import bronze_file, file_name, newest_whole_hour
 
-PUBLISHED_AFTER: Final = timedelta(minutes=5)
-"""How long after its end an hour is asked for first; one that comes later is asked for again."""
-_HOUR: Final = timedelta(hours=1)
 _TIMEOUT: Final = httpx.Timeout(60, connect=15)
 
 
@@ -36,7 +33,7 @@ class HourAddress:
             raise DataError(
                 f"{self.name}: {self.address} cannot list its hours: say from which one, with EVENTS_FROM=2026-01-01 or --from 2026-01-01"
             )
-        over = (self.clock() - PUBLISHED_AFTER).replace(minute=0, second=0, microsecond=0) - _HOUR
+        over = newest_whole_hour(self.clock())
         last = min(self.span.last, over) if self.span.last else over
         for hour in Span(first=first, last=last).hours():
             yield Piece(hour=hour, file=bronze_file(hour), open=partial(self._open, hour))

@@ -38,11 +38,11 @@ class Repository:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Walked:
-    """A kind of one repository was walked to its end: all of it before `until` has landed."""
+    """A kind of one repository was walked to its end: all of it before `until` has landed; what was seen before `anew` only is gone."""
 
     part: str
-    until: str
-    line: bytes
+    told: Sequence[Item]
+    lines: Sequence[bytes]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,19 +117,21 @@ class RepositoryApi:
     def _pieces(
         self, api: ApiClient, walk: Walk, repository: Repository, part: str, landed: Landings
     ) -> Iterator[Piece | Walked]:
-        cursor, kind = _resume(landed, part), part.rpartition("/")[2]
+        cursor, kind = _resume(landed, part, repository), part.rpartition("/")[2]
         began = _began(cursor, self.clock())
         until, truncated = began, None
         lines: list[bytes] = []
         pages = 0
         try:
             for page in walk(api, f"/repos/{repository.full_name}", cursor):
-                now = self.clock()
-                cursor = {**page.cursor, "at": now.isoformat(), **({"began": began} if "next" in page.cursor else {})}
-                lines += [_line(item, repository, kind, now) for item in page.items]
+                # What is seen last counts, also where the clock was set back meanwhile.
+                now = max([self.clock(), *_moments({**cursor, **page.cursor})])
+                came = {"at": now.isoformat(), "repo_id": repository.repo_id}
+                cursor = {**page.cursor, **came, **({"began": began} if "next" in page.cursor else {})}
+                lines += [_line(item, repository, kind, now, gone=page.gone) for item in page.items]
                 pages += 1
                 if pages >= _PAGES_A_PIECE and lines:
-                    yield self._piece(lines, part, cursor, now, landed)
+                    yield self._piece(lines, part, cursor, self.clock(), landed)
                     lines, pages = [], 0
         except TruncatedError as error:
             until, truncated = error.until, error
@@ -140,17 +142,16 @@ class RepositoryApi:
         ):  # everything up to here has landed; a cursor without a new piece saves the next run its questions
             landed.keep_note(part, json.dumps(cursor, sort_keys=True))
         if until:
-            told = _line({"kind": kind, "until": until}, repository, "walk", self.clock())
-            yield Walked(part=part, until=until, line=told)
+            yield _walked(part, {"until": until, "anew": cursor.get("anew")}, repository, self.clock())
         if truncated:
             raise truncated
 
     def _told(self, walked: Sequence[Walked], landed: Landings) -> Iterator[Piece]:
         """One small piece for all walks, unless the last one told the same: a quiet hour costs a file, not one for each kind."""
-        told = json.dumps({walk.part: walk.until for walk in walked}, sort_keys=True)
+        told = json.dumps({walk.part: walk.told for walk in walked}, sort_keys=True)
         cursor = {"told": hashlib.sha256(told.encode()).hexdigest()}
         if walked and _parse(landed.cursor(_WALKS)) != cursor:
-            yield self._piece([walk.line for walk in walked], _WALKS, cursor, self.clock(), landed)
+            yield self._piece([line for walk in walked for line in walk.lines], _WALKS, cursor, self.clock(), landed)
 
     @staticmethod
     def _piece(lines: list[bytes], part: str, cursor: Cursor, now: datetime, landed: Landings) -> Piece:
@@ -187,9 +188,22 @@ def _look_up(api: ApiClient, asked: str, landed: Landings) -> Repository:
     return Repository(full_name=known["full_name"], repo_id=known["repo_id"])
 
 
-def _resume(landed: Landings, part: str) -> Cursor:
-    """The newer of the cursor that landed with the last piece and the one noted after it."""
-    return max(_parse(landed.cursor(part)), _parse(landed.note(part)), key=lambda cursor: str(cursor.get("at", "")))
+def _resume(landed: Landings, part: str, repository: Repository) -> Cursor:
+    """The newer of the cursor that landed with the last piece and the one noted after it; none if it is of who had the name before."""
+    cursors = _parse(landed.cursor(part)), _parse(landed.note(part))
+    newest = max(cursors, key=lambda cursor: str(cursor.get("at", "")))
+    return newest if newest.get("repo_id", repository.repo_id) == repository.repo_id else {}
+
+
+def _moments(cursor: Cursor) -> Iterator[datetime]:
+    """When the walk last went on, and when it began anew."""
+    return (datetime.fromisoformat(cursor[name]) for name in ("at", "anew") if name in cursor)
+
+
+def _walked(part: str, moments: Mapping[str, str | None], repository: Repository, now: datetime) -> Walked:
+    kind = part.rpartition("/")[2]
+    told = [{"kind": kind, name: moment} for name, moment in moments.items() if moment]
+    return Walked(part=part, told=told, lines=[_line(item, repository, "walk", now) for item in told])
 
 
 def _began(cursor: Cursor, now: datetime) -> str:
@@ -205,12 +219,13 @@ def _parse(text: str) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _line(item: Item, repository: Repository, kind: str, now: datetime) -> bytes:
+def _line(item: Item, repository: Repository, kind: str, now: datetime, *, gone: bool = False) -> bytes:
     row = {
         "repository": repository.full_name,
         "repo_id": repository.repo_id,
         "kind": kind,
         "fetched_at": f"{now:%Y-%m-%dT%H:%M:%SZ}",
+        **({"gone": True} if gone else {}),
         "item": item,
     }
     return json.dumps(row, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"

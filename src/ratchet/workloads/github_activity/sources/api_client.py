@@ -45,6 +45,8 @@ class Answer:
     body: Any
     next_url: str
     """The page after this one, from the Link header, as a path; empty at the last one."""
+    last_page: int
+    """The number of the last page, from the same header; 0 at the last one."""
     etag: str
 
 
@@ -54,6 +56,10 @@ class ApiClient:
     def __init__(self, http: httpx.Client, *, clock: Clock, sleep: Callable[[float], None] = time.sleep) -> None:
         self._http, self._clock, self._sleep = http, clock, sleep
         self._free_at: datetime | None = None
+
+    def now(self) -> datetime:
+        """The time."""
+        return self._clock()
 
     def get(
         self,
@@ -85,6 +91,7 @@ class ApiClient:
         return Answer(
             body=_body(response, is_answer) if changed else None,
             next_url=self._from_home(response.links.get("next", {}).get("url", "")),
+            last_page=_page_number(response.links.get("last", {}).get("url", "")),
             etag=response.headers.get("ETag", "") if changed else etag,
         )
 
@@ -174,6 +181,11 @@ class ApiClient:
             log.warning("rate limit: waiting %s, until %s", timedelta(seconds=seconds), until)
             self._sleep(seconds)
         self._free_at = None
+
+
+def _page_number(url: str) -> int:
+    number = httpx.URL(url).params.get("page", "")
+    return int(number) if number.isdecimal() else 0
 
 
 def _origin(url: httpx.URL) -> tuple[str, str, int | None]:

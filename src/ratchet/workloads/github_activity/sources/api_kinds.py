@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ratchet.contracts.errors import NotThereError
-from ratchet.workloads.github_activity.sources.api_client import ApiClient, RefusedError
+from ratchet.workloads.github_activity.sources.api_client import Answer, ApiClient, RefusedError
 
 PAGE: Final = 100
 _STARS_WITH_TIME: Final = "application/vnd.github.star+json"
@@ -29,6 +29,8 @@ class Page:
 
     items: Sequence[Item]
     cursor: Cursor
+    gone: bool = False
+    """The items were there when they were seen last, and are there no more."""
 
 
 Walk = Callable[[ApiClient, str, Cursor], Iterator[Page]]
@@ -45,31 +47,41 @@ class TruncatedError(RefusedError):
 def commits(api: ApiClient, repository: str, cursor: Cursor) -> Iterator[Page]:
     """Walk the commits of the default branch: all of a pinned head, later those reachable from the new head and not from the old.
 
-    Dates would not do: a merge brings commits that are older than the newest one seen.
+    If history was rewritten, those reachable from the old head and not from the new come as well, and are gone. Where the two have nothing
+    in common, or the old one was swept away, all of the new head is walked through, and `anew` in the cursor says since when: what was seen
+    before and not in that walk is gone. Dates would not do: a merge brings commits that are older than the newest one seen.
     """
     state = cursor if cursor.get("next") else _look_at_head(api, repository, cursor)
     if "next" not in state:
         if state != cursor:
             yield Page(items=(), cursor=state)
         return
-    url, to = state["next"], state["to"]
-    done = {"head": to, **({"etag": state["etag"]} if "etag" in state else {})}
+    url, to, back = state["next"], state["to"], f"{state['to']}...{state['head']}"
     while url:
-        compared = _is_comparison(url)
+        compared = _comparison(url)
         try:
-            answer = api.get_one(url, has=("commits",)) if compared else api.get(url, has=("sha",))
+            answer = api.get_one(url, has=("commits", "behind_by")) if compared else api.get(url, has=("sha",))
         except NotThereError:
             if not compared:
                 raise
-            url = _all_of(repository, to)  # history was rewritten and the old head is gone
+            url, state = _all_of(repository, to), {**state, "anew": f"{api.now():%Y-%m-%dT%H:%M:%SZ}"}
             continue
         items = answer.body["commits"] if compared else answer.body
-        url = answer.next_url
-        yield Page(items=items, cursor={**state, "next": url} if url else done)
+        url, gone = answer.next_url, compared == back
+        if compared and not url and not gone and answer.body["behind_by"]:
+            url = f"{repository}/compare/{back}?per_page={PAGE}"
+        done = {"head": to, **_anew(state), **({"etag": state["etag"]} if "etag" in state else {})}
+        yield Page(items=items, gone=gone, cursor={**state, "next": url} if url else done)
 
 
-def _is_comparison(url: str) -> bool:
-    return "..." in url.rpartition("/")[2]
+def _anew(cursor: Cursor) -> Cursor:
+    return {"anew": cursor["anew"]} if "anew" in cursor else {}
+
+
+def _comparison(url: str) -> str:
+    """The two that are compared, `old...new`; empty for any other question."""
+    last = url.partition("?")[0].rpartition("/")[2]
+    return last if "..." in last else ""
 
 
 def _look_at_head(api: ApiClient, repository: str, cursor: Cursor) -> Cursor:
@@ -83,7 +95,7 @@ def _look_at_head(api: ApiClient, repository: str, cursor: Cursor) -> Cursor:
         raise
     if not newest.body:
         return cursor
-    to, known = newest.body[0]["sha"], {"head": head, "etag": newest.etag}
+    to, known = newest.body[0]["sha"], {"head": head, "etag": newest.etag, **_anew(cursor)}
     if to == head:
         return known
     compared = f"{repository}/compare/{head}...{to}?per_page={PAGE}"
@@ -150,50 +162,72 @@ def pull_requests(api: ApiClient, repository: str, cursor: Cursor) -> Iterator[P
 
 
 def stargazers(api: ApiClient, repository: str, cursor: Cursor) -> Iterator[Page]:
-    """Walk stars in the order they were given. Stars taken back shift the pages: a walk steps back until it meets one that it knows."""
-    page, last, seen = cursor.get("page", 1), cursor.get("last", ""), set(cursor.get("seen", ()))
-    etag = cursor.get("etag", "")
-    meeting = page > 1
-    while True:
-        try:
-            answer = api.get(
-                f"{repository}/stargazers",
-                has=("starred_at",),
-                etag=etag,
-                accept=_STARS_WITH_TIME,
-                per_page=str(PAGE),
-                page=str(page),
-            )
-        except RefusedError as error:
-            if error.status == _TOO_MANY_PAGES:
-                raise _truncated(repository, page - 1, last) from error
-            raise
-        if answer.body is None:
+    """Walk stars from the newest down to the newest one of the walk before.
+
+    The list begins with the oldest. A star that is taken back meanwhile moves those behind it onto pages that are still to come, and a
+    new one stands behind where the walk began: a page may repeat a star, none is missed.
+    """
+    last, seen, at = cursor.get("last", ""), set(cursor.get("seen", ())), cursor.get("next", 0)
+    if at:
+        end, answer = cursor["end"], _stars(api, repository, at)
+    else:
+        found = _end_of_stars(api, repository, cursor)
+        if found is None:
             return
-        etag, starred = "", answer.body
-        if meeting and page > 1 and (not starred or starred[0]["starred_at"] >= last):
-            page -= 1
-            continue
-        meeting = False
+        end, answer = found
+        at = end["page"]
+    while True:
         new = [
             star
-            for star in starred
+            for star in answer.body
             if star["starred_at"] > last or (star["starred_at"] == last and _who(star) not in seen)
         ]
-        newest = max((star["starred_at"] for star in starred), default=last)
-        seen = {_who(star) for star in starred if star["starred_at"] == newest} | (seen if newest == last else set())
-        last = newest
-        kept: Cursor = {"page": page, "last": last, "seen": sorted(seen)}
-        full = len(starred) >= PAGE
-        if full and not answer.next_url and page >= _LAST_PAGE_OF_STARS:  # links may end where the list is cut off
+        if at == 1 or any(star["starred_at"] < last for star in answer.body):
+            cut, kept = end.pop("is_cut", False), end
+            if kept["last"] == last:
+                kept = {**kept, "seen": sorted(seen | set(kept["seen"]))}
             yield Page(items=new, cursor=kept)
-            raise _truncated(repository, page, last)
-        if not answer.next_url:
-            # A full last page does not change when the next star opens another one.
-            yield Page(items=new, cursor=kept if full else {**kept, "etag": answer.etag})
+            if cut:
+                raise _truncated(repository, kept["page"], kept["last"])
             return
-        yield Page(items=new, cursor=kept)
-        page += 1
+        at -= 1
+        yield Page(items=new, cursor={"last": last, "seen": sorted(seen), "end": end, "next": at})
+        answer = _stars(api, repository, at)
+
+
+def _end_of_stars(api: ApiClient, repository: str, cursor: Cursor) -> tuple[Cursor, Answer] | None:
+    """The cursor that stands when all stars up to today's newest have landed, and the page with it; None if the list is as it was."""
+    page, etag, last, is_cut = cursor.get("page", 1), cursor.get("etag", ""), cursor.get("last", ""), False
+    while True:
+        try:
+            answer = _stars(api, repository, page, etag)
+        except RefusedError as error:
+            if error.status != _TOO_MANY_PAGES or page == 1:
+                raise
+            page, is_cut = page - 1, True
+            continue
+        if answer.body is None:
+            return None
+        further = page if is_cut else min(answer.last_page or page + bool(answer.next_url), _LAST_PAGE_OF_STARS)
+        if further <= page and (answer.body or page == 1):
+            break
+        page, etag = (further if answer.body else 1), ""
+    newest = max((star["starred_at"] for star in answer.body if star["starred_at"] > last), default=last)
+    end: Cursor = {
+        "page": page,
+        "last": newest,
+        "seen": sorted(_who(star) for star in answer.body if star["starred_at"] == newest),
+    }
+    full = len(answer.body) >= PAGE
+    if is_cut or (full and page == _LAST_PAGE_OF_STARS):
+        return {**end, "is_cut": True}, answer
+    # A full last page does not change when the next star opens another one.
+    return (end if full else {**end, "etag": answer.etag}), answer
+
+
+def _stars(api: ApiClient, repository: str, page: int, etag: str = "") -> Answer:
+    query = {"per_page": str(PAGE), "page": str(page)}
+    return api.get(f"{repository}/stargazers", has=("starred_at",), etag=etag, accept=_STARS_WITH_TIME, **query)
 
 
 def _truncated(repository: str, pages: int, last: str) -> TruncatedError:

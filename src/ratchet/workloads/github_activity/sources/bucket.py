@@ -11,8 +11,8 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ratchet.contracts.errors import NotThereError, SourceError
-from ratchet.contracts.source import EVERYTHING, Arrival, Landings, Piece, Span
-from ratchet.workloads.github_activity.sources.hours import bronze_file, file_name, parse_hour
+from ratchet.contracts.source import EVERYTHING, Arrival, Clock, Landings, Piece, Span, utc_now
+from ratchet.workloads.github_activity.sources.hours import bronze_file, file_name, newest_whole_hour, parse_hour
 
 _CHUNK_BYTES: Final = 1 << 20
 _ABSENT: Final = {"404", "NoSuchKey", "NoSuchBucket"}
@@ -27,16 +27,18 @@ class HourBucket:
     address: str
     """`s3://bucket/prefix`"""
     span: Span = EVERYTHING
+    clock: Clock = utc_now
     by_hour: bool = field(default=True, init=False)
 
     def offers(self, landed: Landings) -> Iterator[Piece]:  # noqa: ARG002  # the bucket says it all
-        """Offer a piece for each hour of the span that has an object, oldest first."""
+        """Offer a piece for each hour of the span that is over and has an object, oldest first."""
         with _errors(self.address):
             s3 = boto3.client("s3")
             pages = s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=self._prefix)
             keys = [content["Key"] for page in pages for content in page.get("Contents", ())]
         found = (parse_hour(key.removeprefix(self._prefix)) for key in keys)
-        for hour in sorted(hour for hour in found if hour is not None and self.span.holds(hour)):
+        last = newest_whole_hour(self.clock())
+        for hour in sorted(hour for hour in found if hour and hour <= last and self.span.holds(hour)):
             yield Piece(hour=hour, file=bronze_file(hour), open=partial(self._open, s3, hour))
 
     @property

@@ -2,15 +2,18 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Final
 
 from ratchet.contracts.errors import NotThereError, SourceError
-from ratchet.contracts.source import EVERYTHING, Arrival, Landings, Piece, Span
+from ratchet.contracts.source import EVERYTHING, Arrival, Clock, Landings, Piece, Span
 
 SUFFIX: Final = "json.gz"
+HOUR: Final = timedelta(hours=1)
+PUBLISHED_AFTER: Final = timedelta(minutes=5)
+"""How long after its end an hour's file may still be written."""
 _CHUNK_BYTES: Final = 1 << 20
 
 
@@ -22,16 +25,19 @@ class HourFolder:
     folder: Path
     suffix: str = SUFFIX
     span: Span = EVERYTHING
+    clock: Clock | None = None
+    """Says which hours are over; None: all are, as in what ships with the workload."""
     by_hour: bool = field(default=True, init=False)
 
     def hours(self) -> Sequence[datetime]:
-        """List the hours of the span that have a file, oldest first; a `SourceError` if the folder is not there."""
+        """List the hours of the span that are over and have a file, oldest first; a `SourceError` if the folder is not there."""
         if not self.folder.is_dir():
             raise SourceError(
                 f"{self.name}: no such folder: `{self.folder}`; give a folder of files YYYY-MM-DD-H.{self.suffix}"
             )
         found = (parse_hour(path.name, suffix=self.suffix) for path in self.folder.glob(f"*.{self.suffix}"))
-        return sorted(hour for hour in found if hour is not None and self.span.holds(hour))
+        last = newest_whole_hour(self.clock()) if self.clock else None
+        return sorted(hour for hour in found if hour and self.span.holds(hour) and (last is None or hour <= last))
 
     def offers(self, landed: Landings) -> Iterator[Piece]:  # noqa: ARG002  # the folder says it all
         """Offer a piece for each hour that has a file."""
@@ -40,6 +46,11 @@ class HourFolder:
 
     def _open(self, hour: datetime, _start: int, _version: str) -> Arrival:
         return Arrival(chunks=_read(self.folder / file_name(hour, suffix=self.suffix)))
+
+
+def newest_whole_hour(now: datetime) -> datetime:
+    """Return the last hour that is over for good: what there is of a later one may look whole and is not."""
+    return (now - PUBLISHED_AFTER).replace(minute=0, second=0, microsecond=0) - HOUR
 
 
 def file_name(hour: datetime, *, suffix: str = SUFFIX) -> str:

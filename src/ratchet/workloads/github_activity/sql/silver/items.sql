@@ -14,6 +14,7 @@ select
     {{ is_bot('actor') }} as is_bot,
     merged_at,
     seen_at,
+    coalesce(action = 'gone', false) as is_gone,
     commits,
     new_stars,
     issues_opened,

@@ -1,4 +1,4 @@
--- The histories as they stand: of the API each item as it was seen last, of files and totals the newest one of its kind.
+-- The histories as they stand: of the API each item as it was seen last, unless it is gone since, of files and totals the newest one of its kind.
 with items as (
     select
         items.*,
@@ -16,11 +16,20 @@ newest_files as (
     group by 1
 ),
 
+-- A walk through all there is that had to begin anew names all that is still there.
+walked_anew as (
+    select repo_id, kind, max(begun_anew) as begun_anew
+    from {{ ref('walks') }}
+    group by repo_id, kind
+),
+
 current_items as (
     select items.*
     from items
     left join newest_files on newest_files.file_key = items.file_key
-    where items.file_kind <> 'snapshot' or newest_files.file_id = items.file_id
+    left join walked_anew on walked_anew.repo_id = items.repo_id and walked_anew.kind = items.kind
+    where (items.file_kind <> 'snapshot' or newest_files.file_id = items.file_id)
+        and (walked_anew.begun_anew is null or items.seen_at >= walked_anew.begun_anew)
     qualify row_number() over (
         partition by items.file_kind, items.item_key,
             case when items.file_kind = 'snapshot' and items.item_id is null then items.line end
@@ -50,3 +59,6 @@ left join owners
     and (owners.next_seen is null or current_items.seen_at < owners.next_seen)
 left join {{ ref('repositories') }} as repositories
     on repositories.repo_id = coalesce(current_items.repo_id, owners.repo_id)
+where not current_items.is_gone
+    -- What the API listed of another one that had the name is no history of the one that has it.
+    and (current_items.file_kind <> 'items' or coalesce(repositories.has_name, true))

@@ -4,7 +4,8 @@ select
     file_id,
     line,
     type as kind,
-    created_at as known_until,
+    case when action is null then created_at end as known_until,
+    case when action = 'anew' then created_at end as begun_anew,
     repository,
     repo_id,
     seen_at
