@@ -185,6 +185,14 @@ def test_a_report_is_whole_or_not_there(live, tmp_path, monkeypatch):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out"]
 
 
+def test_a_report_leaves_alone_what_else_is_in_its_folder(live, tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    (tmp_path / "report.json").write_text("of before")
+    publish(live(last=FIRST + 3), tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["notes.txt", "report.html", "report.json", "report.md"]
+    assert json.loads((tmp_path / "report.json").read_text())["weeks"] == 4
+
+
 def test_weeks_that_are_not_there_are_refused(live):
     with pytest.raises(DataError, match="weeks of history"):
         live(first=3)
