@@ -19,7 +19,7 @@ SYNTHETIC: Final = "trained on synthetic sample data"
 SHORT_WEEKS: Final = 52
 """Less than a year: nothing can be known of its seasons."""
 FEW_WEEKS: Final = 26
-"""Bounds of posted histories that are shorter hold clearly less often than they say (`tests/bench/serving/short_histories.py`)."""
+"""Bounds of shorter posted histories hold less often than they say if weeks differ much (`tests/bench/serving/short_histories.py`)."""
 MOSTLY_SEEN: Final = 0.9
 PROMISED: Final = {"80": 0.75, "95": 0.92}
 """Below these shares of held-out weeks, bounds hold clearly less often than they say."""
@@ -99,6 +99,6 @@ def _doubts(opened: OpenRelease, history: History) -> Iterator[str]:
     if history.known < SHORT_WEEKS:
         yield f"short history: {history.known} weeks"
     if history.known < FEW_WEEKS:
-        yield "bounds from so few weeks hold less often than they say"
+        yield "bounds from so few weeks hold less often than they say if weeks differ much"
     if not history.values[history.values == history.values].any():
         yield "all weeks are zero"

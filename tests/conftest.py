@@ -11,6 +11,7 @@ from typing import Any
 from urllib import request
 
 import boto3
+import hypothesis
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
@@ -22,6 +23,10 @@ from ratchet.stack.health import answers, wait_for
 from ratchet.stack.paths import Home
 from ratchet.stack.ports import free_port
 from ratchet.stack.services import Stack
+
+# How long one example takes says nothing where other work shares the cores.
+hypothesis.settings.register_profile("patient", hypothesis.settings.default, deadline=None)
+hypothesis.settings.load_profile("patient")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

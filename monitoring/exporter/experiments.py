@@ -13,10 +13,10 @@ from urllib.error import HTTPError
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from monitoring.exporter.http import get
+from ratchet.contracts.policy import Verdict
 
 Row = dict[str, Any]
 NOBODY: Final = "none"
-VERDICTS: Final = ("promote", "rollback", "hold", "extend")
 BUSY_SECONDS: Final = 0.3
 
 
@@ -54,7 +54,8 @@ class Experiments:
             "ratchet_verdicts", "Verdicts of the policy and of people", labels=("workload", "verdict")
         )
         for workload, rows in found.items():
-            self._verdicts.update({(workload, verdict): 0 for verdict in VERDICTS})
+            # Each is there before it is given: of a series that begins with its first, Prometheus sees no change.
+            self._verdicts.update({(workload, verdict.value): 0 for verdict in Verdict})
             for row in rows:
                 for said in row["verdicts"]:
                     key = (workload, row["experiment_id"], said["at"])

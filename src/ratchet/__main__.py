@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 from pydantic import ValidationError
 
 from ratchet import workloads
+from ratchet.asking import at_least, names
 from ratchet.backtest_command import add_backtest
 from ratchet.contracts.errors import RatchetError
 from ratchet.forecast_command import add_forecast
@@ -95,7 +96,7 @@ def _add_stack(commands: Commands) -> None:
     traffic = _add(commands, "traffic", "send realistic users for a while, then say what was sent", _traffic)
     traffic.add_argument("--seconds", type=float, default=150.0, help="how long (default: 150)")
     traffic.add_argument("--rate", type=float, default=20.0, help="forecasts per second (default: 20)")
-    traffic.add_argument("--seed", type=int, default=7)
+    traffic.add_argument("--seed", type=at_least(0), default=7)
 
 
 def _add_loop(commands: Commands) -> None:
@@ -269,7 +270,7 @@ def _by_hand(kind: str) -> Command:
 def _keys_add(options: argparse.Namespace) -> str:
     from ratchet.serve.keys import add_key
 
-    return add_key(Settings.load().database, options.name, tuple(options.scopes.split(",")))
+    return add_key(Settings.load().database, options.name, names(options.scopes))
 
 
 def _keys_list(_: argparse.Namespace) -> str:

@@ -51,10 +51,7 @@ class Row(NamedTuple):
 def run(options: argparse.Namespace, settings: Settings, *, workload: str) -> str:
     """Return the table under what it is of; a `DataError` where that makes no sense."""
     found = workloads.find(workload)
-    recipe = [name.strip() for name in options.recipe.split(",") if name.strip()] or found.families
-    families = [forecasters.find(name, season_length=found.season_length) for name in recipe]
-    if options.horizon < 1 or options.folds < 1:
-        raise DataError("--horizon and --folds are 1 at least")
+    families = [forecasters.find(name, season_length=found.season_length) for name in options.recipe or found.families]
     panel, head = _read(options, settings, found)
     folds = plan(len(panel.weeks), horizon=options.horizon, count=options.folds)
     if not folds or folds[0].horizon < options.horizon:

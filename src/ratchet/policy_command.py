@@ -4,6 +4,7 @@ import argparse
 from typing import TypeAlias
 
 from ratchet import workloads
+from ratchet.asking import at_least
 from ratchet.contracts.errors import RatchetError
 from ratchet.settings import Settings
 
@@ -19,9 +20,9 @@ def add_policy(commands: Commands) -> None:
     comparing = actions.add_parser("compare", help="what each rule does to simulated experiments whose truth is known")
     comparing.set_defaults(command=compare_rules)
     comparing.add_argument(
-        "--runs", type=int, default=100, help="experiments per scenario (default: 100, about a minute)"
+        "--runs", type=at_least(1), default=100, help="experiments per scenario (default: 100, about a minute)"
     )
-    comparing.add_argument("--seed", type=int, default=1)
+    comparing.add_argument("--seed", type=at_least(0), default=1)
     showing = actions.add_parser("show", help="every parameter as it is in force here")
     showing.set_defaults(command=show)
     showing.add_argument("workload", nargs="?", help=WORKLOAD)

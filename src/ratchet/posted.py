@@ -2,9 +2,12 @@
 
 The point is the level of the root of the counts, recent weeks counting most, and it stays: a short history of unknown origin
 says little about trend or season. The bounds are what forecasts of this kind missed by on the release's own held-out weeks, in
-series of the same size, in units of the history's spread (`train.calibrate` says why the root).
+series of the same size, in units of the history's spread (`train.calibrate` says why the root). There a year was known. Of fewer
+weeks the level itself is uncertain: its error is added to theirs. And it leans less to the low side, because roots of fewer weeks were
+averaged, so the mean is corrected by less; one week alone is its own mean.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Self
@@ -50,11 +53,13 @@ class Yardstick:
 def level(values: Floats) -> Floats:
     """Return the level of each history along the last axis, newest week last; NaN is a week that nobody knows."""
     roots = np.sqrt(values[..., -YEAR:] + ANSCOMBE)
-    age = np.arange(roots.shape[-1])[::-1]
-    weight = np.where(np.isnan(roots), 0.0, 0.5 ** (age / HALF_LIFE_WEEKS))
-    total = weight.sum(axis=-1)
-    mean = (np.nan_to_num(roots) * weight).sum(axis=-1) / np.where(total == 0, np.nan, total)
+    mean = (np.nan_to_num(roots) * _weights(roots)).sum(axis=-1)
     return np.asarray(np.maximum(mean**2 - ANSCOMBE, 0.0))
+
+
+def uncertainty(values: Floats) -> float:
+    """Return the variance of a history's level, in those of a week: 1 for one week, .06 for a year of them."""
+    return float((_weights(values[-YEAR:]) ** 2).sum())
 
 
 def spreads(values: Floats) -> Floats:
@@ -75,14 +80,16 @@ def forecast(values: Floats, horizon: int, yardstick: Yardstick) -> dict[str, li
     spread = _spread(known, yardstick.spread)
     blocks = np.searchsorted(BLOCK_ENDS, np.arange(1, horizon + 1), side="left")
     steps = [yardstick.pools[size_of(known)][block] for block in blocks.tolist()]
-    answer = {"median": [point] * horizon}
-    answer["mean"] = [max(point + spread**2 * step["square"] + 2 * root * spread * step["mean"], 0.0) for step in steps]
+    unsure, usual = uncertainty(year), uncertainty(np.zeros(YEAR))
+    leans, wide = (1 - unsure) / (1 - usual), spread * math.sqrt((1 + unsure) / (1 + usual))
+    above = [leans * (spread**2 * step["square"] + 2 * root * spread * step["mean"]) for step in steps]
+    answer = {"median": [point] * horizon, "mean": [max(point + more, 0.0) for more in above]}
     for name in BOUNDS:
         outward = min if name.startswith("lo") else max
         # Each level is stretched by a factor of its own: the wider ones enclose the narrower ones all the same.
         inner = answer.get(name.replace("95", "80"), answer["median"])
         answer[name] = [
-            outward(_count(root + spread * step[name]), near) for step, near in zip(steps, inner, strict=True)
+            outward(_count(root + wide * step[name]), near) for step, near in zip(steps, inner, strict=True)
         ]
     return answer
 
@@ -92,6 +99,14 @@ def size_of(known: Floats) -> str:
     if known.mean() >= BUSY:
         return "busy"
     return "sparse" if (known == 0).mean() >= MANY_ZEROS else "mid"
+
+
+def _weights(weeks: Floats) -> Floats:
+    """What each known week counts, along the last axis, together 1; NaN where none is known."""
+    age = np.arange(weeks.shape[-1])[::-1]
+    weight = np.where(np.isnan(weeks), 0.0, 0.5 ** (age / HALF_LIFE_WEEKS))
+    total = weight.sum(axis=-1, keepdims=True)
+    return np.asarray(weight / np.where(total == 0, np.nan, total))
 
 
 def _spread(known: Floats, shared: float) -> float:

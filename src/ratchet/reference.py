@@ -58,6 +58,11 @@ def relate(values: Floats, level: Floats) -> Floats:
     return np.asarray((values + 1.0) / (level + 1.0))
 
 
+def relate_forecast(medians: Floats, level: Floats) -> Floats:
+    """A series' forecast of its first weeks, [..., step], as one value: its weeks are one opinion, however few series were asked for."""
+    return relate(medians[..., :PREDICTED_WEEKS].mean(axis=-1), level)
+
+
 def residuals(actual: Floats, forecast: Floats, *, scale: Floats, expected: Floats) -> Floats:
     """Errors beside what validation found, [series, step]; NaN where nobody can say."""
     units = scale[..., None] * expected

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeAlias
 
 from ratchet import workloads
+from ratchet.asking import names
 from ratchet.bars import Bar, fill, seconds_left
 
 if TYPE_CHECKING:
@@ -22,7 +23,9 @@ def add_train(commands: Commands) -> None:
     command = commands.add_parser("train", help=what, description=what)
     command.set_defaults(command=train)
     command.add_argument("workload", nargs="?", help="default: the first of the setting WORKLOADS")
-    command.add_argument("--recipe", default="", help="families, separated by commas (default: the workload's own)")
+    command.add_argument(
+        "--recipe", type=names, default=(), help="families, separated by commas (default: the workload's own)"
+    )
     command.add_argument("--reason", default="by hand")
     command.add_argument("--trials", type=int, help="other settings of families to try at most (TRAIN_TRIALS)")
     command.add_argument("--seconds", type=float, help="seconds after which no more begin (TRAIN_SECONDS)")
@@ -34,10 +37,9 @@ def train(options: argparse.Namespace) -> dict[str, str]:
 
     loop = Loop()
     workload = workloads.find(options.workload or loop.settings.workloads.split(",")[0]).name
-    recipe = tuple(name for name in options.recipe.split(",") if name)
     budget = loop.budget(trials=options.trials, seconds=options.seconds)
     with Bar(sys.stderr) as bar, _drawing(bar):
-        release_id = loop.train(workload, recipe=recipe, reason=options.reason, budget=budget)
+        release_id = loop.train(workload, recipe=options.recipe, reason=options.reason, budget=budget)
     return loop.register(workload, release_id)
 
 

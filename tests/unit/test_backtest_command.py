@@ -76,7 +76,6 @@ def test_what_could_not_be_measured_is_said_and_comes_last(ask):
         pytest.param(("--recipe", "crystal_ball"), "no family 'crystal_ball'", id="no-such-family"),
         pytest.param(("--series", "nobody"), "none of 4 series has 'nobody' in its name", id="no-such-series"),
         pytest.param(("--horizon", "30"), "of 52 weeks no 30 can be held out", id="too-far"),
-        pytest.param(("--folds", "0"), "1 at least", id="no-folds"),
         pytest.param(("--gold", "/nowhere"), "neither series.parquet nor a CSV file", id="no-gold"),
     ],
 )

@@ -48,6 +48,14 @@ def test_a_workload_that_is_not_there_is_named_with_those_that_are(words, capsys
     assert capsys.readouterr().err.splitlines()[-1] == "ratchet: no workload `nothing_of_ours`; known: github_activity"
 
 
+@pytest.mark.parametrize("words", ["policy compare --runs 0", "policy compare --seed -1", "traffic --seed -1"])
+def test_a_number_that_makes_no_sense_is_refused_by_its_name(words, capsys):
+    with pytest.raises(SystemExit) as refused:
+        main(words.split())
+    assert refused.value.code == 2
+    assert "must be a whole number from" in capsys.readouterr().err
+
+
 def test_a_registry_that_is_away_is_one_clear_line(tmp_path):
     away = {"DATA_HOME": str(tmp_path), "MLFLOW_TRACKING_URI": "http://127.0.0.1:9"}
     retries = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "0"}

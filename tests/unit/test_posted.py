@@ -38,7 +38,7 @@ def yardstick():
     return posted.Yardstick.from_json(unseen.learn(panel, validation, nature))
 
 
-@pytest.mark.parametrize("known", [8, 26, 104])
+@pytest.mark.parametrize("known", [1, 2, 4, 8, 26, 104])
 def test_bounds_hold_about_as_often_as_they_say(yardstick, known):
     truth = simulate(400, known + HORIZON, seed=2)
     inside = {80: [], 95: []}
@@ -47,7 +47,25 @@ def test_bounds_hold_about_as_often_as_they_say(yardstick, known):
         for level, hits in inside.items():
             hits.append((row[known:] >= found[f"lo_{level}"]) & (row[known:] <= found[f"hi_{level}"]))
     assert 0.74 < np.mean(inside[80]) < 0.90, np.mean(inside[80])
-    assert 0.90 < np.mean(inside[95]) < 0.99, np.mean(inside[95])
+    assert 0.88 < np.mean(inside[95]) < 0.99, np.mean(inside[95])
+
+
+@pytest.mark.parametrize("known", [1, 2, 4, 13, 52])
+def test_a_mean_is_right_on_average_however_short_the_history(yardstick, known):
+    truth = simulate(1500, known + HORIZON, seed=4)
+    said = np.array([posted.forecast(row[:known], HORIZON, yardstick)["mean"] for row in truth])
+    came = truth[:, known:]
+    # Each series in its own size: else the few busiest would be all that is seen.
+    off = (said - came).mean(axis=1) / (came.mean(axis=1) + 1)
+    assert abs(off.mean()) < 0.1, off.mean()
+
+
+def test_a_year_or_more_is_answered_as_it_was_and_a_gap_as_so_many_weeks_fewer(yardstick):
+    year = simulate(1, 120, seed=5)[0]
+    assert posted.forecast(year, 4, yardstick) == posted.forecast(year[-52:], 4, yardstick)
+    with_gap = np.concatenate([year[-52:-2], [np.nan, year[-1]]])
+    with_gap[:-1] = np.nan
+    assert posted.forecast(with_gap, 4, yardstick) == posted.forecast(year[-1:], 4, yardstick)
 
 
 def test_bounds_are_not_merely_wide(yardstick):

@@ -135,7 +135,7 @@ class EvidencePolicy:
     expected_weeks: float = 8.0
     """Where the error bound is tightest, in weeks."""
     expected_raters: float = 600.0
-    """For `user_means_interval`, which nothing shows today. It stays: recorded policies are known by a digest of all parameters."""
+    """Read by nothing. It stays: recorded policies are known by a digest of all parameters, and a POLICY may name it."""
 
     split_concentration: float = 1000.0
     split_soft_p: float = 0.01

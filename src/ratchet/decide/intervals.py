@@ -2,8 +2,7 @@
 
 With r2 = (-2 ln a + ln(-2 ln a + 1)) / N*, where N* is the sample size at which the interval shall be tightest:
 
-    two-sided: d +- se sqrt( 2 (N r2 + 1) / (N r2) ln( sqrt(N r2 + 1) / a ) )
-    one-sided: the logarithm becomes ln( 1 + sqrt(N r2 + 1) / (2 a) )
+    one-sided: d +- se sqrt( 2 (N r2 + 1) / (N r2) ln( 1 + sqrt(N r2 + 1) / (2 a) ) )
 
 (Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas 2024, "Time-uniform central limit theory and asymptotic confidence sequences",
 Annals of Statistics 52, theorem 2.2, eq. 56 for N*, proposition B.1 for one side.)
@@ -50,28 +49,11 @@ class SampleMean:
         return max(0.0, self.squares - self.total**2 / self.count) / (self.count - 1)
 
 
-def width_factor(n: float, *, alpha: float, expected: float, one_sided: bool) -> float:
-    """By how many standard errors a bound lies off the estimate."""
+def width_factor(n: float, *, alpha: float, expected: float) -> float:
+    """By how many standard errors a bound on one side lies off the estimate."""
     n_r2 = n * (-2.0 * math.log(alpha) + math.log(-2.0 * math.log(alpha) + 1.0)) / expected
     root = math.sqrt(n_r2 + 1.0)
-    log = math.log1p(root / (2.0 * alpha)) if one_sided else math.log(root / alpha)
-    return math.sqrt(2.0 * (n_r2 + 1.0) / n_r2 * log)
-
-
-def user_means_interval(
-    production: SampleMean, candidate: SampleMean, *, alpha: float, policy: EvidencePolicy
-) -> Interval | None:
-    """The shown difference of ratings, each rated client counting once with the mean of what they gave; None for fewer than two.
-
-    Only for a constant share, and honest from about fifty clients on each track.
-    """
-    if min(production.count, candidate.count) < 2:
-        return None
-    estimate = candidate.mean - production.mean
-    error = math.sqrt(candidate.variance / candidate.count + production.variance / production.count)
-    raters = production.count + candidate.count
-    half = error * width_factor(raters, alpha=alpha, expected=policy.expected_raters, one_sided=False)
-    return Interval(low=estimate - half, estimate=estimate, high=estimate + half)
+    return math.sqrt(2.0 * (n_r2 + 1.0) / n_r2 * math.log1p(root / (2.0 * alpha)))
 
 
 def betting_interval(betting: Betting, *, alpha: float, policy: EvidencePolicy, steps: int = 200) -> Interval | None:

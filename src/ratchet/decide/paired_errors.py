@@ -70,7 +70,7 @@ def error_bounds(errors: PairedErrors, *, alpha: float, policy: EvidencePolicy) 
     by_week = [mean for _, mean in errors.weeks]
     estimate = math.fsum(by_week) / len(by_week)
     error = math.sqrt(_variance(by_series) / len(by_series) + _variance(by_week) / len(by_week))
-    half = error * width_factor(len(by_week), alpha=alpha, expected=policy.expected_weeks, one_sided=True)
+    half = error * width_factor(len(by_week), alpha=alpha, expected=policy.expected_weeks)
     return Interval(low=estimate - half, estimate=estimate, high=estimate + half)
 
 

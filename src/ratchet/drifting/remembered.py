@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Self
 
@@ -82,22 +83,22 @@ class Remembered:
         return {**found, reference.RESIDUALS: self._errors(wide)}
 
     def see_forecasts(self, asked: Asked) -> dict[str, Observations]:
-        """What was forecast, beside each series' usual week, by the data that it was made from."""
-        by_issue: dict[str, list[float]] = defaultdict(list)
+        """What was forecast, beside each series' usual week, by the data that it was made from; each series once, as it was last."""
         rows = {name: row for row, name in enumerate(self.names)}
-        for unique_id, target, data_hour, weeks in asked:
-            row = rows.get(series_name(unique_id, target))
-            if row is None:
-                continue
-            medians = np.array([float(week["median"]) for week in weeks[: reference.PREDICTED_WEEKS]])
-            by_issue[data_hour.astimezone(UTC).isoformat()] += reference.relate(medians, self.levels[row]).tolist()
+        newest = {
+            row: (data_hour.astimezone(UTC).isoformat(), np.array([float(week["median"]) for week in weeks]))
+            for unique_id, target, data_hour, weeks in sorted(asked, key=itemgetter(2))
+            if (row := rows.get(series_name(unique_id, target))) is not None
+        }
+        by_issue: dict[str, list[float]] = defaultdict(list)
+        for row, (issue, medians) in newest.items():
+            by_issue[issue].append(float(reference.relate_forecast(medians, self.levels[row])))
         return {reference.PREDICTIONS: {issue: tuple(values) for issue, values in by_issue.items()}} if by_issue else {}
 
     def see_issue(self) -> dict[str, Observations]:
         """The newest forecasts as they are on disk, each series once, whether anybody asked or not."""
-        medians = self.opened.statistics[1][:, : reference.PREDICTED_WEEKS].astype(float)
-        values = reference.relate(medians, self.levels[:, None])
-        return {reference.PREDICTIONS: {self.opened.data_hour.isoformat(): tuple(values.ravel().tolist())}}
+        values = reference.relate_forecast(self.opened.statistics[1].astype(float), self.levels)
+        return {reference.PREDICTIONS: {self.opened.data_hour.isoformat(): tuple(values.tolist())}}
 
     def _weeks_since(self, frame: pd.DataFrame, policy: DriftPolicy) -> tuple[pd.DataFrame, NDArray[np.bool_]]:
         """[series, week] of the newest weeks of which anything was seen, and where a series was not."""

@@ -51,17 +51,14 @@ def rehearse(
 
 
 def publish(body: dict[str, Any], folder: Path) -> None:
-    """Write `report.json`, `report.md` and `report.html`: all of them or none."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    """Write `report.json`, `report.md` and `report.html`: all of them or none. Whatever else is in the folder stays."""
+    folder.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(prefix=".report.", dir=folder))
     try:
-        draft.chmod(0o755)
         for name, text in (("report.json", to_json(body)), ("report.md", to_text(body)), ("report.html", render(body))):
             (draft / name).write_text(text, encoding="utf-8")
-        if folder.exists():
-            folder.rename(draft / "before")
-        draft.rename(folder)
-        shutil.rmtree(folder / "before", ignore_errors=True)
+        for written in draft.iterdir():
+            written.replace(folder / written.name)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
 

@@ -166,16 +166,22 @@ class Replay:
             self._trial = None
 
     def _score(self, number: int, week: int, served: dict[str, list[float]]) -> None:
-        """Realised error of this week: what people met, and what each simple way of choosing would have given them."""
+        """Realised error of this week: what people met, and what each simple way of choosing would have given them.
+
+        Of the series that every release forecast: one that began later would count against those alone that know it.
+        """
         actual, scale = self._history.values[:, week], self._history.scale_at(week - 1)
+        told = {self._production.name: self._production, **self._met()}
+        met = np.array([told[name].of(week) for name in served])
+        issued = np.array([release.of(week) for release in self._issued[: number + 1]])
+        by_all = np.isfinite(met).all(axis=0) & np.isfinite(issued).all(axis=0)
 
         def wrong(forecast: Floats) -> float:
-            return float(scores.mean(scores.scaled(np.abs(forecast - actual), scale)))
+            return float(scores.mean(scores.scaled(np.abs(forecast - actual), scale)[by_all]))
 
-        told = {self._production.name: self._production, **self._met()}
-        errors = {name: wrong(told[name].of(week)) for name in served}
+        errors = dict(zip(served, map(wrong, met), strict=True))
         parts = {name: sum(shares) / HOURS for name, shares in served.items()}
-        own = [wrong(issued.of(week)) for issued in self._issued[: number + 1]]
+        own = [wrong(forecast) for forecast in issued]
         for way, error in (
             ("the loop", sum(parts[name] * errors[name] for name in served)),
             ("never retrained", own[0]),

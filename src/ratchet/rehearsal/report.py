@@ -183,6 +183,7 @@ def _assumptions(plan: Plan) -> tuple[str, ...]:
         renewed if plan.renew else aged,
         "requests hurt: bad answers beyond everybody's rate, and all answers in a week with an error 5 % or more above the other release's",
         "hours lost: those with clients on a candidate that was planted, rolled back or reverted",
+        "errors of a week are those of the series that every release so far forecast",
         "the oracle is the best of all releases trained so far, chosen afterwards, week by week",
     )
 

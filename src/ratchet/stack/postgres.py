@@ -32,8 +32,9 @@ class Server:
         return self.home / "data"
 
     def initialise(self) -> None:
-        """Make the data folder, once. A half-made one of a killed run is made anew."""
+        """Make the data folder, once. A half-made one of a killed run is made anew, one that root has copied is handed over."""
         if (self.data / "PG_VERSION").exists() and (self.home / "initialised").exists():
+            hand_over(self.data)
             return
         if self.data.exists():
             shutil.rmtree(self.data)

@@ -41,7 +41,10 @@ def _may_pass_closed_folders() -> bool:
 
 
 def hand_over(folder: Path) -> None:
-    """Make the folder belong to whoever `wrap` runs a command as."""
-    if os.geteuid() == 0:
-        entry = pwd.getpwnam(_USER)
-        os.chown(folder, entry.pw_uid, entry.pw_gid)
+    """Make the folder, and all that is in it, belong to whoever `wrap` runs a command as."""
+    if os.geteuid() != 0:
+        return
+    entry = pwd.getpwnam(_USER)
+    if folder.stat().st_uid != entry.pw_uid:
+        for path in (*folder.rglob("*"), folder):  # last of all itself: a kill on the way leaves all to do again
+            os.chown(path, entry.pw_uid, entry.pw_gid, follow_symlinks=False)

@@ -49,8 +49,8 @@ def _residuals(panel: Panel, validation: Validation, choice: Choice) -> tuple[Fl
 
 def _predictions(panel: Panel, validation: Validation, choice: Choice) -> Observations:
     levels = yardsticks(panel)[:, 0]
-    said = choice.point(validation.forecasts)[:, :, : reference.PREDICTED_WEEKS]
-    return _by_fold(panel, validation, reference.relate(said, levels[None, :, None]))
+    said = reference.relate_forecast(choice.point(validation.forecasts), levels[None, :])
+    return _by_fold(panel, validation, said)
 
 
 def _by_fold(panel: Panel, validation: Validation, values: Floats) -> Observations:

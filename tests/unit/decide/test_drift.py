@@ -8,7 +8,7 @@ from scipy import stats
 
 from ratchet.contracts.drift import DriftAlarm, DriftPolicy, DriftReport, Indicator
 from ratchet.decide import drift
-from ratchet.reference import relate, remember
+from ratchet.reference import relate, relate_forecast, remember
 
 POLICY = DriftPolicy()
 SERIES, WEEKS, LATER = 24, 104, 12
@@ -79,6 +79,22 @@ def test_a_shift_of_all_series_is_found_within_weeks(shift, weeks):
     assert np.median(found) <= weeks
     moved = looks[-1]["f0"].drift_percentage
     assert moved == pytest.approx(100 * shift, abs=20)
+
+
+@pytest.mark.parametrize("asked", [1, 2, 3, 5, 10])
+def test_forecasts_of_a_few_series_are_as_many_opinions_as_there_are_series(asked):
+    """What people ask for is a handful, and its weeks are nearly one number: four for each series cried drift in a fifth of all looks."""
+    rng = np.random.default_rng(7)
+
+    def origin(series):
+        common, own = rng.normal(0, 0.1), rng.normal(0, 0.5, (series, 1))
+        return tuple(relate_forecast(20 * np.exp(common + own + rng.normal(0, 0.1, (series, 4))), np.full(series, 20)))
+
+    alarms = 0
+    for _ in range(200):
+        kept = remember({f"{number:02d}": origin(96) for number in range(10)})
+        alarms += drift.compare(kept, {"now": origin(asked)}).p_value < 0.01
+    assert alarms <= 6
 
 
 @pytest.mark.parametrize("seed", range(8))

@@ -49,7 +49,7 @@ def test_bounds_equal_those_of_the_whole_matrix(weeks, series, seed):
     scores = np.random.default_rng(seed).uniform(-0.5, 0.5, (weeks, series))
     found = error_bounds(after(scores), alpha=0.025, policy=POLICY)
     error = math.sqrt(scores.mean(0).var(ddof=1) / series + scores.mean(1).var(ddof=1) / weeks)
-    half = error * width_factor(weeks, alpha=0.025, expected=8, one_sided=True)
+    half = error * width_factor(weeks, alpha=0.025, expected=8)
     expected = (scores.mean() - half, scores.mean(), scores.mean() + half)
     assert (found.low, found.estimate, found.high) == pytest.approx(expected)
 

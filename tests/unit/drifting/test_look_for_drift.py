@@ -20,6 +20,7 @@ from ratchet.contracts.policy import EvidencePolicy
 from ratchet.contracts.release import CARD, REFERENCE, Card
 from ratchet.contracts.workload import Workload
 from ratchet.drifting import Look
+from ratchet.drifting.remembered import Remembered
 from ratchet.observe.drift_log import PostgresDrift
 from ratchet.register.drift_artifacts import DriftArtifacts
 from ratchet.serve.drift_score import DriftScores
@@ -146,12 +147,13 @@ def execute(database, *statements):
     connection.close()
 
 
-def asked(folder, *, at, median=20.0):
-    """Every depot has been asked for at that moment."""
-    weeks = json.dumps([{"week": "2026-06-07", "median": median}] * 4)
+def asked(folder, *, at, median=None):
+    """Every depot has been asked for at that moment, and was told its usual week or this."""
     day = at.astimezone(UTC).date()
-    statements = [("SELECT ensure_forecast_day(%s)", (day,)), (ANSWER, (day, weeks, weeks))]
-    for row in range(20):
+    statements = [("SELECT ensure_forecast_day(%s)", (day,))]
+    for row, usual in enumerate(Remembered.read(folder).levels):
+        weeks = json.dumps([{"week": "2026-06-07", "median": median or float(usual)}] * 4)
+        statements.append((ANSWER, (day, weeks, weeks)))
         key = f"{at:%m%d}-{row}"
         values = (key, at, f"depot/{row:02d}", folder.name, f"client {row}", HOUR, weeks)
         statements.append(
@@ -204,7 +206,7 @@ MILD = {"later": 6, "factor": 0.92}
 def test_the_same_weeks_are_no_second_opinion_however_much_people_ask_meanwhile(look, folder, postgres):
     looks = []
     for day in range(3):
-        execute(postgres, *asked(folder, at=HOUR + (42 + day) * DAY - DAY / 2)[: 10 + day])
+        execute(postgres, *asked(folder, at=HOUR + (42 + day) * DAY - DAY / 2)[: 17 + 2 * day])
         looks.append(look(42 + day, **MILD).take(fresh=True))
     assert [looked.report.drifting for looked in looks] == [("input.sent",)] * 3
     assert len({looked.report.data for looked in looks}) == 3
@@ -298,6 +300,14 @@ def test_forecasts_that_are_asked_for_come_from_the_database(look, folder, postg
     report = look().take(fresh=True).report
     assert report.origins["predictions"] == "the database"
     assert report.indicators["predictions"].drift_percentage > 500
+
+
+def test_a_series_that_is_asked_for_is_one_opinion_however_many_weeks_and_issues_of_it_were_seen(folder):
+    weeks = [{"week": "2026-06-07", "median": median} for median in (19.0, 21.0, 20.0, 20.0, 900.0)]
+    rows = [(f"depot/{row:02d}", "sent", HOUR + 7 * issue * DAY, weeks) for issue in (1, 0) for row in range(3)]
+    (seen,) = Remembered.read(folder).see_forecasts(rows[:5]).values()
+    assert [(issue[:10], len(values)) for issue, values in seen.items()] == [(f"{HOUR + 7 * DAY:%Y-%m-%d}", 3)]
+    assert all(0.3 < value < 5 for values in seen.values() for value in values)
 
 
 def test_recent_data_come_from_the_conf_first(look):

@@ -51,7 +51,7 @@ def test_recent_weeks_count_most(house):
 @pytest.mark.parametrize(
     ("history", "note"),
     [
-        ([5], "short history: 1 weeks; bounds from so few weeks hold less often than they say"),
+        ([5], "short history: 1 weeks; bounds from so few weeks hold less often than they say if weeks differ much"),
         ([0] * 60, "all weeks are zero"),
         ([1e9] * 60, None),
         (dated(*range(60), skip=(20, 30, 31)), "3 weeks of the last year are missing"),

@@ -161,7 +161,8 @@ def test_the_loop_from_its_api(serve, tmp_path):
     row |= {"stage": "canary"}
     found = samples(part)
     assert found["ratchet_verdicts_total", "parcels", "hold"] == 2
-    assert found["ratchet_verdicts_total", "parcels", "promote"] == 0
+    others = ("promote", "rollback", "extend", "suspend", "inconclusive", "revert")
+    assert [found["ratchet_verdicts_total", "parcels", other] for other in others] == [0] * 6
     assert found["ratchet_experiment_state", "parcels", "canary"] == 1
 
 

@@ -13,8 +13,9 @@ from ratchet.rehearsal import Plant, publish, read_folder
 from ratchet.rehearsal.history import arrange
 from ratchet.rehearsal.page import render
 from ratchet.rehearsal.plan import People
-from ratchet.rehearsal.releases import train_all
+from ratchet.rehearsal.releases import Issued, train_all
 from ratchet.rehearsal.renewals import renew_all
+from ratchet.rehearsal.replay import Replay
 from ratchet.rehearsal.report import to_json, to_text
 
 
@@ -183,6 +184,29 @@ def test_a_report_is_whole_or_not_there(live, tmp_path, monkeypatch):
         publish({**body, "seed": 99}, tmp_path / "out")
     assert (tmp_path / "out/report.json").read_text() == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out"]
+
+
+def test_a_report_leaves_alone_what_else_is_in_its_folder(live, tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    (tmp_path / "report.json").write_text("of before")
+    publish(live(last=FIRST + 3), tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["notes.txt", "report.html", "report.json", "report.md"]
+    assert json.loads((tmp_path / "report.json").read_text())["weeks"] == 4
+
+
+def test_a_series_that_only_newer_releases_know_does_not_tell_the_ways_apart(small, plan):
+    """The first release says nothing of it, and so was scored without what the others were wrong about."""
+    said = small.values[:, [-2]].repeat(12, axis=1) + 1
+    said[-1] += 1e6
+    first = said.copy()
+    first[-1] = np.nan
+    issued = [
+        Issued(release_id=f"r{week}", trained=week, forecasts=first if week == FIRST - 1 else said)
+        for week in range(FIRST - 1, WEEKS - 1)
+    ]
+    mase = Replay(small, plan, issued).run().mase
+    assert mase["always the newest"] == pytest.approx(mase["never retrained"])
+    assert max(mase["the loop"]) < 1e3
 
 
 def test_weeks_that_are_not_there_are_refused(live):

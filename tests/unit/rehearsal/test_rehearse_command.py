@@ -10,9 +10,9 @@ import time
 import pytest
 
 from ratchet.__main__ import main
-from ratchet.contracts.errors import DataError
 from ratchet.contracts.policy import Mode
 from ratchet.rehearsal.command import read_policy
+from ratchet.settings import Settings
 
 
 @pytest.fixture
@@ -49,9 +49,12 @@ def test_a_report_in_three_forms_from_one_command(tmp_path, gold, monkeypatch, c
     [
         (("--plant", "odd@2"), "--plant is one of biased"),
         (("--recipe", "crystal_ball"), "no family crystal_ball"),
-        (("--policy", '{"alpha": 1}'), "EvidencePolicy has no alpha"),
+        (("--policy", '{"alpha": 1}'), "--policy: POLICY knows no alpha"),
+        (("--policy", '{"margin": -1}'), "--policy: POLICY: margin must be above 0, not -1"),
         (("--targets", "wishes"), "no such target: wishes; there are: commits"),
-        (("--policy", "often"), "--policy is one of"),
+        (("--policy", "often"), "mode can be spec, spec_guarded, evidence, not 'often'"),
+        (("--to", "2026-05-01"), "--from 2026-05-10 is after the last week, 2026-05-03"),
+        (("wishes",), "no workload `wishes`"),
         (("--to", "tomorrow"), "not a day"),
         (("--to", "2031-01-01"), "not within the history"),
         (("--gold", "/nowhere"), "neither series.parquet nor a CSV file"),
@@ -82,12 +85,24 @@ def test_without_gold_it_says_what_to_do(tmp_path, monkeypatch, capsys):
     assert "run `ratchet ingest github_activity`" in capsys.readouterr().err
 
 
-def test_a_policy_is_a_mode_or_some_of_its_fields():
-    assert read_policy("").mode is Mode.EVIDENCE
-    assert read_policy("spec_guarded").mode is Mode.SPEC_GUARDED
-    assert read_policy('{"ab_share": 0.5, "composite": {"min_ratings": 20}}').composite.min_ratings == 20
-    with pytest.raises(DataError):
-        read_policy("[]")
+def test_the_policy_is_the_one_in_force_here_with_what_is_asked_for_laid_over_it(monkeypatch):
+    monkeypatch.setenv("POLICY", '{"mode": "spec", "min_ab_hours": 24}')
+
+    def read(text):
+        return read_policy(text, Settings.load(), workload="github_activity")
+
+    assert (read("").mode, read("").min_ab_hours) == (Mode.SPEC, 24)
+    assert (read("spec_guarded").mode, read("spec_guarded").min_ab_hours) == (Mode.SPEC_GUARDED, 24)
+    asked = read('{"mode": "evidence", "ab_share": 0.5, "composite": {"min_ratings": 20}}')
+    assert (asked.mode, asked.min_ab_hours, asked.ab_share, asked.composite.min_ratings) == (Mode.EVIDENCE, 24, 0.5, 20)
+
+
+@pytest.mark.parametrize("more", [("--seed", "-1"), ("--processes", "0"), ("--seed", "x")])
+def test_a_number_that_makes_no_sense_is_refused_before_anything_is_trained(tmp_path, gold, capsys, more):
+    with pytest.raises(SystemExit) as refused:
+        main(rehearse(tmp_path, gold, *more))
+    assert refused.value.code == 2
+    assert f"argument {more[0]}: must be a whole number from" in capsys.readouterr().err
 
 
 def test_an_interrupt_leaves_no_report_and_no_process(tmp_path, gold):
