@@ -28,6 +28,7 @@ class HourBucket:
     """`s3://bucket/prefix`"""
     span: Span = EVERYTHING
     by_hour: bool = field(default=True, init=False)
+    folder: None = field(default=None, init=False)
 
     def offers(self, landed: Landings) -> Iterator[Piece]:  # noqa: ARG002  # the bucket says it all
         """Offer a piece for each hour of the span that has an object, oldest first."""
