@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from ratchet import workloads
-from ratchet.contracts.errors import BusyError, RatchetError, ReleaseError
+from ratchet.contracts.errors import JournalError, RatchetError, ReleaseError
 from ratchet.contracts.look import Order, OrderKind
 from ratchet.contracts.ports import ANSWERED, Track
 from ratchet.contracts.release import CARD, Card
@@ -165,7 +165,7 @@ class Loop(Ingesting):
         }
 
     def carry_out_orders(self, workload: str) -> list[str]:
-        """Take up what people asked for over HTTP: each order once, with its outcome written down; it waits for another run's end."""
+        """Take up what people asked for over HTTP: each once, its outcome written down; it waits for the database and for other runs."""
         from ratchet.observe.orders import Orders
 
         book, outcomes = Orders(self.settings.database), list[str]()
@@ -173,7 +173,7 @@ class Loop(Ingesting):
             try:
                 kind = OrderKind(placed.kind)
                 outcome = self.order(workload, kind, who=placed.who, why=placed.why, placed=placed.at)["reason"]
-            except BusyError:
+            except JournalError:  # nothing was written down, or another run is at work: it is taken up again
                 raise
             except (RatchetError, ValueError) as error:
                 outcome = f"refused: {error}"

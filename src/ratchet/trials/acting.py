@@ -20,6 +20,9 @@ log = logging.getLogger("ratchet.trials")
 
 REPLACEABLE: Final = (Stage.QUEUED, Stage.WARMUP)
 """No client has met it yet: a newer candidate takes its place."""
+EVERY: Final = 1_000_000
+TRIED: Final = {"rollback": "rolled_back", "revert": "rolled_back", "inconclusive": "inconclusive"}
+"""What the registry says of the candidate of an experiment that ended with this word."""
 PROMOTED: Final = "promote"
 EMPTY: Final = (
     "%s@production is empty: %s is gone from the registry, and %s answers everybody; docs/runbook.md, ProductionEmpty"
@@ -65,7 +68,7 @@ class Trials:
     def next_trial(self, workload: str, *, now: datetime) -> None:
         """Open an experiment for the newest queued release unless clients meet another one; older queued ones are superseded."""
         production = self.registry.live(workload, Track.PRODUCTION)
-        waiting = [release for release in self.registry.releases(workload) if release.state in ("queued", "trial")]
+        waiting = self._waiting(workload, production) if production else []
         current = self.journal.current(workload)
         if production is None or not waiting:
             return
@@ -123,6 +126,20 @@ class Trials:
             return release_id not in {release.release_id for release in self.registry.releases(workload)}
         except RegistryError:
             return False
+
+    def _waiting(self, workload: str, production: Release) -> list[Release]:
+        """What may be tried beside production, oldest first; what was tried so already gets the mark that it should have."""
+        past = self.journal.past(workload, limit=EVERY)
+        tried = {one.candidate: one for one in past if one.production == production.release_id}
+        waiting = [release for release in self.registry.releases(workload) if release.state in ("queued", "trial")]
+        for release in waiting:
+            if (one := tried.get(release.release_id)) is not None:
+                beside, number = production.release_id, one.experiment_id
+                log.warning(
+                    "%s was tried beside %s already, in experiment %d: %s", one.candidate, beside, number, one.verdict
+                )
+                self.registry.mark(release, TRIED.get(str(one.verdict), "superseded"))
+        return [release for release in waiting if release.release_id not in tried]
 
     def _give_way(self, current: Experiment, newest: Release, *, now: datetime) -> bool:
         """Whether a newer candidate takes the place of one that no client has met."""

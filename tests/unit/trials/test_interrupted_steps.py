@@ -19,13 +19,18 @@ SCENES = {
     "revert": lambda house, turns: (house.promoted(), house.say("revert", turns=turns)),
     "replace": lambda house, turns: (house.place(1), house.place(2), house.tick(), house.place(3, turns)),
     "hold": lambda house, turns: (house.on_trial(), house.say("hold", turns=turns)),
+    "roll back without production": lambda house, turns: (
+        house.on_trial(),
+        house.registry.lose("r1"),
+        house.say("rollback", turns=turns),
+    ),
     "promote another": lambda house, turns: (house.shadowed().on_trial_too(3), house.say("promote", turns=turns)),
     "revert late": lambda house, turns: (house.shadowed(), house.say("revert", turns=turns)),
 }
 
 
 WORDS = {"roll back": "rollback", "promote": "promote", "revert": "revert", "hold": "hold"}
-WORDS |= {"promote another": "promote", "revert late": "revert"}
+WORDS |= {"roll back without production": "rollback", "promote another": "promote", "revert late": "revert"}
 
 
 @pytest.mark.parametrize("scene", SCENES)

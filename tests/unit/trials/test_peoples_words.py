@@ -178,3 +178,12 @@ def test_a_shell_learns_from_the_exit_code_whether_a_word_was_heard(tmp_path, mo
     told = said.err.splitlines()[-1] if code else said.out
     assert f"it looks fine{': not possible while queued' * code}" in told
     assert bool(said.out) != bool(code)
+
+
+def test_a_word_that_waited_for_another_look_is_heard_after_it(house):
+    """It waits for the lock; its time is from before."""
+    house.on_trial()
+    house.say("hold")
+    house.clock -= HOUR / 30
+    assert house.say("rollback", "it is bad")["verdict"] == "rollback"
+    assert house.stage == ""
