@@ -91,7 +91,10 @@ class Trials:
             return
         state = self.state(experiment, policy)
         if not shadowed:
-            self._take_tracks(experiment, place(experiment, state, policy, at=at))
+            wanted = place(experiment, state, policy, at=at)
+            if wanted.percent < self.split.share() and self._keeps_production(experiment, state):
+                self.split.set_share(wanted.percent)  # also while the registry is away
+            self._take_tracks(experiment, wanted)
         elif state.stage is Stage.ROLLED_BACK:
             wanted = self._possible(experiment.workload, place(experiment, state, policy, at=at))
             self._move(experiment.workload, Track.PRODUCTION, wanted.production)
@@ -170,6 +173,12 @@ class Trials:
         self._move(workload, Track.CANDIDATE, wanted.candidate)
         if (self.split.share(), self.split.salt()) != (wanted.percent, wanted.salt):
             self.split.set_share(wanted.percent, salt=wanted.salt)
+
+    def _keeps_production(self, experiment: Experiment, state: State) -> bool:
+        """Whether production is what it was when the experiment began: nobody is moved to a release that is on its way out."""
+        if state.stage is Stage.ROLLED_BACK:
+            return self._ending(experiment, state) == Verdict.ROLLBACK.value
+        return state.stage not in (Stage.PROMOTING, Stage.WATCH, Stage.DONE)
 
     def _possible(self, workload: str, wanted: Placement) -> Placement:
         """What is left of a placement where somebody has removed a release: it must keep nothing else from being carried out.
