@@ -1,21 +1,44 @@
 """### Approve: a person is asked before a promotion.
 
 Only where the policy says `needs_approval`, or where too few people rated for errors alone to promote. `evaluate_ab` starts this once per
-request; the experiment is measured on meanwhile, its guardrails still act, and the request expires after the policy's `approval_hours`:
-production stays then, and an answer that comes when another experiment runs is refused. Answer under *Required Actions*, with a
-reason; `ratchet approve|deny --why …` does the same.
+request; the experiment is measured on meanwhile, its guardrails still act, and the request expires after the `approval_hours` of the
+policy in force (`ratchet policy show`): production stays then, and the run's tasks are *skipped*. An answer that comes when another
+experiment runs, or when a guardrail has spoken first, fails its run and says so. Answer under *Required Actions*, with a reason;
+`ratchet approve|deny --why …` does the same.
 """
 
 from datetime import UTC, timedelta
 from typing import Any
 
 from airflow.providers.standard.operators.hitl import HITLOperator
-from airflow.sdk import Param, dag, get_current_context, task
+from airflow.sdk import Context, Param, dag, get_current_context, task
+from airflow.sdk.exceptions import AirflowSkipException
 
 from ratchet import workloads
 
 
-def make(workload: str, dag_id: str, hours: float) -> None:
+class Question(HITLOperator):
+    """Open for as long as the policy in force has the experiment wait; then it is over, and is not asked again."""
+
+    def __init__(self, *, workload: str, **named: object) -> None:
+        super().__init__(**named)
+        self.workload = workload
+
+    def execute(self, context: Context) -> object:
+        """Ask."""
+        from ratchet.loop import Loop
+
+        self.response_timeout = timedelta(hours=Loop().policy(self.workload).approval_hours)
+        return super().execute(context)
+
+    def process_trigger_event_error(self, event: dict[str, Any]) -> None:
+        """Say that nobody answered: nothing is wrong with the run."""
+        if event["error_type"] == "timeout":
+            raise AirflowSkipException("nobody answered within the policy's approval_hours: production stays")
+        super().process_trigger_event_error(event)
+
+
+def make(workload: str, dag_id: str) -> None:
     """One DAG that asks for one workload."""
 
     @dag(
@@ -39,15 +62,15 @@ def make(workload: str, dag_id: str, hours: float) -> None:
             who, asked_at = str(user.get("name") or "airflow"), get_current_context()["dag_run"].run_after
             return Loop().order(workload, kind, who=who, why=str(why), placed=asked_at.astimezone(UTC))
 
-        ask = HITLOperator(
+        ask = Question(
             task_id="ask",
+            workload=workload,
             subject=f"Promote the candidate of {workload}?",
             body="`ratchet policy show` says by which policy, `GET /api/{workload}/experiments` what it found.".replace(
                 "{workload}", workload
             ),
             options=["Approve", "Deny"],
             params={"why": Param("", type="string", maxLength=500, title="Why")},
-            response_timeout=timedelta(hours=hours),
         )
         say(ask.output)
 
@@ -55,5 +78,4 @@ def make(workload: str, dag_id: str, hours: float) -> None:
 
 
 for name in workloads.names():
-    found = workloads.find(name)
-    make(name, found.dag_id("approve_promotion"), found.policy.approval_hours)
+    make(name, workloads.find(name).dag_id("approve_promotion"))

@@ -1,10 +1,11 @@
 """### Decide by hand: a person's word on the open experiment.
 
 The same as `ratchet promote|rollback|revert|hold|clear|approve|deny --why …` in a shell: the experiment is measured, the word is
-written down with who said it and why, and carried out. It goes before every rule but the guardrail. Where a stage does not allow it,
-the look says so.
+written down with who said it and why, and carried out. It goes before every rule but the guardrail. Where the stage does not allow it,
+or another experiment has begun since the run was triggered (it was paused, or is cleared a day later), the run fails and says so.
 """
 
+from datetime import UTC
 from typing import Any
 
 from airflow.sdk import Param, dag, get_current_context, task
@@ -36,9 +37,9 @@ def decide_by_hand() -> None:
         from ratchet.contracts.look import OrderKind
         from ratchet.loop import Loop
 
-        form = params or {}
-        who = getattr(get_current_context()["dag_run"], "triggering_user_name", None) or "airflow"
-        return Loop().order(form["workload"], OrderKind(form["word"]), who=str(who), why=str(form["why"]))
+        form, run = params or {}, get_current_context()["dag_run"]
+        who, said_at = str(getattr(run, "triggering_user_name", None) or "airflow"), run.run_after.astimezone(UTC)
+        return Loop().order(form["workload"], OrderKind(form["word"]), who=who, why=str(form["why"]), placed=said_at)
 
     say()
 

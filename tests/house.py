@@ -137,10 +137,11 @@ class Said:
 class House:
     """The ports of one installation, and what runs over them."""
 
-    def __init__(self, folder: Path, policy: EvidencePolicy = POLICY) -> None:
-        self.folder, self.policy, self.clock = folder, policy, START
+    def __init__(self, folder: Path, policy: EvidencePolicy = POLICY, *, workload: str = WORKLOAD, **ports) -> None:
+        self.folder, self.policy, self.clock, self.workload = folder, policy, START, workload
         self.told: list[LookRow] = []
-        self.registry, self.journal, self.split, self.said = FakeRegistry(), FakeJournal(), FakeSplit(), Said()
+        self.registry, self.journal = ports.get("registry") or FakeRegistry(), ports.get("journal") or FakeJournal()
+        self.split, self.said = ports.get("split") or FakeSplit(), Said()
         self.turns = self.made_with(self.registry, self.journal, self.split)
 
     def made_with(self, registry, journal, split) -> Turns:
@@ -156,7 +157,7 @@ class House:
         folder = self.folder / f"r{number}"
         if not folder.exists():
             folder.mkdir(parents=True)
-            write_release(folder, workload=WORKLOAD, release_id=f"r{number}", data_hour=START)
+            write_release(folder, workload=self.workload, release_id=f"r{number}", data_hour=START)
         return self.registry.add(folder, Card.from_json((folder / CARD).read_bytes()))
 
     def place(self, number: int, turns: Turns | None = None) -> Release:
@@ -165,7 +166,7 @@ class House:
     def tick(self, hours: float = 0.01, turns: Turns | None = None) -> dict[str, object]:
         """A round of the guard."""
         self.clock += hours * HOUR
-        return (turns or self.turns).advance(WORKLOAD, self.policy, now=self.clock)
+        return (turns or self.turns).advance(self.workload, self.policy, now=self.clock)
 
     def hour(self, count: int = 1, *, mode: Mode | None = None, turns: Turns | None = None) -> dict[str, str]:
         """So many hourly looks, each carried out; the last one's verdict."""
@@ -173,19 +174,19 @@ class House:
         for _ in range(count):
             self.clock += HOUR
             said = self.look(mode=mode, turns=turns)
-            (turns or self.turns).act(WORKLOAD, self.policy, now=self.clock)
+            (turns or self.turns).act(self.workload, self.policy, now=self.clock)
         return said
 
     def look(self, *, mode: Mode | None = None, turns: Turns | None = None) -> dict[str, str]:
         policy = replace(self.policy, mode=mode) if mode else self.policy
-        return (turns or self.turns).look(WORKLOAD, policy, Asked(at=self.clock, actor="a test"))
+        return (turns or self.turns).look(self.workload, policy, Asked(at=self.clock, actor="a test"))
 
     def say(
         self, kind: str, why: str = "because", turns: Turns | None = None, placed: datetime | None = None
     ) -> dict[str, object]:
         self.clock += HOUR / 60
         order = Order(kind=OrderKind(kind), who="ada", why=why)
-        return (turns or self.turns).order(WORKLOAD, self.policy, order, now=self.clock, placed=placed)
+        return (turns or self.turns).order(self.workload, self.policy, order, now=self.clock, placed=placed)
 
     def on_trial(self) -> "House":
         """Two releases, the second one in its A/B stage."""
@@ -208,7 +209,7 @@ class House:
     def shadowed(self) -> "House":
         """The second release in production; its promotion is over but for the weeks that have to mature."""
         self.promoted()
-        while not self.journal.shadows(WORKLOAD):
+        while not self.journal.shadows(self.workload):
             self.hour()
         return self
 
@@ -230,10 +231,10 @@ class House:
 
     @property
     def stage(self) -> str:
-        return self.journal.stage(WORKLOAD)
+        return self.journal.stage(self.workload)
 
     def on(self, track: Track) -> str | None:
-        release = self.registry.live(WORKLOAD, track)
+        release = self.registry.live(self.workload, track)
         return release.name_on(track) if release else None
 
     @property
@@ -241,16 +242,16 @@ class House:
         return self.on(Track.PRODUCTION), self.on(Track.CANDIDATE), self.split.share()
 
     def summary(self) -> dict[str, object]:
-        current = self.journal.current(WORKLOAD)
+        current = self.journal.current(self.workload)
         return {
             "world": self.world,
             "salt": self.split.salt() if self.split.share() else None,
-            "states": [(release.release_id, release.state) for release in self.registry.releases(WORKLOAD)],
+            "states": [(release.release_id, release.state) for release in self.registry.releases(self.workload)],
             "trial": (current.candidate, self.stage) if current else None,
-            "ended": [(one.candidate, one.verdict) for one in self.journal.past(WORKLOAD, limit=9)],
-            "pending": len(self.journal.pending(WORKLOAD)),
+            "ended": [(one.candidate, one.verdict) for one in self.journal.past(self.workload, limit=9)],
+            "pending": len(self.journal.pending(self.workload)),
         }
 
     @property
     def states(self) -> list[str]:
-        return [release.state for release in self.registry.releases(WORKLOAD)]
+        return [release.state for release in self.registry.releases(self.workload)]

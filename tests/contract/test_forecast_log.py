@@ -1,13 +1,15 @@
 """Spool → forwarder → a real PostgreSQL: everything arrives, once, whatever dies or is away meanwhile."""
 
+import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import threading
 import time
 import uuid
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -400,6 +402,70 @@ def test_nothing_is_deleted_before_it_is_committed(spool, forwarder, postgres, w
     monkeypatch.undo()
     assert forwarder.ship() == 1
     assert len(rows(postgres, "forecasts", workload)) == 1
+
+
+@pytest.fixture
+def stopped(monkeypatch):
+    """Stops a process without a word, for one that waits a second for words; it goes on when the test ends, or earlier."""
+    monkeypatch.setattr(forward, "SILENT_SECONDS", 1.0)
+    pids = []
+
+    def stop(pid):
+        os.kill(pid, signal.SIGSTOP)
+        pids.append(pid)
+
+    yield stop
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
+
+
+def test_a_backend_that_hangs_without_a_word_is_left_and_nothing_is_lost(
+    spool, forwarder, postgres, workload, stopped, caplog
+):
+    """Its kernel goes on to acknowledge whatever is sent: no timeout of the line's own is ever reached."""
+    spool.append(forecast(workload))
+    assert ship(spool, forwarder) == 1
+    stopped(forwarder._connection.info.backend_pid)
+    spool.append(forecast(workload))
+    spool.close()
+    forwarder.step(spool)
+    assert len(segments.finished(spool.folder)) == 1
+    assert caplog.messages == ["the forecast log stays in the spool: timeout expired"]
+    assert forwarder.ship() == 1
+    assert len(rows(postgres, "forecasts", workload)) == 2
+
+
+def test_what_a_hanging_backend_holds_waits_for_it_alone_and_arrives_once(
+    spool, forwarder, postgres, workload, monkeypatch, stopped
+):
+    now = [0.0]
+    monkeypatch.setattr(forwarder, "_clock", lambda: now[0])
+    monkeypatch.setitem(forward.CONNECT, "options", "-c timezone=UTC -c lock_timeout=300ms")
+    spool.append(forecast(workload))
+    spool.close()
+    with monkeypatch.context() as slow:
+        slow.setattr(forward, "FEEDBACK", "SELECT pg_sleep(0.7)")
+        forwarder._connect()
+        stopping = threading.Timer(0.4, stopped, (forwarder._connection.info.backend_pid,))
+        stopping.start()
+        forwarder.step(spool)
+        stopping.join()
+    spool.append(forecast(workload, horizon=2))  # an answer of its own: the same one would wait too
+    spool.close()
+    assert forwarder.ship() == 1, "the other one"
+    assert len(rows(postgres, "forecasts", workload)) == 1
+    os.kill(_backend_that_hangs(postgres), signal.SIGCONT)
+    wait_until(lambda: not _backend_that_hangs(postgres))
+    now[0] += forward.LEFT_SECONDS
+    assert forwarder.ship() == 1
+    assert len(rows(postgres, "forecasts", workload)) == 2
+
+
+def _backend_that_hangs(postgres):
+    with closing(psycopg2.connect(postgres)) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT pid FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(0.7)'")
+        return next((pid for (pid,) in cursor.fetchall()), None)
 
 
 def test_a_schema_that_is_not_there_yet_rejects_nothing(spool, postgres_server, workload, rejected, postgres):

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ratchet.contracts.errors import BusyError, MetricsError, RatchetError
+from ratchet.contracts.errors import BusyError, JournalError, MetricsError, RatchetError
 from ratchet.contracts.look import OrderKind
 from ratchet.loop import Loop
 from ratchet.observe.orders import Orders
@@ -83,19 +83,23 @@ def test_the_loop_takes_an_order_up_once_and_says_what_came_of_it(orders, postgr
 class Queueing(Obedient):
     """A loop in which another run is at work at first."""
 
-    is_busy = True
+    trouble = None
 
     def order(self, workload, kind, **said):
-        if self.is_busy:
-            raise BusyError(f"another run is at work on {workload}")
+        if self.trouble:
+            raise self.trouble
         return super().order(workload, kind, **said)
 
 
-def test_an_order_that_finds_another_run_at_work_waits_for_it(orders, postgres):
-    loop = Queueing(postgres)
-    placed = orders.place("busy", kind="promote", who="ann", why="it is better", at=AT)
-    with pytest.raises(BusyError, match="another run"):
-        loop.carry_out_orders("busy")
-    assert orders.waiting("busy") == [placed]
-    loop.is_busy = False
-    assert loop.carry_out_orders("busy") == ["promote by ann: it is better"]
+@pytest.mark.parametrize(
+    "trouble", [BusyError("another run is at work"), JournalError("the journal failed: AdminShutdown 57P01")], ids=str
+)
+def test_an_order_that_finds_another_run_at_work_or_a_database_that_restarts_waits(orders, postgres, trouble):
+    loop, workload = Queueing(postgres), f"waits-{trouble}"
+    placed = orders.place(workload, kind="promote", who="ann", why="it is better", at=AT)
+    loop.trouble = trouble
+    with pytest.raises(type(trouble), match=str(trouble)):
+        loop.carry_out_orders(workload)
+    assert orders.waiting(workload) == [placed]
+    loop.trouble = None
+    assert loop.carry_out_orders(workload) == ["promote by ann: it is better"]

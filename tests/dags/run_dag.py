@@ -1,7 +1,7 @@
 """A process of its own that loads `dags/` once and runs what it is asked to, line by line, with `dag.test()`. Not a test itself.
 
 A line in: `{"dag": id or null, "conf": {…}, "environment": {…}}`; a conf without a DAG is a person's
-answer to `approve_promotion`. Out: what the run logs, then a line that begins with ANSWER and is JSON.
+word, or asks for one. Out: what the run logs, then a line that begins with ANSWER and is JSON.
 """
 
 import json
@@ -15,6 +15,7 @@ from typing import Any
 from unittest import mock
 
 from airflow.dag_processing.dagbag import DagBag
+from airflow.sdk.exceptions import AirflowException, TaskAwaitingInput
 
 ANSWER = "=== "
 FOLDER = Path(__file__).parents[2] / "dags"
@@ -47,9 +48,9 @@ def run(bag: DagBag, dag_id: str, conf: dict[str, Any]) -> dict[str, Any]:
     return {"state": str(dag_run.state), "tasks": states, "mapped": dict(mapped)}
 
 
-def say_to(bag: DagBag, said: dict[str, Any], *, asked_at: str) -> dict[str, Any]:
-    """Have a person's answer carried on by `approve_promotion`: what the loop is told of it."""
-    task = bag.dags["approve_promotion"].get_task("say")
+def say_to(bag: DagBag, said: dict[str, Any], *, asked_at: str, dag_id: str = "approve_promotion") -> dict[str, Any]:
+    """Have a person's word carried on by a DAG: what the loop is told of it."""
+    task = bag.dags[dag_id].get_task("say")
     context = {"dag_run": mock.Mock(run_after=datetime.fromisoformat(asked_at))}
     with (
         mock.patch("ratchet.loop.Loop") as loop,
@@ -61,10 +62,26 @@ def say_to(bag: DagBag, said: dict[str, Any], *, asked_at: str) -> dict[str, Any
     return {name: str(word) for name, word in words.items()}
 
 
+def ask(bag: DagBag) -> dict[str, Any]:
+    """Ask for approval, and have nobody answer: how long the question was open, and what the run says in the end."""
+    question = bag.dags["approve_promotion"].get_task("ask")
+    with mock.patch("airflow.providers.standard.operators.hitl.upsert_hitl_detail"):
+        try:
+            question.execute({"task_instance": mock.Mock()})
+        except TaskAwaitingInput as waiting:
+            hours = waiting.timeout / timedelta(hours=1)
+    try:
+        question.execute_complete({}, {"error": "passed", "error_type": "timeout"})
+    except AirflowException as over:
+        return {"hours": hours, "end": type(over).__name__, "says": str(over)}
+    return {"hours": hours}
+
+
 def answer(bag: DagBag, wanted: dict[str, Any]) -> dict[str, Any]:
     told: dict[str, Any] = {"import_errors": bag.import_errors, "dags": describe(bag)}
     if not wanted["dag"] and wanted["conf"]:
-        told["order"] = say_to(bag, **wanted["conf"])
+        with mock.patch.dict(os.environ, wanted["environment"]):
+            told["order"] = say_to(bag, **wanted["conf"]) if "said" in wanted["conf"] else ask(bag)
     if wanted["dag"]:
         with mock.patch.dict(os.environ, wanted["environment"]):
             try:

@@ -74,6 +74,20 @@ def train_a_candidate(run_dag, with_mlflow):
     assert all(told in second["log"] for told in ("'name': 'CO1', 'state': 'trial'", "with ets, theta: a test"))
 
 
+def test_a_word_means_what_ran_when_the_dag_was_triggered(run_dag):
+    """The DAG may have been paused, or its task is cleared a day later."""
+    said = {"workload": "github_activity", "word": "rollback", "why": "it is bad"}
+    conf = {"said": said, "asked_at": "2026-11-21T10:00:00+00:00", "dag_id": "decide_by_hand"}
+    assert run_dag(conf=json.dumps(conf))["order"]["placed"] == "2026-11-21 10:00:00+00:00"
+
+
+def test_a_question_is_open_as_long_as_the_policy_in_force_waits_and_then_over(run_dag):
+    """Asked again it would be open for an experiment that has ended, and the next one's would wait behind it."""
+    told = run_dag(conf=json.dumps({"ask": True}), POLICY='{"approval_hours": 72}')["order"]
+    assert (told["hours"], told["end"]) == (72.0, "AirflowSkipException")
+    assert told["says"] == "nobody answered within the policy's approval_hours: production stays"
+
+
 def renew(run_dag, with_mlflow):
     """Newer hours arrive, too few to train on; both releases are issued again from them, once."""
     again = run_dag("ingest_github", "{}", **with_mlflow)

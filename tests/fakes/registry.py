@@ -100,7 +100,7 @@ class FakeRegistry:
                 return self._restore(release, folder)
         release = Release(
             workload=card.workload,
-            version=len(known) + 1,
+            version=max((other.version for other in known), default=0) + 1,
             release_id=card.release_id,
             location=folder.as_uri(),
             data_hour=card.data_hour,
@@ -178,6 +178,12 @@ class FakeRegistry:
         for number in old:
             shutil.rmtree(_path(release) / issue_folder(number))
         return old
+
+    def lose(self, release_id: str) -> None:
+        """Somebody deletes its version: what named it goes too, as in MLflow."""
+        for key in [key for key, release in self._releases.items() if release.release_id == release_id]:
+            del self._releases[key]
+            self._aliases = {at: version for at, version in self._aliases.items() if (at[0], version) != key}
 
     def _restore(self, release: Release, folder: Path) -> Release:
         if release.files == KEPT:

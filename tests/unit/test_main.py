@@ -67,7 +67,7 @@ def test_a_registry_that_is_away_is_one_clear_line(tmp_path):
         cwd=tmp_path,
         env={**os.environ, **away, **retries},
     )
-    said = "ratchet: listing releases of github_activity: MLflow at 127.0.0.1:9 is away: Connection refused\n"
+    said = "ratchet: MLflow at 127.0.0.1:9 is away: Connection refused\n"
     assert (done.returncode, done.stderr) == (1, said)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Final, Literal, Protocol
 
 from ratchet.contracts.errors import DataError
@@ -104,6 +105,10 @@ class Source(Protocol):
     @property
     def by_hour(self) -> bool:
         """True: each piece is an hour's own file, and several may be read at once. False: each has landed before the next is asked for."""
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder of this machine that it reads; None: it asks somebody else."""
 
     def offers(self, landed: Landings) -> Iterable[Piece | Trouble]:
         """Every piece that the source has now, oldest first; one that has landed may be among them if pieces are hours."""

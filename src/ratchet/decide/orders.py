@@ -1,11 +1,24 @@
 """A person's word on an experiment, with their reason in the record."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Final
 
 from ratchet.contracts.look import Look, Order, OrderKind
 from ratchet.contracts.policy import EvidencePolicy, Verdict
 from ratchet.decide.outcome import Outcome, conclude, stay
 from ratchet.decide.state import AFTER_PROMOTION, ON_TRIAL, Stage, State
+
+MEANT: Final[Mapping[OrderKind, tuple[Verdict, ...]]] = {
+    OrderKind.HOLD: (Verdict.HOLD,),
+    OrderKind.CLEAR: (Verdict.EXTEND,),
+    OrderKind.PROMOTE: (Verdict.PROMOTE,),
+    OrderKind.APPROVE: (Verdict.PROMOTE,),
+    OrderKind.DENY: (Verdict.INCONCLUSIVE,),
+    OrderKind.ROLLBACK: (Verdict.ROLLBACK, Verdict.REVERT),
+    OrderKind.REVERT: (Verdict.REVERT,),
+}
+"""What a look says whose order was obeyed: a stage may not allow it, and a guardrail may have spoken first."""
 
 
 def obey(state: State, look: Look, order: Order, scores: dict[str, float], policy: EvidencePolicy) -> Outcome:

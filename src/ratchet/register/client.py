@@ -18,8 +18,9 @@ QUIET: Final = {
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",  # runs have logs, not terminals
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_UV_AUTO_DETECT": "false",  # it would copy the caller's pyproject.toml and uv.lock into every release
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # the default of 7 hangs for four minutes; schedulers retry the step
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+    # Together less than others wait for a workload's lock. The defaults hang for a quarter of an hour; schedulers retry the step.
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
 }
 
 

@@ -26,13 +26,20 @@ class MlflowLive:
 
     def live(self, workload: str, track: Track) -> Release | None:
         """Return the release behind the alias; None if there is none; `RegistryError` if nobody can say."""
-        query = urlencode({"name": workload, "alias": track.value})
-        status, body = self._get(f"{self._address.path.rstrip('/')}{ALIAS_PATH}?{query}")
+        status, body = self._ask(workload, track)
         answer = _parse(status, body)
         if status != http.HTTPStatus.OK:
             _require_absence(status, answer)
             return None
         return _read_version(answer, workload, track)
+
+    def require_answer(self, workload: str) -> None:
+        """Pass an MLflow that answers at all: one that hangs is found in seconds, where its client library asks on."""
+        self._ask(workload, Track.PRODUCTION)
+
+    def _ask(self, workload: str, track: Track) -> tuple[int, bytes]:
+        query = urlencode({"name": workload, "alias": track.value})
+        return self._get(f"{self._address.path.rstrip('/')}{ALIAS_PATH}?{query}")
 
     def _get(self, path: str) -> tuple[int, bytes]:
         """Status and body. `http.client` follows no redirect and no proxy: the answer is from where we asked."""
@@ -44,7 +51,8 @@ class MlflowLive:
             response = connection.getresponse()
             return response.status, response.read(MAX_ANSWER_BYTES)
         except (OSError, http.client.HTTPException) as error:
-            raise RegistryError(f"MLflow at {self._address.netloc} is away: {error!r}") from error
+            why = getattr(error, "strerror", None) or str(error) or repr(error)
+            raise RegistryError(f"MLflow at {self._address.netloc} is away: {why}") from error
         finally:
             connection.close()
 

@@ -73,6 +73,7 @@ class MlflowRegistry:
 
     def releases(self, workload: str) -> Sequence[Release]:
         """Every release, oldest first."""
+        self._live.require_answer(workload)
         with registry_errors(f"listing releases of {workload}"):
             found = self._oldest_of_each(workload)
             return [as_release(workload, version.version, version.tags) for version in found]

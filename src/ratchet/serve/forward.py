@@ -16,6 +16,7 @@ from psycopg2.extensions import connection as Connection  # noqa: N812, it is a 
 
 from ratchet.database import outline
 from ratchet.serve import log_lines, segments
+from ratchet.serve.hanging_up import hanging_up
 from ratchet.serve.spool import Spool
 
 logger = logging.getLogger(__name__)
@@ -26,6 +27,8 @@ DOUBLINGS: Final = 6
 """Of the wait after a failure: more of them change nothing, and a thousand are no number."""
 LEFT_SECONDS: Final = 60.0
 """For so long a file that cannot be read, or of which nothing can be set aside, is not looked at again."""
+SILENT_SECONDS: Final = 45.0
+"""The database ends each statement sooner, if only with an error: who has said nothing for so long hangs."""
 PIECE_BYTES: Final = 1 << 16  # each piece takes the interpreter from whoever answers a forecast
 CONNECT: Final[dict[str, Any]] = {
     "connect_timeout": 3,
@@ -46,6 +49,8 @@ AT_FAULT: Final = (
 """What the database says of data that it will never take; it says the last two of what is too long, or nested too deeply."""
 TOO_MUCH: Final = errors.QueryCanceled
 """What a slow database says of more than it can do in time; who waits for a lock is told another thing, and sooner."""
+WAITS: Final = errors.LockNotAvailable
+"""What it says where somebody else holds the same rows: a backend that hangs with what it was sent earlier."""
 
 STAGE: Final = """
 CREATE TEMP TABLE IF NOT EXISTS stage (
@@ -157,7 +162,7 @@ class Forwarder:
                 self._ship_segment(path)
             except FileNotFoundError:
                 continue  # somebody removed it, or shipped it too
-            except OSError as error:
+            except (OSError, WAITS) as error:
                 self._leave(path, error)
                 continue
             self._left.pop(path, None)
@@ -192,9 +197,10 @@ class Forwarder:
             self._reject(path, refused)
         path.unlink()
 
-    def _leave(self, path: Path, error: OSError) -> None:
+    def _leave(self, path: Path, error: OSError | psycopg2.Error) -> None:
         if path not in self._left:
-            logger.error("a file of the forecast log stays in the spool, the others go on: %s: %s", path, error)
+            why = outline(error) if isinstance(error, psycopg2.Error) else error
+            logger.error("a file of the forecast log stays in the spool, the others go on: %s: %s", path, why)
         self._left[path] = self._clock() + LEFT_SECONDS
 
     def _store(self, lines: bytes) -> Iterator[tuple[bytes, str]]:
@@ -217,12 +223,18 @@ class Forwarder:
 
     def _insert(self, lines: bytes) -> None:
         connection = self._connect()
-        with connection, connection.cursor() as cursor:
+        with (
+            hanging_up(connection, after=SILENT_SECONDS) as heard,
+            connection,
+            connection.cursor() as cursor,
+        ):
             cursor.execute(STAGE)
+            heard()
             cursor.copy_expert(COPY, io.BytesIO(lines), size=PIECE_BYTES)
-            cursor.execute(DAYS)
-            cursor.execute(FORECASTS)
-            cursor.execute(FEEDBACK)
+            for statement in (DAYS, FORECASTS, FEEDBACK):
+                heard()
+                cursor.execute(statement)
+            heard()
 
     def _connect(self) -> Connection:
         if self._connection is None or self._connection.closed:

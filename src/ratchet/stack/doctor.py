@@ -261,9 +261,8 @@ def _events(settings: Settings) -> str:
     span = Span.parse(settings.events_from, settings.events_to)
     for name in settings.workloads.split(","):
         for source in workloads.find(name.strip()).sources(settings.events, span=span):
-            folder = getattr(source, "folder", None)
-            if isinstance(folder, Path) and not folder.is_dir():
-                raise RatchetError(f"EVENTS names {folder}, which is no folder: mend it, or set EVENTS=sample")
+            if source.folder is not None and not source.folder.is_dir():
+                raise RatchetError(f"EVENTS names {source.folder}, which is no folder: mend it, or set EVENTS=sample")
     return settings.events
 
 

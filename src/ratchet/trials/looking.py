@@ -203,8 +203,8 @@ def overthrown(row: LookRow | None) -> bool:
 
 
 def stopped_by(reason: str) -> Order:
-    """The order that ends an experiment whose production was taken back under it."""
-    return Order(kind=OrderKind.ROLLBACK, who="ratchet", why=f"its production was reverted: {reason}")
+    """The order that ends an experiment whose production was taken away under it."""
+    return Order(kind=OrderKind.ROLLBACK, who="ratchet", why=f"its production {reason}")
 
 
 def _written(record: Record, policy: EvidencePolicy) -> NewLook:

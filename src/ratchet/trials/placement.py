@@ -16,7 +16,7 @@ BEATEN: Final = "beaten"
 class Placement:
     """Which release is behind which alias, what percent of clients the candidate's track gets, and which of them."""
 
-    production: str
+    production: str | None
     """The `release_id`s behind the aliases; None for an empty track."""
     candidate: str | None
     percent: int

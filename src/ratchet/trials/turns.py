@@ -3,19 +3,22 @@
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
 
 from ratchet.contracts.errors import RatchetError
 from ratchet.contracts.look import Cadence, Order, OrderKind
 from ratchet.contracts.policy import EvidencePolicy
 from ratchet.contracts.ports import Experiment, Journal, LookRow, Track
+from ratchet.decide.orders import MEANT
 from ratchet.decide.state import OVER, Stage
 from ratchet.trials.acting import Trials
-from ratchet.trials.looking import Asked, Looker, overthrown, stopped_by
+from ratchet.trials.looking import AHEAD, Asked, Looker, overthrown, stopped_by
 from ratchet.trials.placed import find_look, require_same
 
 log = logging.getLogger("ratchet.trials")
+
+TICK: Final = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +40,7 @@ class Turns:
         with self.journal.alone(workload):
             now, current = datetime.now(UTC), self.journal.current(workload)
             if asked.cadence is Cadence.HOURLY and not (current and self._is_promoted(current)):
-                asked = self._look_at_shadow(workload, policy, asked, now=now)
+                asked = self._look_around(workload, policy, asked, now=now)
             row = self.looker.look(current, policy, asked, now=now) if current else None
         if current is None:
             return {"verdict": "none", "reason": "no experiment is running"}
@@ -52,6 +55,7 @@ class Turns:
     ) -> dict[str, Any]:
         """Look with a person's word in the look, and carry out what comes of it; what is away then is waited for by the next run.
 
+        A `RatchetError` where something else came of it: its stage does not allow it, or a guardrail spoke first.
         A word that was `placed` earlier means what ran then. One whose look a killed run has left is not looked at again.
         """
         if not order.why:
@@ -59,19 +63,18 @@ class Turns:
         with self.journal.alone(workload):
             row = find_look(self.journal, workload, order, since=placed) if placed else None
             row = row or self._look_by_order(workload, policy, order, now=now, placed=placed)
-        said = {"verdict": row.decision.verdict.value, "reason": row.decision.reason, "stage": str(row.stage)}
+        acted, reason = [], row.decision.reason
         try:
-            return {**said, "acted": self.act(workload, policy, now=now)}
+            acted = self.act(workload, policy, now=now)
         except RatchetError as error:
-            log.warning("%s: written down, and not carried out yet: %s", row.decision.reason, error)
-            return {
-                **said,
-                "reason": f"{row.decision.reason}; recorded, and carried out by the next run: {error}",
-                "acted": [],
-            }
+            log.warning("%s: written down, and not carried out yet: %s", reason, error)
+            reason = f"{reason}; recorded, and carried out by the next run: {error}"
+        if row.decision.verdict not in MEANT[order.kind]:
+            raise RatchetError(reason)
+        return {"verdict": row.decision.verdict.value, "reason": reason, "stage": str(row.stage), "acted": acted}
 
     def act(self, workload: str, policy: EvidencePolicy, *, now: datetime) -> list[str]:
-        """Bring the world to what the newest looks ask for, note it, then try the next queued candidate."""
+        """Bring the world to what the newest looks ask for, note it; place what was left half-way, then try the next candidate."""
         with self.journal.alone(workload):
             pending = list(self.journal.pending(workload))
             current, shadows = self.journal.current(workload), list(self.journal.shadows(workload))
@@ -83,6 +86,7 @@ class Turns:
             for experiment in (*shadows, *map(self.journal.experiment, sorted(ended))):
                 if experiment.ended_at is None or self.trials.state(experiment, policy).stage in OVER:
                     self.trials.reconcile(experiment, policy, at=now, shadowed=True)
+            self.trials.place_left(workload, now=now)
             self.trials.next_trial(workload, now=now)
         self.tell(workload, pending)  # not under the lock: a receiver may be slow
         self.trials.carried_out(pending, at=now)  # last: what is pending, the next run does and tells again
@@ -103,12 +107,18 @@ class Turns:
             return ""
         return f"experiment-{current.experiment_id}-{state.since:%Y%m%dT%H%M%S}"
 
-    def _look_at_shadow(self, workload: str, policy: EvidencePolicy, asked: Asked, *, now: datetime) -> Asked:
-        """The newest promotion alone made what is in production now; taken back late, it ends the experiment beside it."""
+    def _look_around(self, workload: str, policy: EvidencePolicy, asked: Asked, *, now: datetime) -> Asked:
+        """The newest promotion alone made what is in production now; taken back late, it ends the experiment beside it.
+
+        So does somebody who removes production's release from the registry: there is nothing left to compare with.
+        """
+        current = self.journal.current(workload)
+        if current is not None and self.trials.is_gone(workload, current.production):
+            return replace(asked, order=stopped_by(f"{current.production} is gone from the registry"))
         for shadow in self.journal.shadows(workload)[-1:]:
             row = self.looker.look(shadow, policy, replace(asked, order=None), now=now)
             if row is not None and overthrown(row):
-                asked = replace(asked, order=stopped_by(row.decision.reason))
+                asked = replace(asked, order=stopped_by(f"was reverted: {row.decision.reason}"))
         return asked
 
     def _look_by_order(
@@ -117,8 +127,11 @@ class Turns:
         experiment = self._meant(workload, order.kind)
         if placed is not None:
             require_same(self.journal, experiment, order, placed=placed)
-        row = self.looker.look(experiment, policy, Asked(at=now, actor=order.who, order=order), now=now)
-        if row is None or row.at != now:
+        newest = self.journal.newest(experiment.experiment_id)
+        # It may have waited for the lock while another look was taken; one that is far ahead is a clock's fault.
+        at = newest.at + TICK if newest and now <= newest.at < now + AHEAD else now
+        row = self.looker.look(experiment, policy, Asked(at=at, actor=order.who, order=order), now=now)
+        if row is None or row.at != at:
             raise RatchetError("another look came first; try again")
         return row
 

@@ -1,12 +1,15 @@
 """What is said of an MLflow that cannot be asked: who, and why, in a line."""
 
 import http.server
+import socket
 import threading
 import time
 
 import pytest
 
 from ratchet.contracts.errors import RegistryError
+from ratchet.observe.database import STATEMENT_SECONDS
+from ratchet.register.client import QUIET
 from ratchet.register.mlflow_registry import MlflowRegistry
 
 
@@ -40,5 +43,16 @@ def test_who_is_away_is_named_with_the_reason(ill, path, why, monkeypatch):
     for name, value in (("MAX_RETRIES", "0"), ("BACKOFF_FACTOR", "0"), ("TIMEOUT", "1")):
         monkeypatch.setenv(f"MLFLOW_HTTP_REQUEST_{name}", value)
     with pytest.raises(RegistryError) as told:
-        MlflowRegistry(f"{ill}{path}").releases("w")
-    assert str(told.value) == f"listing releases of w: MLflow at {ill.removeprefix('http://')} is away: {why}"
+        MlflowRegistry(f"{ill}{path}").aliased("w")
+    assert str(told.value) == f"reading the aliases of w: MLflow at {ill.removeprefix('http://')} is away: {why}"
+
+
+def test_one_that_never_answers_is_found_in_seconds_and_no_call_of_it_outlasts_those_who_wait_for_the_lock():
+    """A look asks for releases again and again, and holds the workload's lock meanwhile."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        registry, begin = MlflowRegistry(f"http://127.0.0.1:{silent.getsockname()[1]}"), time.monotonic()
+        with pytest.raises(RegistryError, match="is away: timed out"):
+            registry.releases("w")
+    assert time.monotonic() - begin < 8
+    tries = 1 + int(QUIET["MLFLOW_HTTP_REQUEST_MAX_RETRIES"])
+    assert tries * int(QUIET["MLFLOW_HTTP_REQUEST_TIMEOUT"]) < STATEMENT_SECONDS

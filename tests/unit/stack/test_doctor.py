@@ -143,8 +143,9 @@ def test_each_place_is_looked_at(tmp_path, monkeypatch, bucket, name):
     assert f"{name.lower()} would not be kept" in bad(tmp_path)[name.lower()]
 
 
-def test_events_that_are_no_folder_are_said_to_be(tmp_path, monkeypatch):
-    monkeypatch.setenv("EVENTS", str(tmp_path / "nothing"))
+@pytest.mark.parametrize("events", ["{here}/nothing", "csv:{here}/nothing", "github:pallets/flask; {here}/nothing"])
+def test_events_that_are_no_folder_are_said_to_be(tmp_path, monkeypatch, events):
+    monkeypatch.setenv("EVENTS", events.format(here=tmp_path))
     assert "EVENTS=sample" in bad(tmp_path)["events"]
 
 

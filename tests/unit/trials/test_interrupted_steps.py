@@ -19,13 +19,18 @@ SCENES = {
     "revert": lambda house, turns: (house.promoted(), house.say("revert", turns=turns)),
     "replace": lambda house, turns: (house.place(1), house.place(2), house.tick(), house.place(3, turns)),
     "hold": lambda house, turns: (house.on_trial(), house.say("hold", turns=turns)),
+    "roll back without production": lambda house, turns: (
+        house.on_trial(),
+        house.registry.lose("r1"),
+        house.say("rollback", turns=turns),
+    ),
     "promote another": lambda house, turns: (house.shadowed().on_trial_too(3), house.say("promote", turns=turns)),
     "revert late": lambda house, turns: (house.shadowed(), house.say("revert", turns=turns)),
 }
 
 
 WORDS = {"roll back": "rollback", "promote": "promote", "revert": "revert", "hold": "hold"}
-WORDS |= {"promote another": "promote", "revert late": "revert"}
+WORDS |= {"roll back without production": "rollback", "promote another": "promote", "revert late": "revert"}
 
 
 @pytest.mark.parametrize("scene", SCENES)
@@ -46,3 +51,29 @@ def test_whatever_is_interrupted_between_any_two_steps_is_finished_by_the_next_r
         for _ in range(2):
             one.tick(0.02)
     assert houses[0].summary() == houses[1].summary()
+
+
+def test_what_was_registered_and_never_placed_is_placed_by_the_next_hour(house):
+    """The database was gone in between, and no task is there to try again."""
+    for number in (1, 2):
+        house.add(number)
+        house.hour()
+    assert house.states == ["production", "queued"]
+    assert house.journal.current(WORKLOAD).candidate == "r2"
+
+
+def test_what_was_left_and_has_been_overtaken_since_is_not_tried(house):
+    house.place(1)
+    house.add(2)
+    house.place(3)
+    house.hour()
+    assert house.states == ["production", "superseded", "trial"]
+
+
+def test_who_places_late_what_another_run_has_placed_changes_nothing(house):
+    house.place(1)
+    late = house.add(2)
+    house.hour(4)
+    before = house.summary()
+    house.turns.trials.place(late, now=house.clock)
+    assert (house.summary(), house.states) == (before, ["production", "trial"])

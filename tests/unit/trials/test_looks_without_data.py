@@ -86,3 +86,30 @@ def test_clocks_that_were_both_ahead_and_are_set_back_are_told_of(house):
     for one in (house.look, house.tick, lambda: house.say("rollback")):
         with pytest.raises(RatchetError, match=r"newest look is of 2026-11-21 .*, the database at 2026-11-16"):
             one()
+
+
+@pytest.mark.parametrize("word", ["rollback", None])
+def test_a_registry_that_is_away_keeps_nobody_on_a_candidate_that_was_rolled_back(house, word):
+    """The share is a file of our own; the aliases follow when MLflow is back."""
+    house.on_trial()
+    house.registry.away = True
+    if word:
+        house.say(word)
+    else:
+        house.said.counts["candidate"] = replace(HEALTHY["candidate"], bad_requests=20.0)
+        with pytest.raises(RatchetError, match="the registry is away"):
+            house.tick(1 / 60)
+    assert house.split.share() == 0
+    house.registry.away = False
+    house.tick()
+    assert (house.world, house.states) == (("BO1", None, 0), ["production", "rolled_back"])
+
+
+def test_a_registry_that_is_away_moves_nobody_to_the_release_that_is_to_be_reverted(house):
+    house.promoted()
+    house.registry.away = True
+    house.say("rollback")
+    assert house.split.share() == 10, "they have the one that comes back"
+    house.registry.away = False
+    house.tick()
+    assert house.world == ("BO1", None, 0)

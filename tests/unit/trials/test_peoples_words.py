@@ -1,11 +1,14 @@
 """Orders: holds, approvals, promotions and reverts by hand, at once or after they had to wait."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
-from house import BETTER, HEALTHY, POLICY, WORKLOAD, WORSE, House
+from house import BETTER, HEALTHY, HOUR, POLICY, WORKLOAD, WORSE, House
+from ratchet.__main__ import main
 from ratchet.contracts.errors import RatchetError
+from ratchet.loop import Loop
 from ratchet.observe.journal import PostgresJournal
 
 
@@ -149,4 +152,38 @@ def test_orders_that_mean_nothing_are_refused_in_words(house):
     with pytest.raises(RatchetError, match="say why"):
         house.say("promote", "")
     house.tick()
-    assert "not possible while warmup" in house.say("promote")["reason"]
+    with pytest.raises(RatchetError, match=r"^promote by ada: because: not possible while warmup$"):
+        house.say("promote")
+    assert "not possible while warmup" in house.journal.looks(WORKLOAD, limit=1)[0].decision.reason
+
+
+def test_who_asked_for_something_else_than_the_guardrail_did_is_told_and_it_is_carried_out(house):
+    house.on_trial()
+    house.said.counts["candidate"] = replace(HEALTHY["candidate"], bad_requests=20.0)
+    with pytest.raises(RatchetError, match=r"^20 bad requests of the candidate are more than"):
+        house.say("promote")
+    assert (house.world, house.states) == (("BO1", None, 0), ["production", "rolled_back"])
+
+
+@pytest.mark.parametrize(("word", "code"), [("hold", 0), ("promote", 1)])
+def test_a_shell_learns_from_the_exit_code_whether_a_word_was_heard(tmp_path, monkeypatch, capsys, word, code):
+    house = House(tmp_path, workload="github_activity")
+    for number in (1, 2):
+        house.place(number)
+    house.journal.time = house.clock = datetime.now(UTC) + HOUR / 60
+    monkeypatch.setattr(Loop, "turns", house.turns)
+    monkeypatch.setenv("DATA_HOME", str(tmp_path))
+    assert main([word, "--why", "it looks fine"]) == code
+    said = capsys.readouterr()
+    told = said.err.splitlines()[-1] if code else said.out
+    assert f"it looks fine{': not possible while queued' * code}" in told
+    assert bool(said.out) != bool(code)
+
+
+def test_a_word_that_waited_for_another_look_is_heard_after_it(house):
+    """It waits for the lock; its time is from before."""
+    house.on_trial()
+    house.say("hold")
+    house.clock -= HOUR / 30
+    assert house.say("rollback", "it is bad")["verdict"] == "rollback"
+    assert house.stage == ""

@@ -62,3 +62,18 @@ def test_a_newer_candidate_waits_for_one_that_clients_have_met_and_the_newest_is
     house.tick()
     assert house.journal.current(WORKLOAD).candidate == "r4"
     assert house.states == ["production", "rolled_back", "superseded", "trial"]
+
+
+def test_what_was_tried_already_is_not_tried_again_though_the_registry_says_that_it_waits(house, caplog):
+    """Its version was deleted and the same trained again, or MLflow was brought back from before the verdict."""
+    house.on_trial()
+    house.say("rollback")
+    house.registry.lose("r2")
+    house.add(2)
+    house.place(3)
+    with caplog.at_level("WARNING"):
+        house.place(2)
+    assert house.states == ["production", "rolled_back", "queued"]
+    assert caplog.messages == ["r2 was tried beside r1 already, in experiment 1: rollback"]
+    house.hour(25)
+    assert house.journal.current(WORKLOAD).candidate == "r3"

@@ -22,6 +22,7 @@ def test_a_workload_brings_what_it_declares(name, tmp_path):
     assert workload.sample_actuals.is_file()
     assert (workload.sql / "gold" / "series.sql").is_file()
     for source in workload.sources("sample"):
+        assert source.folder.is_dir(), "`ratchet doctor` looks for it"
         piece = next(iter(source.offers(Manifest(tmp_path))))
         assert piece.hour.utcoffset() is not None
         assert b"".join(piece.open(0, "").chunks)

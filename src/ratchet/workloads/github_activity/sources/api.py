@@ -59,6 +59,7 @@ class RepositoryApi:
     clock: Clock = utc_now
     sleep: Callable[[float], None] = time.sleep
     by_hour: bool = field(default=False, init=False)
+    folder: None = field(default=None, init=False)
 
     @classmethod
     def of(cls, names: str, *, name: str, environment: Mapping[str, str], clock: Clock) -> "RepositoryApi":

@@ -1,0 +1,72 @@
+"""Somebody deletes a release in the registry while an experiment is about it: all else is carried out, and they are told."""
+
+import logging
+
+import pytest
+
+from house import BETTER, WORKLOAD
+from ratchet.contracts.ports import Track
+
+
+def gone(caplog):
+    return [record.message for record in caplog.records if record.levelno == logging.ERROR]
+
+
+def test_a_rollback_is_carried_out_though_production_is_gone_and_who_still_answers_stays(house, caplog):
+    """Clients of an empty track are answered by the other one: with both empty nobody would be."""
+    house.on_trial()
+    house.registry.lose("r1")
+    assert house.say("rollback")["acted"] == ["rollback"]
+    assert (house.stage, house.world, house.states) == ("", (None, "CO1", 0), ["rolled_back"])
+    assert gone(caplog) == [
+        "toys@production is empty: r1 is gone from the registry, and toys@candidate answers everybody; docs/runbook.md, ProductionEmpty"
+    ]
+    house.place(3)
+    assert (house.world, house.states) == (("BO1", "CO1", 0), ["rolled_back", "production"])
+
+
+def test_a_trial_whose_production_is_gone_ends_at_the_next_look(house):
+    house.on_trial()
+    house.said.ratings = BETTER
+    house.registry.lose("r1")
+    said = house.hour()
+    assert said["verdict"] == "rollback"
+    assert said["reason"] == "rollback by ratchet: its production r1 is gone from the registry"
+    assert (house.stage, house.split.share(), house.states) == ("", 0, ["rolled_back"])
+    assert [row.decision.verdict.value for row in house.told][-1] == "rollback"
+
+
+def test_an_alias_alone_that_was_taken_away_comes_back_and_nothing_goes_live_untried(house):
+    house.on_trial()
+    house.registry._aliases.clear()
+    house.place(3)
+    assert house.states == ["production", "trial", "queued"]
+    house.hour()
+    assert (house.stage, house.world) == ("ab", ("BO1", "CO1", 20))
+
+
+def test_a_candidate_that_is_gone_leaves_its_share_to_production(house, caplog):
+    house.on_trial()
+    house.registry.lose("r2")
+    house.hour()
+    assert house.world == ("BO1", None, 0)
+    assert gone(caplog) == ["r2 is gone from the registry: nobody is sent to toys@candidate"]
+    assert house.say("rollback")["acted"] == ["rollback"]
+    assert house.stage == ""
+
+
+def test_a_promotion_whose_beaten_release_is_gone_stands_and_its_watch_ends(house):
+    house.promoted()
+    house.registry.lose("r1")
+    house.hour()
+    assert (house.stage, house.world) == ("watch", ("BO2", None, 0))
+
+
+@pytest.mark.parametrize("at", ["promoted", "shadowed"])
+def test_a_revert_to_a_release_that_is_gone_leaves_production_as_it_is(house, at, caplog):
+    getattr(house, at)()
+    house.registry.lose("r1")
+    house.say("revert")
+    assert (house.on(Track.PRODUCTION), house.split.share()) == ("BO2", 0)
+    assert "r1 is gone from the registry: toys@production stays BO2" in gone(caplog)
+    assert not house.journal.pending(WORKLOAD)
