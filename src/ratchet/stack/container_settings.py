@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-import secrets
 from pathlib import Path
 from typing import Final, Self
 from urllib.parse import urlsplit
@@ -69,14 +68,6 @@ def database_uri(database_url: str, name: str, *, driver: str = "postgresql") ->
     if not address.hostname:
         raise RatchetError("DATABASE_URL must be set: postgresql://user:password@host:port/ratchet")
     return address._replace(scheme="x", path=f"/{name}").geturl().replace("x://", f"{driver}://", 1)
-
-
-def new_secrets() -> dict[str, str]:
-    """A fresh value for each secret, and for the one that `Settings` holds."""
-    made = {name: secrets.token_urlsafe(32) for name in ContainerSettings.secrets()}
-    made["airflow_jwt_secret"] = secrets.token_urlsafe(64)  # what SHA-512 asks for
-    made["airflow_fernet_key"] = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
-    return {**made, "split_salt": secrets.token_hex(4), "prediction_secret": secrets.token_urlsafe(32)}
 
 
 def _is_fernet_key(value: str) -> bool:

@@ -8,7 +8,8 @@ import yaml
 
 from ratchet.contracts.errors import RatchetError
 from ratchet.stack import contained
-from ratchet.stack.container_settings import ContainerSettings, database_uri, new_secrets
+from ratchet.stack.container_settings import ContainerSettings, database_uri
+from ratchet.stack.env_file import new_secrets
 
 URL = "postgresql://ratchet:p%40ss@postgres:5432/ratchet"
 
@@ -16,7 +17,7 @@ URL = "postgresql://ratchet:p%40ss@postgres:5432/ratchet"
 @pytest.fixture
 def whole(tmp_path):
     """Every setting that a container of the loop is given."""
-    secrets = {name.upper(): value for name, value in new_secrets().items()}
+    secrets = new_secrets()
     return {
         **secrets,
         "DATABASE_URL": URL,
@@ -37,7 +38,7 @@ def test_a_whole_set_of_secrets_passes(whole, tmp_path):
 
 
 @pytest.mark.parametrize("value", ["changeme", ""])
-@pytest.mark.parametrize("name", [name.upper() for name in new_secrets()])
+@pytest.mark.parametrize("name", new_secrets())
 def test_each_secret_is_refused_by_name_while_it_is_an_example(whole, name, value, monkeypatch):
     for key, known in {**whole, name: value}.items():
         monkeypatch.setenv(key, known)
