@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import re
 from pathlib import Path
 from typing import Final, Self
 from urllib.parse import urlsplit
@@ -14,6 +15,7 @@ from ratchet.settings import SECRETS_FOLDER, UNCHANGED
 
 AIRFLOW_SECRETS: Final = ("airflow_jwt_secret", "airflow_fernet_key", "airflow_secret_key")
 _UNCHANGED: Final = SecretStr(UNCHANGED)
+_PLAIN: Final = re.compile(r"[A-Za-z0-9._~-]+")
 
 
 class ContainerSettings(BaseSettings):
@@ -60,6 +62,14 @@ class ContainerSettings(BaseSettings):
             )
         if "airflow_fernet_key" in names and not _is_fernet_key(self.airflow_fernet_key.get_secret_value()):
             raise RatchetError("AIRFLOW_FERNET_KEY must be 32 bytes in URL-safe base64: `make env` makes one")
+
+    def require_plain(self, *names: str) -> None:
+        """Return if these can stand in an address as they are; else a `RatchetError` that names all that cannot."""
+        odd = [name.upper() for name in names if not _PLAIN.fullmatch(getattr(self, name).get_secret_value())]
+        if odd:
+            raise RatchetError(
+                f"{', '.join(odd)} may hold only letters, digits and - . _ ~, since they stand in addresses: `make env` makes such ones"
+            )
 
 
 def database_uri(database_url: str, name: str, *, driver: str = "postgresql") -> str:

@@ -46,6 +46,16 @@ def test_each_secret_is_refused_by_name_while_it_is_an_example(whole, name, valu
     assert contained.main(arguments) == 1
 
 
+@pytest.mark.parametrize("name", ["POSTGRES_PASSWORD", "REDIS_PASSWORD"])
+def test_a_password_that_would_break_the_address_it_stands_in_is_refused_by_name(whole, name, monkeypatch, capsys):
+    for key, known in {**whole, name: "p@ss/wo#rd"}.items():
+        monkeypatch.setenv(key, known)
+    assert contained.main(["check"]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"ratchet: check does not start: {name} may hold only letters, digits")
+    assert "wo#rd" not in said
+
+
 def test_a_refusal_is_one_line_without_a_value(whole, tmp_path):
     code, said = start("check", {**whole, "DATABASE_URL": "postgresql://u:changeme@h/ratchet"}, tmp_path)
     assert code == 1
