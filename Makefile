@@ -25,22 +25,26 @@ install:  ## What is missing on this machine: uv, the locked environment, nginx,
 up: install  ## Start the whole loop on this machine
 	@$(RATCHET) up
 
-status:  ## What runs where
+# What looks, asks or stops installs nothing.
+$(RATCHET):
+	@echo 'ratchet: nothing is installed here yet: `make up` installs and starts all of it, `make install` only installs' >&2; exit 1
+
+status: | $(RATCHET)  ## What runs where
 	@$(RATCHET) status
 
-logs:  ## A service's log: make logs S=router
+logs: | $(RATCHET)  ## A service's log: make logs S=router
 	@$(RATCHET) logs "$(S)"
 
-restart:  ## Restart one service: make restart S=router
+restart: | $(RATCHET)  ## Restart one service: make restart S=router
 	@$(RATCHET) restart "$(S)"
 
-down:  ## Stop; data stays
+down: | $(RATCHET)  ## Stop; data stays
 	@$(RATCHET) down
 
-clean:  ## Stop and forget everything, after asking
+clean: | $(RATCHET)  ## Stop and forget everything, after asking
 	@$(RATCHET) clean
 
-traffic:  ## Realistic users for two and a half minutes, then a verdict
+traffic: | $(RATCHET)  ## Realistic users for two and a half minutes, then a verdict
 	@$(RATCHET) traffic
 
 test:  ## Install what is needed and run everything: checks, unit, contract, DAG and end-to-end tests
@@ -61,9 +65,9 @@ compose-test-bucket: install-test  ## The same with releases, raw files, gold an
 	@tools/compose-test --bucket --no-build
 
 env:  ## A .env with secrets of your own, for containers
-	@$(RATCHET) env
+	@PYTHONPATH=src $(or $(wildcard $(PY)),python3) -m ratchet.stack.env_file
 
-doctor:  ## Check every setting, port, credential and version, and say what to do
+doctor: | $(RATCHET)  ## Check every setting, port, credential and version, and say what to do
 	@$(RATCHET) doctor
 
 install-test:  ## That, and what `make test` and `make check` need
@@ -81,7 +85,7 @@ image:  ## Build one image: make image IMAGE=inference (router, loop, mlflow, da
 push-image:  ## Push it as latest, by its commit and, on a tag, by its version
 	@tools/image push "$(IMAGE)"
 
-train-report:  ## Ingest, train, and leave the release's card, plots and a summary in .ci-artifacts/train
+train-report: | $(RATCHET)  ## Ingest, train, and leave the release's card, plots and a summary in .ci-artifacts/train
 	@tools/train-report
 
 publish-report:  ## That summary on the workflow's run and, if there is one, on the pull request
@@ -115,7 +119,7 @@ warehouse-test: install-test  ## The same dbt models on Snowflake's dialect (fak
 	@test -x .ratchet-snowflake/bin/dbt || (uv venv -q --python $(PY) .ratchet-snowflake && uv pip install -q --python .ratchet-snowflake/bin/python 		"fakesnow[server]~=0.12.0" "dbt-snowflake~=1.11.0" "dbt-core~=1.11.0")
 	@PYTHONPATH=src:. PYTHONUNBUFFERED=1 $(PY) tests/warehouse/run.py --python .ratchet-snowflake/bin/python
 
-docs:  ## dbt's documentation of silver and gold, with lineage, as one page (after an ingest)
+docs: | $(RATCHET)  ## dbt's documentation of silver and gold, with lineage, as one page (after an ingest)
 	@$(RATCHET) docs
 
 kills: install-test  ## Kill a build of gold at each of its steps and run it again: the same bytes (about five minutes)
@@ -154,5 +158,5 @@ format: install-test  ## Let ruff put the code in order
 lock:  ## Resolve dependencies anew
 	uv lock --upgrade
 
-sample:  ## Make the synthetic sample anew
+sample: | $(RATCHET)  ## Make the synthetic sample anew
 	$(PY) -m ratchet.workloads.github_activity.sample_generator

@@ -66,7 +66,7 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[embedd
     server = embedded.Server(home=home, port=free_port(), password="test-password")
     server.initialise()
     process = subprocess.Popen(server.command(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    server.wait_until_ready(timeout=20)
+    wait_for("PostgreSQL", server.is_ready, timeout=20, look="its log")
     yield server
     process.send_signal(signal.SIGINT)
     process.wait(timeout=20)

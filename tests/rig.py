@@ -19,6 +19,7 @@ from ratchet.migrations import migrate
 from ratchet.register.live import ALIAS_PATH
 from ratchet.serve.keys import add_key
 from ratchet.serve.split import FlagFileSplit
+from ratchet.stack.health import wait_for
 from ratchet.stack.paths import ROOT
 from ratchet.stack.ports import is_taken
 from ratchet.stack.unprivileged import hand_over
@@ -86,7 +87,7 @@ class Rig:
         """A migrated database, a key, the rendered configuration and the registry."""
         self.postgres.initialise()
         self.start("postgres")
-        self.postgres.wait_until_ready(timeout=30)
+        wait_for("PostgreSQL", self.postgres.is_ready, timeout=30, look="its log")
         self.postgres.create_database("ratchet")
         migrate(self.database)
         self.key = add_key(self.database, "rig", ["predict"])

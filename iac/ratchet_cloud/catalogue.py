@@ -6,6 +6,8 @@ from typing import Final
 
 from ratchet_cloud.names import DOMAIN, PUBLIC_SUBNETS
 
+_WEB_WORKERS: Final = "2"
+"""Of each task that serves; the loop waits until as many serve what it has moved an alias to."""
 _LOOP: Final = {
     "ARTIFACTS": "s3://{bucket}/releases",
     "ARTIFACTS_KMS_KEY": "{key}",
@@ -25,6 +27,7 @@ _LOOP: Final = {
     "PUBLIC_URL": "",
     "WORKLOADS": "github_activity",
     "LOG_RETENTION_DAYS": "90",
+    "WEB_WORKERS": _WEB_WORKERS,
     "MLFLOW_TRACKING_URI": "http://mlflow:5000",
     "PROMETHEUS_URL": "http://prometheus:9090",
     "AIRFLOW_URL": "http://airflow-api-server:8080",
@@ -41,7 +44,7 @@ _SERVING: Final = {
     "MLFLOW_TRACKING_URI": "http://mlflow:5000",
     "WORKLOADS": "github_activity",
     "POLL_SECONDS": "2",
-    "WEB_WORKERS": "2",
+    "WEB_WORKERS": _WEB_WORKERS,
     "WEB_THREADS": "4",
     "RATE_LIMIT_PER_KEY": "30000",
     "RATE_LIMIT_PER_ADDRESS": "30000",

@@ -188,12 +188,9 @@ def _clean(options: argparse.Namespace) -> None:
 
 
 def _env(_: argparse.Namespace) -> str:
-    from pathlib import Path
+    from ratchet.stack import env_file
 
-    from ratchet.stack.env_file import write
-
-    made = write(Path(".env"))
-    return f"new in .env: {', '.join(made)}" if made else ".env has every secret already; nothing was changed"
+    return env_file.main()
 
 
 def _doctor(_: argparse.Namespace) -> int:

@@ -56,6 +56,14 @@ def test_the_curl_that_up_prints_works_when_pasted(house, shell):
 
 
 @embedded
+def test_everything_listens_on_this_machine_alone(house):
+    ours = {process.pid for process in marks.processes(str(house.stack.home.folder))}
+    found = [one for one in psutil.net_connections("tcp") if one.pid in ours and one.status == psutil.CONN_LISTEN]
+    listening = {one.laddr.ip for one in found}
+    assert listening == {"127.0.0.1"}
+
+
+@embedded
 def test_every_address_in_the_table_answers(house):
     for service in house.stack.services():
         assert service.health is None or answers(service.health), service.name

@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 import steady
+from ratchet.stack.health import wait_for
 from ratchet.stack.services import tool
 from rig import PREDICT, UNLIMITED, WORKLOAD, Rig
 from steady import Load
@@ -155,7 +156,7 @@ def test_a_spool_without_room_answers_on_and_counts_every_record_it_lost(rig):
     with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
         lost = int(float(re.search(r"^ratchet_log_lost_total{.*} (\S+)$", answer.read().decode(), re.MULTILINE)[1]))
     rig.start("postgres")
-    rig.postgres.wait_until_ready(timeout=30)
+    wait_for("PostgreSQL", rig.postgres.is_ready, timeout=30, look="its log")
     end = time.monotonic() + 30
     while len(set(fast.ids) & steady.logged(rig.database).keys()) < len(fast.ids) - lost and time.monotonic() < end:
         time.sleep(0.3)

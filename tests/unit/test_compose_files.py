@@ -64,6 +64,14 @@ def test_settings_are_those_that_the_example_lists(services):
         assert unknown == set(), name
 
 
+def test_the_loop_knows_how_many_workers_have_to_serve_what_it_promotes(services):
+    said = {
+        services[name]["environment"].get("WEB_WORKERS")
+        for name in ("guard", "airflow-scheduler", "inference-production", "inference-candidate")
+    }
+    assert said == {"${WEB_WORKERS:-1}"}
+
+
 def test_the_router_is_told_of_proxies_and_a_wrong_one_is_refused_before_anything_starts(services):
     for name in ("router", "check"):
         assert services[name]["environment"]["TRUSTED_PROXIES"] == "${TRUSTED_PROXIES:-}"

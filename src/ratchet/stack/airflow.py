@@ -18,13 +18,15 @@ class Airflow:
     address: str
     password: str
     user: str = "admin"
+    patience: float = 30
+    """Seconds that one answer may take."""
     _token: str = field(default="", repr=False)
 
     def knows(self, dag_id: str) -> bool:
-        """Whether the DAG has been read and saved."""
+        """Whether the DAG has been read and saved, as far as Airflow says in time."""
         try:
             self._call("GET", f"/api/v2/dags/{dag_id}")
-        except NotFoundError:
+        except (NotFoundError, BusyError):
             return False
         return True
 
@@ -55,18 +57,19 @@ class Airflow:
     ) -> None:
         """Return when the run has succeeded; a `RatchetError` that says where to look if it failed.
 
-        It may take as long as it needs: only for `timeout` seconds nobody takes it up. After `long` seconds `tell` hears where its log is.
+        It may take as long as it needs: only for `timeout` seconds nobody takes it up, or Airflow is too busy to say. After `long` seconds
+        `tell` hears where its log is.
         """
         begin = busy = time.monotonic()
         log = f"airflow/logs/dag_id={dag_id}/run_id={run_id} in DATA_HOME"
-        while (state := self.run_state(dag_id, run_id)) != "success":
+        while (state := self._state(dag_id, run_id)) != "success":
             now = time.monotonic()
             if state == "failed":
                 where = f"{self.address}/dags/{dag_id}/runs/{run_id}"
                 raise RatchetError(
                     f"DAG {dag_id} failed in {self.failed_task(dag_id, run_id)}: {where} (its log: {log})"
                 )
-            if state == "running" or self.is_running(dag_id):
+            if state == "running":
                 busy = now
             if now - busy > timeout:
                 raise RatchetError(
@@ -76,6 +79,14 @@ class Airflow:
                 tell(f"  it goes on for as long as it needs; its log: {log}")
                 long = math.inf
             time.sleep(0.5)
+
+    def _state(self, dag_id: str, run_id: str) -> str:
+        """The run's state, `running` also while an earlier run goes before it; empty where a busy Airflow does not say in time."""
+        try:
+            state = self.run_state(dag_id, run_id)
+            return "running" if state == "queued" and self.is_running(dag_id) else state
+        except BusyError:
+            return ""
 
     def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:  # noqa: ANN401  # JSON
         if not self._token:
@@ -92,7 +103,7 @@ class Airflow:
         data = json.dumps(body).encode() if body is not None else None
         call = request.Request(self.address + path, data=data, headers=headers, method=method)  # noqa: S310  # our own address
         try:
-            with request.urlopen(call, timeout=30) as answer:  # noqa: S310
+            with request.urlopen(call, timeout=self.patience) as answer:  # noqa: S310
                 return json.load(answer)
         except error.HTTPError as refused:
             detail = refused.read().decode(errors="replace")[:300]
@@ -100,7 +111,13 @@ class Airflow:
                 raise NotFoundError(f"Airflow does not know {path}") from refused
             raise RatchetError(f"Airflow answered {refused.code} to {method} {path}: {detail}") from refused
         except OSError as away:
-            raise RatchetError(f"Airflow does not answer at {self.address}: {away}") from away
+            late = isinstance(away, TimeoutError) or isinstance(getattr(away, "reason", None), TimeoutError)
+            kind = BusyError if late else RatchetError
+            raise kind(f"Airflow does not answer at {self.address}: {away}") from away
+
+
+class BusyError(RatchetError):
+    """Airflow is there and took too long to answer."""
 
 
 class NotFoundError(RatchetError):

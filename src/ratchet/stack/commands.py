@@ -18,7 +18,12 @@ def status(settings: Settings) -> int:
     home = Home(settings.home)
     supervisor = Supervisor(home)
     if not supervisor.is_running():
-        print("Ratchet is stopped. `make up` starts it.")
+        left = len(supervisor.leftovers())
+        print(
+            f"The supervisor was killed and left {left} process{'es' * (left > 1)} without it. `make up` starts anew, `make down` ends it."
+            if left
+            else "Ratchet is stopped. `make up` starts it."
+        )
         return 3
     table.status(_stack(home, settings), supervisor)
     return 0 if all(state.state == "RUNNING" for state in supervisor.states()) else 3

@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-import secrets
+import re
 from pathlib import Path
 from typing import Final, Self
 from urllib.parse import urlsplit
@@ -15,6 +15,7 @@ from ratchet.settings import SECRETS_FOLDER, UNCHANGED
 
 AIRFLOW_SECRETS: Final = ("airflow_jwt_secret", "airflow_fernet_key", "airflow_secret_key")
 _UNCHANGED: Final = SecretStr(UNCHANGED)
+_PLAIN: Final = re.compile(r"[A-Za-z0-9._~-]+")
 
 
 class ContainerSettings(BaseSettings):
@@ -62,6 +63,14 @@ class ContainerSettings(BaseSettings):
         if "airflow_fernet_key" in names and not _is_fernet_key(self.airflow_fernet_key.get_secret_value()):
             raise RatchetError("AIRFLOW_FERNET_KEY must be 32 bytes in URL-safe base64: `make env` makes one")
 
+    def require_plain(self, *names: str) -> None:
+        """Return if these can stand in an address as they are; else a `RatchetError` that names all that cannot."""
+        odd = [name.upper() for name in names if not _PLAIN.fullmatch(getattr(self, name).get_secret_value())]
+        if odd:
+            raise RatchetError(
+                f"{', '.join(odd)} may hold only letters, digits and - . _ ~, since they stand in addresses: `make env` makes such ones"
+            )
+
 
 def database_uri(database_url: str, name: str, *, driver: str = "postgresql") -> str:
     """The same server and user, another of its databases."""
@@ -69,14 +78,6 @@ def database_uri(database_url: str, name: str, *, driver: str = "postgresql") ->
     if not address.hostname:
         raise RatchetError("DATABASE_URL must be set: postgresql://user:password@host:port/ratchet")
     return address._replace(scheme="x", path=f"/{name}").geturl().replace("x://", f"{driver}://", 1)
-
-
-def new_secrets() -> dict[str, str]:
-    """A fresh value for each secret, and for the one that `Settings` holds."""
-    made = {name: secrets.token_urlsafe(32) for name in ContainerSettings.secrets()}
-    made["airflow_jwt_secret"] = secrets.token_urlsafe(64)  # what SHA-512 asks for
-    made["airflow_fernet_key"] = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
-    return {**made, "split_salt": secrets.token_hex(4), "prediction_secret": secrets.token_urlsafe(32)}
 
 
 def _is_fernet_key(value: str) -> bool:

@@ -1,19 +1,45 @@
-"""`make env`: a `.env` with secrets of this installation's own, for compose. What is there already stays as it is."""
+"""`make env`: a `.env` with secrets of this installation's own, for compose. What is there already stays as it is.
 
+A host that only runs containers has Python and nothing of ours installed: all that is imported here comes with Python.
+"""
+
+import base64
+import secrets
 from pathlib import Path
+from typing import Final
 
-from ratchet.settings import UNCHANGED
-from ratchet.stack.container_settings import new_secrets
 from ratchet.stack.secrets import write_closed
+
+_UNCHANGED: Final = "changeme"
+
+
+def main() -> str:
+    """Complete the `.env` of this folder; what was done."""
+    made = write(Path(".env"))
+    return f"new in .env: {', '.join(made)}" if made else ".env has every secret already; nothing was changed"
 
 
 def write(path: Path) -> list[str]:
     """Give every secret that is missing, empty or `changeme` in the file a new value; the names of those that were given one."""
     lines = path.read_text().splitlines() if path.exists() else ["# Written by `make env`; .env.example explains each."]
     known = {line.partition("=")[0].strip(): line.partition("=")[2].strip() for line in lines if "=" in line}
-    made = {
-        name.upper(): value for name, value in new_secrets().items() if known.get(name.upper(), "") in ("", UNCHANGED)
-    }
+    made = {name: value for name, value in new_secrets().items() if known.get(name, "") in ("", _UNCHANGED)}
     kept = [line for line in lines if line.partition("=")[0].strip() not in made]
     write_closed(path, "\n".join([*kept, *(f"{name}={value}" for name, value in made.items()), ""]))
     return list(made)
+
+
+def new_secrets() -> dict[str, str]:
+    """A fresh value for each secret that containers demand."""
+    passwords = ("POSTGRES_PASSWORD", "AIRFLOW_PASSWORD", "REDIS_PASSWORD", "GRAFANA_PASSWORD")
+    keys = ("PREDICTION_SECRET", "AIRFLOW_SECRET_KEY")
+    return {
+        **{name: secrets.token_urlsafe(32) for name in (*passwords, *keys)},
+        "AIRFLOW_JWT_SECRET": secrets.token_urlsafe(64),  # what SHA-512 asks for
+        "AIRFLOW_FERNET_KEY": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+        "SPLIT_SALT": secrets.token_hex(4),
+    }
+
+
+if __name__ == "__main__":
+    print(main())

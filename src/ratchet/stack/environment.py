@@ -65,6 +65,7 @@ def airflow(settings: Settings, secrets: Secrets, database: str, home: Home, *, 
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "30",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database,
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home.airflow / "logs"),
+        "AIRFLOW__LOGGING__DAG_PROCESSOR_LOG_TARGET": "stdout",  # a file a day for each DAG would be kept for good
         "AIRFLOW__METRICS__LEGACY_NAMES_ON": "False",
         "AIRFLOW__METRICS__METRICS_ALLOW_LIST": _METRICS,
         "AIRFLOW__METRICS__STATSD_HOST": "127.0.0.1",
@@ -106,10 +107,24 @@ def sources(names: Iterable[str]) -> dict[str, str]:
     known = set(workloads.names())
     kinds = [kind for name in names if name in known for kind in workloads.find(name).source_kinds]
     wanted = {*_ANY_SOURCE, *(name for kind in kinds for name in kind.environment)}
-    return {name: value for name, value in os.environ.items() if name in wanted or name.startswith("AWS_")}
+    return {name: value for name, value in os.environ.items() if name in wanted} | _aws()
+
+
+def buckets(settings: Settings) -> dict[str, str]:
+    """What boto3 may need of the caller's environment, where anything is kept in S3."""
+    places = (settings.artifact_root, settings.bronze_root, settings.gold, settings.silver)
+    return _aws() if any(place.startswith("s3://") for place in places) else {}
 
 
 def write(home: Home, values: Mapping[str, str]) -> None:
     """Leave the environment where `ratchet …` in a shell and `Settings` find it."""
-    lines = [f"{name}='{value}'" for name, value in sorted(values.items())]
+    lines = [f"{name}='{_escaped(value)}'" for name, value in sorted(values.items())]
     write_closed(home.environment, "\n".join(["# Written by `make up`. Yours go into .env.", *lines, ""]))
+
+
+def _aws() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace("'", "\\'")

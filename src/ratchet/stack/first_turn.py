@@ -1,6 +1,7 @@
 """The first turn of the loop, made by the real DAGs: ingest, a first release in production, a candidate on trial."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 from urllib import error, request
 
@@ -23,8 +24,8 @@ def airflow(stack: Stack) -> Airflow:
     return Airflow(address=f"http://127.0.0.1:{stack.settings.airflow_port}", password=stack.secrets.airflow_password)
 
 
-def run(stack: Stack, progress: Progress) -> None:
-    """Ingest, train and register through Airflow until a release answers on each track."""
+def run(stack: Stack, progress: Progress, *, still: Callable[[], object]) -> None:
+    """Ingest, train and register through Airflow until a release answers on each track, or `still` raises."""
     client, workload = airflow(stack), first_workload(stack)
     put_into_production(client, workload, progress)
     wait_for_forecast(stack, progress)
@@ -37,7 +38,7 @@ def run(stack: Stack, progress: Progress) -> None:
             timeout=_SWAP_SECONDS,
             look="`make logs S=inference-candidate`",
         )
-    _wait_for_clients(stack, progress, workload.name)
+    _wait_for_clients(stack, progress, workload.name, still)
     for dag_id in later(workload):
         client.unpause(dag_id)
 
@@ -69,11 +70,17 @@ def put_on_trial(client: Airflow, workload: Workload, progress: Progress) -> Non
     _turn(client, progress, train, "the first candidate goes on trial: CO1", reason="first candidate")
 
 
-def _wait_for_clients(stack: Stack, progress: Progress, workload: str) -> None:
+def _wait_for_clients(stack: Stack, progress: Progress, workload: str, still: Callable[[], object]) -> None:
     """Return when the candidate has its first share of the clients."""
     split = FlagFileSplit(stack.home.weights)
     with progress.step("the guard warms CO1 up with replayed requests, then gives it its first clients"):
-        wait_for("the candidate's share", lambda: split.share() > 0, timeout=_DAG_SECONDS, look="`make logs S=guard`")
+        wait_for(
+            "the candidate's share",
+            lambda: split.share() > 0,
+            timeout=_DAG_SECONDS,
+            look="`make logs S=guard`",
+            still=still,
+        )
     progress.note(f"{split.share()} % of the clients of {workload} meet the candidate from now on")
 
 

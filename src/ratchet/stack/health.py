@@ -18,18 +18,24 @@ def answers(address: str, *, timeout: float = 2.0) -> bool:
         return False
 
 
-def wait_for(what: str, check: Callable[[], bool], *, timeout: float, look: str) -> None:
-    """Return once `check` holds; a `RatchetError` that says where to look after `timeout` seconds."""
+def wait_for(
+    what: str, check: Callable[[], bool], *, timeout: float, look: str, still: Callable[[], object] = lambda: None
+) -> None:
+    """Return once `check` holds; a `RatchetError` that says where to look after `timeout` seconds, or whatever `still` raises meanwhile."""
     end = time.monotonic() + timeout
     while not check():
+        still()
         if time.monotonic() > end:
             raise RatchetError(f"{what} was not ready within {timeout:.0f} s; see {look}")
         time.sleep(0.25)
 
 
-def wait_for_service(service: Service, *, timeout: float) -> None:
-    """Return once the service's health address answers."""
-    if service.health is not None:
-        wait_for(
-            service.name, lambda: answers(str(service.health)), timeout=timeout, look=f"`make logs S={service.name}`"
-        )
+def wait_for_service(service: Service, *, timeout: float, still: Callable[[], object] = lambda: None) -> None:
+    """As `wait_for`, until the service's health address answers."""
+    wait_for(
+        service.name,
+        lambda: service.health is None or answers(service.health),
+        timeout=timeout,
+        look=f"`make logs S={service.name}`",
+        still=still,
+    )

@@ -4,10 +4,10 @@ import importlib.util
 import os
 import shutil
 import subprocess
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import psycopg2
 from psycopg2 import sql
 
@@ -65,6 +65,16 @@ class Server:
             )
         (self.home / "initialised").touch()
 
+    def unlock(self) -> None:
+        """Remove the lock that a power cut left: PostgreSQL waits for whatever program has the server's process id by now."""
+        lock = self.data / "postmaster.pid"
+        try:
+            is_held = Path(psutil.Process(int(lock.read_text().split()[0])).cwd()) == self.data.resolve()
+        except (psutil.Error, OSError, ValueError, IndexError):
+            is_held = False
+        if not is_held:
+            lock.unlink(missing_ok=True)
+
     def command(self, *, bind: str = "127.0.0.1") -> list[str]:
         """The server's command line: one process in the foreground, TCP only."""
         options = {
@@ -88,14 +98,6 @@ class Server:
         except psycopg2.OperationalError:
             return False
         return True
-
-    def wait_until_ready(self, *, timeout: float) -> None:
-        """Return when it accepts connections; a `RatchetError` after `timeout` seconds."""
-        end = time.monotonic() + timeout
-        while not self.is_ready():
-            if time.monotonic() > end:
-                raise RatchetError(f"PostgreSQL did not answer on port {self.port} within {timeout:.0f} s")
-            time.sleep(0.1)
 
     def create_database(self, name: str) -> bool:
         """Make a database unless it is there; whether it was made."""

@@ -50,7 +50,11 @@ class Stack:
     @property
     def shared_environment(self) -> dict[str, str]:
         """What every Ratchet process reads."""
-        return {**environment.base(self.home), **environment.shared(self.settings, self.secrets, self.postgres)}
+        return {
+            **environment.base(self.home),
+            **environment.buckets(self.settings),
+            **environment.shared(self.settings, self.secrets, self.postgres),
+        }
 
     @property
     def airflow_environment(self) -> dict[str, str]:
@@ -109,7 +113,7 @@ class Stack:
             port=port,
             health=f"{address}/health",
             shows="training runs, releases, aliases",
-            environment={**environment.base(self.home), **own},
+            environment={**environment.base(self.home), **environment.buckets(self.settings), **own},
         )
 
     def _inference(self) -> list[Service]:
@@ -230,21 +234,22 @@ class Stack:
     def _airflow(self) -> list[Service]:
         port = self.settings.airflow_port
         health = f"http://127.0.0.1:{port}/api/v2/version"
-        shows = {
-            "api-server": "DAGs: trigger, watch, retry",
-            "scheduler": "runs the tasks",
-            "dag-processor": "reads dags/",
+        parts: dict[str, tuple[list[str], str]] = {
+            "api-server": ([], "DAGs: trigger, watch, retry"),
+            # The API server reads the logs of tasks from the same disk; their own server would listen on every address.
+            "scheduler": (["--skip-serve-logs"], "runs the tasks"),
+            "dag-processor": ([], "reads dags/"),
         }
         return [
             Service(
                 name=f"airflow-{part}",
-                command=[tool("airflow"), part],
+                command=[tool("airflow"), part, *options],
                 port=port if part == "api-server" else None,
                 health=health if part == "api-server" else None,
                 shows=what,
                 environment=self.airflow_environment,
             )
-            for part, what in shows.items()
+            for part, (options, what) in parts.items()
         ]
 
     def write_configuration(self) -> None:

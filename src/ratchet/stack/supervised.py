@@ -141,7 +141,7 @@ class Supervisor:
             with suppress(StoppingError), self._rpc() as rpc:
                 rpc.shutdown()
         end = time.monotonic() + timeout
-        while self.leftovers(supervised=True) and time.monotonic() < end and self._socket.exists():
+        while self.is_running() and time.monotonic() < end:
             time.sleep(0.2)
         marks.stop(self.leftovers(supervised=True), patience=10)
         if left := self.leftovers(supervised=True):

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from ratchet.contracts.errors import RatchetError
 from ratchet.settings import Settings
 from ratchet.stack import airflow_database, api_keys, environment, first_turn, preflight, secrets, table
-from ratchet.stack.health import wait_for_service
+from ratchet.stack.health import wait_for, wait_for_service
 from ratchet.stack.paths import ROOT, Home
 from ratchet.stack.postgres import DATABASES
 from ratchet.stack.progress import Progress
@@ -55,7 +55,7 @@ def _start_and_turn(stack: Stack, supervisor: Supervisor) -> api_keys.Keys:
         if stack.home.first_turn.exists():
             first_turn.wait_for_forecast(stack, progress)
         else:
-            first_turn.run(stack, progress)
+            first_turn.run(stack, progress, still=supervisor.states)
             stack.home.first_turn.touch()
     except BaseException:
         progress.note("stopping what was started …")
@@ -97,11 +97,18 @@ def start(stack: Stack, supervisor: Supervisor, progress: Progress) -> None:
         (stack.home.run / f"metrics-{track}").mkdir(exist_ok=True)
     with progress.step("PostgreSQL"):
         stack.postgres.initialise()
+        stack.postgres.unlock()
         supervisor.configure(stack.services())
         if not supervisor.is_running():
             supervisor.start_daemon()
         supervisor.start("postgres")
-        stack.postgres.wait_until_ready(timeout=30)
+        wait_for(
+            "PostgreSQL",
+            stack.postgres.is_ready,
+            timeout=_READY_SECONDS,
+            look="`make logs S=postgres`",
+            still=supervisor.states,
+        )
         for name in DATABASES:
             stack.postgres.create_database(name)
     rest = [service for service in stack.services() if service.name != "postgres"]
@@ -115,10 +122,11 @@ def start(stack: Stack, supervisor: Supervisor, progress: Progress) -> None:
         for one in at_work:
             one.result()
     parts = ", ".join(dict.fromkeys(service.name.partition("-")[0] for service in rest))
-    with progress.step(f"start {parts}"), ThreadPoolExecutor(len(rest)) as pool:
+    with progress.step(f"start {parts}"):
         for service in (*early, *(service for service in rest if service not in early)):
             supervisor.start(service.name)
-        list(pool.map(lambda service: wait_for_service(service, timeout=_READY_SECONDS), rest))
+        for service in rest:
+            wait_for_service(service, timeout=_READY_SECONDS, still=supervisor.states)
 
 
 def _migrate_airflow(stack: Stack) -> None:

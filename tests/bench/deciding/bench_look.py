@@ -17,6 +17,7 @@ from ratchet.contracts.look import Cadence
 from ratchet.contracts.ports import Track
 from ratchet.migrations import migrate
 from ratchet.observe import Comparison, PostgresHours, PostgresJournal, Window, fill_look
+from ratchet.stack.health import wait_for
 from ratchet.stack.ports import free_port
 from ratchet.stack.postgres import Server
 
@@ -72,7 +73,7 @@ def main():
 
         process = subprocess.Popen(server.command(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
-            server.wait_until_ready(timeout=30)
+            wait_for("PostgreSQL", server.is_ready, timeout=30, look="its log")
             server.create_database("ratchet")
             measure(server.uri("ratchet"), options.rows, options.hours)
         finally:

@@ -1,6 +1,7 @@
 """Waiting for a DAG's run, by Airflow's REST API as a local server speaks it."""
 
 import json
+import time
 from contextlib import ExitStack
 
 import pytest
@@ -44,6 +45,20 @@ def test_a_run_that_works_is_waited_for_however_long_it_takes(airflow_where):
 
 def test_a_run_behind_another_one_waits_for_its_turn(airflow_where):
     airflow_where("queued", "queued", "success", others=True).wait("ingest", "r1", timeout=0.3)
+
+
+def test_an_airflow_that_is_too_busy_to_answer_once_is_asked_again():
+    left = [0.6, 0.0, 0.6, 0.0]
+
+    def answer(asked):
+        if asked.path.endswith("r1"):
+            time.sleep(left.pop(0))
+            return reply({"state": "running" if left else "success"})
+        return reply({"access_token": "t"})
+
+    with serve(answer) as server:
+        Airflow(address=server.address, password="p", patience=0.3).wait("ingest", "r1", timeout=30)
+    assert left == []
 
 
 def test_a_run_that_nobody_takes_up_says_where_to_look(airflow_where):

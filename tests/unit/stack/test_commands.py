@@ -1,14 +1,19 @@
 """The shell commands where nothing runs."""
 
 import fcntl
+import os
+import shutil
 import socket
+import subprocess
+import sys
 
 import pytest
 
 from ratchet.contracts.errors import RatchetError
 from ratchet.settings import Settings
 from ratchet.stack import commands
-from ratchet.stack.paths import Home
+from ratchet.stack.container_settings import ContainerSettings
+from ratchet.stack.paths import ROOT, Home
 from ratchet.stack.up import up
 
 
@@ -92,3 +97,38 @@ def test_a_home_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(RatchetError, match=f"DATA_HOME={tmp_path}/file/home cannot be used: Not a directory"):
         up(Settings(_env_file=None, data_home=tmp_path / "file" / "home"))
+
+
+@pytest.fixture
+def make_in_a_fresh_clone(tmp_path):
+    """Runs a target where nothing has been installed, with a Python that has nothing but its own library."""
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    shutil.copytree(ROOT / "src", tmp_path / "src")
+    bare = tmp_path / "bin"
+    bare.mkdir()
+    (bare / "python3").write_text(f'#!/bin/sh\nexec "{sys.executable}" -S "$@"\n')
+    (bare / "python3").chmod(0o755)
+    environment = {"PATH": f"{bare}:{os.environ['PATH']}"}
+    return lambda target: subprocess.run(
+        ["make", "--no-print-directory", target],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_host_of_containers_gets_its_secrets_with_nothing_installed(make_in_a_fresh_clone, tmp_path):
+    done = make_in_a_fresh_clone("env")
+    assert done.returncode == 0, done.stderr
+    made = dict(line.split("=", 1) for line in (tmp_path / ".env").read_text().splitlines() if "=" in line)
+    assert set(made) == {*(name.upper() for name in ContainerSettings.secrets()), "PREDICTION_SECRET"}
+    assert (tmp_path / ".env").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("target", ["status", "down", "doctor", "traffic"])
+def test_before_anything_is_installed_a_target_says_what_installs_it(make_in_a_fresh_clone, target):
+    done = make_in_a_fresh_clone(target)
+    assert done.returncode == 2
+    assert "nothing is installed here yet: `make up` installs and starts all" in done.stderr

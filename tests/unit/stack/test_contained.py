@@ -8,7 +8,8 @@ import yaml
 
 from ratchet.contracts.errors import RatchetError
 from ratchet.stack import contained
-from ratchet.stack.container_settings import ContainerSettings, database_uri, new_secrets
+from ratchet.stack.container_settings import ContainerSettings, database_uri
+from ratchet.stack.env_file import new_secrets
 
 URL = "postgresql://ratchet:p%40ss@postgres:5432/ratchet"
 
@@ -16,7 +17,7 @@ URL = "postgresql://ratchet:p%40ss@postgres:5432/ratchet"
 @pytest.fixture
 def whole(tmp_path):
     """Every setting that a container of the loop is given."""
-    secrets = {name.upper(): value for name, value in new_secrets().items()}
+    secrets = new_secrets()
     return {
         **secrets,
         "DATABASE_URL": URL,
@@ -37,12 +38,22 @@ def test_a_whole_set_of_secrets_passes(whole, tmp_path):
 
 
 @pytest.mark.parametrize("value", ["changeme", ""])
-@pytest.mark.parametrize("name", [name.upper() for name in new_secrets()])
+@pytest.mark.parametrize("name", new_secrets())
 def test_each_secret_is_refused_by_name_while_it_is_an_example(whole, name, value, monkeypatch):
     for key, known in {**whole, name: value}.items():
         monkeypatch.setenv(key, known)
     arguments = ["check"]
     assert contained.main(arguments) == 1
+
+
+@pytest.mark.parametrize("name", ["POSTGRES_PASSWORD", "REDIS_PASSWORD"])
+def test_a_password_that_would_break_the_address_it_stands_in_is_refused_by_name(whole, name, monkeypatch, capsys):
+    for key, known in {**whole, name: "p@ss/wo#rd"}.items():
+        monkeypatch.setenv(key, known)
+    assert contained.main(["check"]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"ratchet: check does not start: {name} may hold only letters, digits")
+    assert "wo#rd" not in said
 
 
 def test_a_refusal_is_one_line_without_a_value(whole, tmp_path):

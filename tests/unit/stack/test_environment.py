@@ -1,5 +1,7 @@
 """What a process of the stack finds in its environment."""
 
+import pytest
+
 from ratchet.settings import Settings
 from ratchet.stack import environment
 
@@ -17,6 +19,28 @@ def test_what_a_process_reads_is_what_was_set(make_stack, monkeypatch):
         monkeypatch.setenv(name, value)
     read = Settings(_env_file=None)
     assert (read.poll_seconds, read.policy, read.home) == (3.5, '{"mode": "spec"}', stack.settings.home)
+
+
+@pytest.mark.parametrize("said", ["slack://it's", "ends in \\", "both ' and \"", "C:\\new"])
+def test_a_shell_reads_every_setting_as_it_was_written(make_stack, said):
+    stack = make_stack()
+    environment.write(stack.home, {"NOTIFY_URLS": said, "POLL_SECONDS": "3.5"})
+    read = Settings(_env_file=stack.home.environment)
+    assert (read.notify_urls.get_secret_value(), read.poll_seconds) == (said, 3.5)
+
+
+def test_whoever_reads_releases_in_a_bucket_may_open_it(make_stack, monkeypatch):
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "ours")
+    by_name = {service.name: service.environment for service in make_stack(artifacts="s3://bucket/releases").services()}
+    assert {name for name, found in by_name.items() if found.get("AWS_ACCESS_KEY_ID") == "ours"} >= {
+        "mlflow",
+        "inference-production",
+        "inference-candidate",
+        "guard",
+        "airflow-scheduler",
+    }
+    on_disk = {service.name: service.environment for service in make_stack().services()}
+    assert "AWS_ACCESS_KEY_ID" not in on_disk["inference-production"]
 
 
 def test_tokens_and_proxies_reach_what_lands_events_and_nobody_else(make_stack, monkeypatch):

@@ -7,10 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from configparser import ConfigParser
 from functools import partial
 
+import psutil
 import pytest
 
 from ratchet.contracts.errors import RatchetError
-from ratchet.stack import environment, marks
+from ratchet.settings import Settings
+from ratchet.stack import commands, environment, marks
+from ratchet.stack.health import wait_for_service
 from ratchet.stack.paths import Home
 from ratchet.stack.services import Service
 from ratchet.stack.supervised import Supervisor
@@ -46,6 +49,39 @@ def test_what_does_not_end_by_itself_is_ended_and_the_supervisor_with_it(home):
         first.result()
     assert not supervisor.is_running()
     assert supervisor.leftovers(supervised=True) == []
+
+
+@pytest.mark.stack
+def test_what_a_killed_supervisor_left_is_ended_without_waiting_for_the_supervisor(home, capsys):
+    supervisor = Supervisor(home)
+    supervisor.configure([Service(name="one", command=["sleep", "60"], environment=environment.base(home))])
+    supervisor.start_daemon()
+    supervisor.start("one")
+    killed = psutil.Process(int((home.run / "supervisord.pid").read_text()))
+    killed.kill()
+    killed.wait()
+    assert commands.status(Settings(_env_file=None, data_home=home.folder)) == 3
+    assert "left 1 process" in capsys.readouterr().out
+    begin = time.monotonic()
+    supervisor.shut_down(timeout=60)
+    assert time.monotonic() - begin < 15
+    assert supervisor.leftovers() == []
+
+
+@pytest.mark.stack
+def test_who_waits_for_a_part_hears_at_once_that_all_is_being_stopped(home):
+    supervisor = Supervisor(home)
+    never = Service(name="one", command=STUBBORN, health="http://127.0.0.1:1/", environment=environment.base(home))
+    supervisor.configure([never])
+    supervisor.start_daemon()
+    supervisor.start("one")
+    with ThreadPoolExecutor() as pool:
+        waiting = pool.submit(wait_for_service, never, timeout=60, still=supervisor.states)
+        time.sleep(1)
+        assert not waiting.done()
+        supervisor.shut_down(timeout=2)
+        with pytest.raises(RatchetError, match=r"being stopped|has just ended"):
+            waiting.result(timeout=3)
 
 
 def test_what_cannot_start_is_tried_again_for_as_long_as_a_full_disk_may_last(home):
