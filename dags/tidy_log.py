@@ -1,7 +1,7 @@
 """### Tidy: the forecast log has its next days ready, and neither it nor the registry keeps more than it should.
 
 Every day: partitions of today and the next three days are made, days older than `LOG_RETENTION_DAYS` are dropped whole, and feedback as
-old goes with them. A forecast never waits for this: the forwarder makes a day that is missing.
+old goes with them. A forecast never waits for this: the forwarder makes a day that is missing. Logs of tasks as old go too.
 
 Releases beyond the newest `RELEASES_KEEP` lose their files, unless an alias names them, a track serves them, an experiment is about them or
 its last word could bring them back; card, scores, plots and names stay in MLflow (`lifecycle` = `archived`, `files` = `gone`). Of its
@@ -29,7 +29,7 @@ from ratchet import workloads
     tags=["ratchet", "serve"],
 )
 def tidy_log() -> None:
-    """One task for the log and one for each workload's releases: one that fails keeps no other from it."""
+    """One task for the log, one for the logs of tasks and one for each workload's releases: one that fails keeps no other from it."""
 
     @task
     def tidy() -> dict[str, int]:
@@ -48,7 +48,16 @@ def tidy_log() -> None:
             "waits": done.waits,
         }
 
+    @task
+    def tidy_task_logs() -> int:
+        from airflow.sdk.configuration import conf
+
+        from ratchet.loop import Loop
+
+        return Loop().tidy_task_logs(conf.get("logging", "base_log_folder"))
+
     tidy()
+    tidy_task_logs()
     tidy_releases.expand(workload=workloads.names())
 
 

@@ -5,7 +5,7 @@ Stages meet in data at rest, so each function takes names and times and returns 
 
 import logging
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from ratchet import workloads
@@ -185,6 +185,15 @@ class Loop(Ingesting):
         )
         log.info("the forecast log: %s", done)
         return {"ready": len(done.ready), "dropped": len(done.dropped), "feedback": done.feedback}
+
+    def tidy_task_logs(self, folder: str, *, now: datetime | None = None) -> int:
+        """Remove logs of tasks, in this folder, that are past the same retention: how many."""
+        from ratchet.keeping.old_files import remove_old
+
+        before = (now or datetime.now(UTC)) - timedelta(days=self.settings.log_retention_days)
+        removed = remove_old(Path(folder), before=before.timestamp())
+        log.info("logs of tasks: %d removed", removed)
+        return removed
 
     def tidy_releases(self, workload: str, *, dry_run: bool = False) -> "Tidied":
         """Let go the files of releases and issues that nobody needs any more."""

@@ -18,7 +18,7 @@ EXPECTED = {
     "approve_promotion": ("approve_promotion.py", ["ask", "say"]),
     "decide_by_hand": ("decide_by_hand.py", ["say"]),
     "monitor_drift": ("monitor_drift.py", ["ask_for_another", "asks", "look"]),
-    "tidy_log": ("tidy_log.py", ["tidy", "tidy_releases"]),
+    "tidy_log": ("tidy_log.py", ["tidy", "tidy_releases", "tidy_task_logs"]),
 }
 
 
