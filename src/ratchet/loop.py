@@ -6,6 +6,7 @@ Stages meet in data at rest, so each function takes names and times and returns 
 import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ratchet import workloads
