@@ -45,10 +45,13 @@ def show() -> None:
     rows: dict[str, Body] = {}
     with shown("The comparison"):
         rows = _measured(newest)
+        st.caption(_measured_when(newest))
         _compare(rows, live, _why(live["production"], experiments), now)
     if experiments:
         age = now - datetime.fromisoformat(experiments[0]["started_at"])
-        over_time.show([row["release"] for row in (rows or live).values() if row], experiments[0]["verdicts"], age=age)
+        found = [side.get(track) for side in (rows, live) for track in ("production", "candidate")]
+        names = list(dict.fromkeys(row["release"] for row in found if row))
+        over_time.show(names, experiments[0]["verdicts"], age=age)
     with shown("Orders"):
         orders.show()
     _history(experiments)
@@ -63,6 +66,14 @@ def _measured(newest: Body | None) -> dict[str, Body]:
         if row["track"] and row["forecasts"] > most.get(row["track"], {}).get("forecasts", 0):
             most[row["track"]] = row
     return most
+
+
+def _measured_when(newest: Body | None) -> str:
+    """What time the figures of both tracks are of."""
+    if newest is None:
+        return "Figures of the last day."
+    since, until = words.moment(newest["started_at"]), words.moment(newest["ended_at"])
+    return f"Figures of the last experiment, {since} to {until}." if newest["ended_at"] else f"Figures since {since}."
 
 
 def _live(track: str) -> Body | None:
@@ -88,10 +99,12 @@ def _now(newest: Body | None, live: dict[str, Body | None], now: datetime) -> No
     share = newest.get("share")
     clients = f" with {100 * share:.0f} % of the clients" if isinstance(share, float) and 0 < share <= 1 else ""
     pair = f"{candidate or 'a candidate'} against {production or 'production'}{clients}"
-    if newest.get("stage") == "watch":  # the winner is on the production track now
-        pair = f"{production or 'the winner'}, beside {candidate or 'the release'} which it beat"
+    if (at := live["production"]) and at["release_id"] == newest["candidate"]:  # it has won, and has a name of its own
+        beside = live["candidate"]
+        beaten = candidate if beside and beside["release_id"] == newest["production"] else "the release"
+        pair = f"{production}, beside {beaten} which it beat"
     st.markdown(f"#### {stage}: {pair}")
-    st.caption(f"Since {words.moment(newest['started_at'])}, {words.ago(newest['started_at'], now)} ago.")
+    st.caption(f"Begun {words.ago(newest['started_at'], now)} ago.")
     said = newest["verdicts"][0] if newest["verdicts"] else None
     if said:
         st.info(
@@ -113,8 +126,8 @@ def _compare(rows: dict[str, Body], live: dict[str, Body | None], why: str, now:
                 st.write("No release is on this track.")
                 continue
             st.markdown(_made_of(row, release, now))
-            if track == "production" and why:
-                st.caption(why)
+            if track == "production" and why and release:
+                st.caption(f"{release['release']}: {why[:1].lower()}{why[1:]}")
             _figures(row or {})
 
 
@@ -127,7 +140,7 @@ def _made_of(row: Body | None, release: Body | None, now: datetime) -> str:
         )
         return f"**{release['release']}** · trained {words.ago(release['made_at'], now)} ago · {families}"
     after = f"now {release['release']}" if release else "now nothing"
-    return f"**{row['release']}** in the last experiment · {after}"
+    return f"**{row['release']}** in this experiment · {after}"
 
 
 def _why(production: Body | None, experiments: list[Body]) -> str:
@@ -151,8 +164,8 @@ def _figures(row: Body) -> None:
     """Figures of one track; a dash is what nobody measured."""
     ratings = row.get("ratings") or 0
     cells = {
-        "Forecasts": words.figure(row.get("forecasts"), 0),
-        "Clients": words.figure(row.get("clients"), 0),
+        "Forecasts": words.figure(row.get("forecasts") or 0, 0),
+        "Clients": words.figure(row.get("clients") or 0, 0),
         "Latency p50": words.figure(row.get("latency_ms_p50"), 2, " ms"),
         "Latency p95": words.figure(row.get("latency_ms_p95"), 2, " ms"),
         "Mean rating": words.figure(row.get("rating_mean"), 2),

@@ -80,7 +80,9 @@ def test_a_key_that_the_router_does_not_know_is_dropped_and_asked_for_again(visi
 def test_a_known_key_opens_the_pages_before_there_is_a_release(visit):
     page = visit(whole, typed="theirs")
     assert not page.text_input
-    assert "not-ready" in says(page)
+    assert [one.value for one in page.title] == ["Forecast"]
+    assert "not-ready" in page.info[0].value
+    assert not page.error
 
 
 @pytest.mark.parametrize("key", ["not-a-key-at-all", "theirs"])
