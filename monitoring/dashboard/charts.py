@@ -155,7 +155,7 @@ def intervals(frame: pd.DataFrame, *, unit: str, shades: dict[str, str], span: S
         .mark_area(opacity=0.2)
         .encode(axis, alt.Y("low:Q", title=unit, scale=scale), alt.Y2("high:Q"), colour)
     )
-    middle = alt.Chart(frame).mark_line(strokeWidth=2).encode(
+    middle = alt.Chart(frame).mark_line(strokeWidth=2, point={"size": 12} if len(frame) < FEW else False).encode(
         axis, alt.Y("value:Q", scale=scale), colour,
         tooltip=["line:N", alt.Tooltip("when:N", title="Time (UTC)"),
                  *(alt.Tooltip(f"{one}:Q", format=",.3g") for one in ("value", "low", "high"))],

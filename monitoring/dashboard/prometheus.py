@@ -25,10 +25,11 @@ class Span:
 
     @classmethod
     def last(cls, hours: float) -> Self:
-        """Return the hours up to now."""
-        step = max(10.0, hours * 3600 / POINTS)
-        until = datetime.fromtimestamp(datetime.now(UTC).timestamp() // step * step, UTC)
-        return cls(since=until - timedelta(hours=hours), until=until, step=timedelta(seconds=step))
+        """Return the hours up to now, to the second: counted back from there, so that a week's last point is none of an hour ago."""
+        until = datetime.now(UTC).replace(microsecond=0)
+        return cls(
+            since=until - timedelta(hours=hours), until=until, step=timedelta(seconds=max(10.0, hours * 3600 / POINTS))
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

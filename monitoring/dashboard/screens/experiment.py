@@ -58,8 +58,8 @@ def show() -> None:
 
 
 def _measured(newest: Body | None) -> dict[str, Body]:
-    """Each track's figures since the newest experiment began, until it ended; of the last day without one."""
-    window = {"since": newest["started_at"], "until": newest["ended_at"]} if newest else {}
+    """Each track's figures of the newest trial; of the last day without one."""
+    window = {"since": newest["started_at"], "until": _until(newest)} if newest else {}
     found = session.ask("metrics", operate=True, **window)["releases"]
     most: dict[str, Body] = {}
     for row in found:
@@ -68,12 +68,19 @@ def _measured(newest: Body | None) -> dict[str, Body]:
     return most
 
 
+def _until(newest: Body) -> str | None:
+    """When the trial ended: with a promotion, after which the tracks serve other releases, or with the experiment."""
+    moved: Body | None = newest["moved"]
+    promoted = [one["at"] for one in (moved, *newest["verdicts"]) if moved and one["verdict"] == "promote"]
+    return promoted[0] if promoted else newest["ended_at"]
+
+
 def _measured_when(newest: Body | None) -> str:
     """What time the figures of both tracks are of."""
     if newest is None:
         return "Figures of the last day."
-    since, until = words.moment(newest["started_at"]), words.moment(newest["ended_at"])
-    return f"Figures of the last experiment, {since} to {until}." if newest["ended_at"] else f"Figures since {since}."
+    since, until = words.moment(newest["started_at"]), _until(newest)
+    return f"Figures of the trial, {since} to {words.moment(until)}." if until else f"Figures since {since}."
 
 
 def _live(track: str) -> Body | None:
@@ -140,7 +147,7 @@ def _made_of(row: Body | None, release: Body | None, now: datetime) -> str:
         )
         return f"**{release['release']}** · trained {words.ago(release['made_at'], now)} ago · {families}"
     after = f"now {release['release']}" if release else "now nothing"
-    return f"**{row['release']}** in this experiment · {after}"
+    return f"**{row['release']}** in the trial · {after}"
 
 
 def _why(production: Body | None, experiments: list[Body]) -> str:

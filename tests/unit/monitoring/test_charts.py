@@ -124,3 +124,11 @@ def test_an_axis_runs_to_now_and_writes_each_time_differently(hours, first, form
 def test_the_sentence_says_when_a_figure_is_not_of_now():
     last = charts.newest(pd.concat([measured(60, 10, 0), measured(60, 40, line="candidate")]), HOUR)
     assert last["when"].to_dict() == {"production": "", "candidate": " at 23:20"}
+
+
+@pytest.mark.parametrize("hours", [0.25, 1, 24, 168])
+def test_a_span_ends_now(hours):
+    """On a grid since 1970 a week's last point was up to 84 minutes old: no one who had just rated was in it."""
+    span = Span.last(hours)
+    assert datetime.now(UTC) - span.until < timedelta(seconds=10)
+    assert ((span.until - span.since) / span.step).is_integer()
