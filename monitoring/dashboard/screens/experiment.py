@@ -72,7 +72,8 @@ def _until(newest: Body) -> str | None:
     """When the trial ended: with a promotion, after which the tracks serve other releases, or with the experiment."""
     moved: Body | None = newest["moved"]
     promoted = [one["at"] for one in (moved, *newest["verdicts"]) if moved and one["verdict"] == "promote"]
-    return promoted[0] if promoted else newest["ended_at"]
+    until: str | None = promoted[0] if promoted else newest["ended_at"]
+    return until
 
 
 def _measured_when(newest: Body | None) -> str:
@@ -130,7 +131,7 @@ def _compare(rows: dict[str, Body], live: dict[str, Body | None], why: str, now:
             st.markdown(f"##### {words.title(track)}")
             row, release = rows.get(track), live[track]
             if release is None and row is None:
-                st.write("No release is on this track.")
+                st.write("No release answers on this track.")
                 continue
             st.markdown(_made_of(row, release, now))
             if track == "production" and why and release:
@@ -146,7 +147,7 @@ def _made_of(row: Body | None, release: Body | None, now: datetime) -> str:
             f"{words.title(name)} {count}" for name, count in sorted(release["families"].items()) if count
         )
         return f"**{release['release']}** · trained {words.ago(release['made_at'], now)} ago · {families}"
-    after = f"now {release['release']}" if release else "now nothing"
+    after = f"now {release['release']}" if release else "no release answers here now"
     return f"**{row['release']}** in the trial · {after}"
 
 

@@ -35,8 +35,7 @@ def show() -> None:
     """Show the page."""
     st.title("Live")
     session.check(operate=True)
-    with shown("Alerts"):
-        _alerts()
+    _alerts()  # without Prometheus there is nothing on this page: it is waited for once
     left, right = st.columns([1, 3], vertical_alignment="bottom")
     span = Span.last(HOURS[left.selectbox("Show", list(HOURS), index=1)])
     right.caption("Read from Prometheus when the page is opened; change the time, or reload, to read again.")
