@@ -12,7 +12,15 @@ from airflow.sdk import Param, dag, get_current_context, task
 
 from ratchet import workloads
 
-WORDS = ["hold", "clear", "promote", "rollback", "revert", "approve", "deny"]
+WORDS = {
+    "hold": "hold: nothing is promoted until somebody clears it",
+    "clear": "clear a hold",
+    "promote": "promote the candidate: it becomes production for everyone",
+    "rollback": "roll back: the candidate is taken off, production stays",
+    "revert": "revert: after a promotion, the beaten release comes back",
+    "approve": "approve a promotion that waits for a person",
+    "deny": "deny it",
+}
 
 
 @dag(
@@ -23,7 +31,7 @@ WORDS = ["hold", "clear", "promote", "rollback", "revert", "approve", "deny"]
     default_args={"retries": 0},  # a person sees at once that it failed, and says it again
     doc_md=__doc__,
     params={
-        "word": Param("hold", type="string", enum=WORDS, title="What to do"),
+        "word": Param("hold", type="string", enum=list(WORDS), values_display=WORDS, title="What to do"),
         "why": Param("", type="string", minLength=0, maxLength=500, title="Why", description="kept with the verdict"),
         "workload": Param(workloads.names()[0], type="string", enum=list(workloads.names()), title="Workload"),
     },

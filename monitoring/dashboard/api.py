@@ -5,7 +5,8 @@ from typing import Any, Final
 
 import httpx
 
-SECONDS: Final = 5.0
+SECONDS: Final = 7.0
+"""More than the router waits for a track that hangs before it asks the other one."""
 BATCH_SECONDS: Final = 30.0
 WHAT_TO_DO: Final = {
     "no-key": "The key is missing, unknown or was revoked.",

@@ -7,6 +7,10 @@ from monitoring.dashboard.api import Trouble
 from monitoring.dashboard.screens import data, drift, experiment, forecast, live, models
 from monitoring.dashboard.trouble import shown
 
+ICON = (  # written out: an icon by name would be fetched from elsewhere
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24" fill="none" stroke="#2f7ed8" stroke-width="2.6"'
+    ' stroke-linecap="round" stroke-linejoin="round"><path d="M3 20h5v-6h5V8h5V3M18 20h3M15 17l3 3-3 3"/></svg>'
+)
 TIGHT = """<style>
 .block-container {padding-top: 4.2rem; padding-bottom: 3rem; max-width: 1240px}
 [data-testid="stMetricValue"] {font-size: 1.5rem}
@@ -30,7 +34,7 @@ PAGES = (
 
 def main() -> None:
     """Show the page that was asked for, or ask for a key."""
-    st.set_page_config(page_title="Ratchet", page_icon=":material/settings_backup_restore:", layout="wide")
+    st.set_page_config(page_title="Ratchet", page_icon=ICON, layout="wide")
     st.html(TIGHT)
     pages = [
         st.Page(show, title=title, url_path=path, default=not number)

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import httpx
 import pandas as pd
@@ -13,6 +13,23 @@ from monitoring.dashboard.api import Trouble
 POINTS: Final = 120
 
 Labels = dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """The last hours, as points on a grid, so that several questions about the same time have the same points."""
+
+    since: datetime
+    until: datetime
+    step: timedelta
+
+    @classmethod
+    def last(cls, hours: float) -> Self:
+        """Return the hours up to now, to the second: counted back from there, so that a week's last point is none of an hour ago."""
+        until = datetime.now(UTC).replace(microsecond=0)
+        return cls(
+            since=until - timedelta(hours=hours), until=until, step=timedelta(seconds=max(10.0, hours * 3600 / POINTS))
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,13 +44,10 @@ class Prometheus:
         found = [(row["metric"], float(row["value"][1])) for row in self._ask("query", query=query)]
         return [(labels, value) for labels, value in found if math.isfinite(value)]
 
-    def lines(self, query: str, *, hours: float, name: str) -> pd.DataFrame:
-        """Return `at, line, value` over the last hours; `name` is the label that tells lines apart."""
-        step = max(10.0, hours * 3600 / POINTS)
-        # On a grid, so that several questions about the same time have the same points.
-        until = datetime.fromtimestamp(datetime.now(UTC).timestamp() // step * step, UTC)
-        since = until - timedelta(hours=hours)
-        found = self._ask("query_range", query=query, start=since.timestamp(), end=until.timestamp(), step=step)
+    def lines(self, query: str, *, span: Span, name: str) -> pd.DataFrame:
+        """Return `at, line, value` over a span; `name` is the label that tells lines apart."""
+        begin, end, step = span.since.timestamp(), span.until.timestamp(), span.step.total_seconds()
+        found = self._ask("query_range", query=query, start=begin, end=end, step=step)
         rows = [
             (at, row["metric"].get(name, name), float(value))
             for row in found

@@ -15,7 +15,10 @@ def shown(what: str = "") -> Iterator[None]:
         yield
     except Trouble as trouble:
         lead = f"{what}: " if what else ""
-        st.error(f"**{lead}{trouble.title}.** {trouble.detail}", icon=":material/cloud_off:")
+        if trouble.slug == "not-ready":  # how every installation begins
+            nothing(f"{lead}{trouble.title}.", trouble.detail)
+        else:
+            st.error(f"**{lead}{trouble.title}.** {trouble.detail}", icon=":material/cloud_off:")
         if st.button("Try again", key=f"again-{what}-{trouble.slug}"):
             st.cache_data.clear()
             st.rerun()

@@ -1,7 +1,7 @@
 """Numbers and times as people read them."""
 
 import math
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 NOTHING = "\u2013"
@@ -26,6 +26,11 @@ def share(value: float | None, digits: int = 1) -> str:
 def moment(text: str | None) -> str:
     """Return a time as it is written in records: UTC, to the minute."""
     return NOTHING if not text else f"{datetime.fromisoformat(text).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def day(text: str) -> str:
+    """Return a date as there is room for beside a figure: `15 Nov`."""
+    return f"{date.fromisoformat(text):%d %b}"
 
 
 def ago(text: str | None, now: datetime) -> str:

@@ -243,12 +243,14 @@ def test_a_page_is_ready_soon_and_answers_a_click(page, address, record_property
     assert max(clicks) <= CLICK_SECONDS * BUSY
 
 
-def test_a_browser_gets_no_key_and_no_password(page, address, house):
-    seen = []
+def test_a_browser_gets_no_key_and_no_password_and_asks_nobody_else(page, address, house):
+    seen, asked = [], []
+    page.on("request", lambda request: asked.append(request.url))
     page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: seen.append(str(frame))))
     page.on("response", lambda answer: seen.append(answer.url))
     page.goto(f"{address}/experiment")
     settle(page)
+    assert [url for url in asked if not url.startswith((address, "data:", "blob:"))] == []
     text = "".join(seen) + page.content()
     assert not [name for name, key in house.keys.items() if name != "fresh" and key in text]
     environment = Path(f"/proc/{_pid(house)}/environ").read_bytes().decode()

@@ -19,8 +19,8 @@ NO_MEASURES: Final = ("place", "cluster", "k", "silhouette", "threshold")
 """Numbers that order or name, or that are the same in each row: none is larger than another in a way that a bar shows."""
 CELLS: Final = 7 * 24
 TOP: Final = 15
-REJECTED: Final = "sum by (reason) (ratchet_rejected_events_total)"
-FAILED: Final = "sum by (check) (ratchet_quality_failures_total)"
+REJECTED: Final = 'sum by (reason) (ratchet_rejected_events_total{workload="%s"})'
+FAILED: Final = 'sum by (check) (ratchet_quality_failures_total{workload="%s"})'
 
 
 def show() -> None:
@@ -65,10 +65,11 @@ def _quality(report: Body | None) -> None:
     rows = [
         {"What": what, "Which": next(iter(labels.values()), ""), "Count": int(value)}
         for what, query in (("Rejected", REJECTED), ("Failed check", FAILED))
-        for labels, value in session.prometheus().now(query)
+        for labels, value in session.prometheus().now(query % session.workload())
         if value > 0
     ]
     if rows:
+        st.caption("Records of all raw files that were rejected, and checks that ever failed, by reason.")
         st.dataframe(pd.DataFrame(rows), hide_index=True, key="rejected")
     elif not checks:
         st.caption("No quality report has been published with this data; what dbt's tests refuse never becomes gold.")
@@ -142,7 +143,7 @@ def _longest(table: Body, measure: str) -> None:
     says = (
         f"{first[text]} leads with {first[measure]:,.6g}; the first {len(most)}, each by the largest value in its rows."
     )
-    chart = charts.bars(most, name=text, value=measure, unit=words.title(measure))
+    chart = charts.bars(most, name=text, value=measure, unit=f"{words.title(measure)}, largest row of each")
     charts.show(
         chart,
         title=f"{words.title(table['name'])}: {words.phrase(measure)}",

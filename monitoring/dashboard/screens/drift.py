@@ -1,5 +1,7 @@
 """*Drift*: whether what is seen now is still what the live release learnt from."""
 
+from datetime import UTC, datetime
+
 import pandas as pd
 import streamlit as st
 
@@ -11,6 +13,7 @@ MUCH = 0.25
 """A population stability index above this is what practice calls a large shift."""
 
 CONFIRMED = 'max(ratchet_drift_confirmed{workload="%s"})'
+LOOKED_AT = 'max(ratchet_drift_looked_at_seconds{workload="%s"})'
 
 
 def show() -> None:
@@ -27,6 +30,10 @@ def show() -> None:
             "The drift DAG looks once there is newer data than the release has seen.",
         )
         return
+    if looked := _measured(LOOKED_AT):
+        st.caption(
+            f"The newest look was {words.span(datetime.now(UTC).timestamp() - looked)} ago; the drift DAG looks every day."
+        )
     found = report.get("drift_indicators", {})
     if report.get("overall_drift_detected"):
         drifting = ", ".join(words.title(name) for name, one in found.items() if one["significant_drift"])
@@ -62,12 +69,18 @@ def show() -> None:
 
 def _sure() -> str:
     """Whether it is confirmed: only that asks for a new candidate. Without Prometheus, what has to happen."""
-    try:
-        found = session.prometheus().now(CONFIRMED % session.workload())
-    except Trouble:
-        found = []
-    if not found:
+    confirmed = _measured(CONFIRMED)
+    if confirmed is None:
         return "Confirmed drift asks for a new candidate by itself."
-    if found[0][1]:
+    if confirmed:
         return "It is confirmed: a new candidate is asked for by itself, once."
     return "It is not confirmed: the next look at new data has to agree before a new candidate is asked for."
+
+
+def _measured(query: str) -> float | None:
+    """A figure of the newest look; nothing where Prometheus is away or has none."""
+    try:
+        found = session.prometheus().now(query % session.workload())
+    except Trouble:
+        return None
+    return found[0][1] if found else None

@@ -45,24 +45,43 @@ def show() -> None:
     rows: dict[str, Body] = {}
     with shown("The comparison"):
         rows = _measured(newest)
+        st.caption(_measured_when(newest))
         _compare(rows, live, _why(live["production"], experiments), now)
     if experiments:
         age = now - datetime.fromisoformat(experiments[0]["started_at"])
-        over_time.show([row["release"] for row in (rows or live).values() if row], experiments[0]["verdicts"], age=age)
+        found = [side.get(track) for side in (rows, live) for track in ("production", "candidate")]
+        names = list(dict.fromkeys(row["release"] for row in found if row))
+        over_time.show(names, experiments[0]["verdicts"], age=age)
     with shown("Orders"):
         orders.show()
     _history(experiments)
 
 
 def _measured(newest: Body | None) -> dict[str, Body]:
-    """Each track's figures since the newest experiment began, until it ended; of the last day without one."""
-    window = {"since": newest["started_at"], "until": newest["ended_at"]} if newest else {}
+    """Each track's figures of the newest trial; of the last day without one."""
+    window = {"since": newest["started_at"], "until": _until(newest)} if newest else {}
     found = session.ask("metrics", operate=True, **window)["releases"]
     most: dict[str, Body] = {}
     for row in found:
         if row["track"] and row["forecasts"] > most.get(row["track"], {}).get("forecasts", 0):
             most[row["track"]] = row
     return most
+
+
+def _until(newest: Body) -> str | None:
+    """When the trial ended: with a promotion, after which the tracks serve other releases, or with the experiment."""
+    moved: Body | None = newest["moved"]
+    promoted = [one["at"] for one in (moved, *newest["verdicts"]) if moved and one["verdict"] == "promote"]
+    until: str | None = promoted[0] if promoted else newest["ended_at"]
+    return until
+
+
+def _measured_when(newest: Body | None) -> str:
+    """What time the figures of both tracks are of."""
+    if newest is None:
+        return "Figures of the last day."
+    since, until = words.moment(newest["started_at"]), _until(newest)
+    return f"Figures of the trial, {since} to {words.moment(until)}." if until else f"Figures since {since}."
 
 
 def _live(track: str) -> Body | None:
@@ -88,10 +107,12 @@ def _now(newest: Body | None, live: dict[str, Body | None], now: datetime) -> No
     share = newest.get("share")
     clients = f" with {100 * share:.0f} % of the clients" if isinstance(share, float) and 0 < share <= 1 else ""
     pair = f"{candidate or 'a candidate'} against {production or 'production'}{clients}"
-    if newest.get("stage") == "watch":  # the winner is on the production track now
-        pair = f"{production or 'the winner'}, beside {candidate or 'the release'} which it beat"
+    if (at := live["production"]) and at["release_id"] == newest["candidate"]:  # it has won, and has a name of its own
+        beside = live["candidate"]
+        beaten = candidate if beside and beside["release_id"] == newest["production"] else "the release"
+        pair = f"{production}, beside {beaten} which it beat"
     st.markdown(f"#### {stage}: {pair}")
-    st.caption(f"Since {words.moment(newest['started_at'])}, {words.ago(newest['started_at'], now)} ago.")
+    st.caption(f"Begun {words.ago(newest['started_at'], now)} ago.")
     said = newest["verdicts"][0] if newest["verdicts"] else None
     if said:
         st.info(
@@ -110,11 +131,11 @@ def _compare(rows: dict[str, Body], live: dict[str, Body | None], why: str, now:
             st.markdown(f"##### {words.title(track)}")
             row, release = rows.get(track), live[track]
             if release is None and row is None:
-                st.write("No release is on this track.")
+                st.write("No release answers on this track.")
                 continue
             st.markdown(_made_of(row, release, now))
-            if track == "production" and why:
-                st.caption(why)
+            if track == "production" and why and release:
+                st.caption(f"{release['release']}: {why[:1].lower()}{why[1:]}")
             _figures(row or {})
 
 
@@ -126,8 +147,8 @@ def _made_of(row: Body | None, release: Body | None, now: datetime) -> str:
             f"{words.title(name)} {count}" for name, count in sorted(release["families"].items()) if count
         )
         return f"**{release['release']}** · trained {words.ago(release['made_at'], now)} ago · {families}"
-    after = f"now {release['release']}" if release else "now nothing"
-    return f"**{row['release']}** in the last experiment · {after}"
+    after = f"now {release['release']}" if release else "no release answers here now"
+    return f"**{row['release']}** in the trial · {after}"
 
 
 def _why(production: Body | None, experiments: list[Body]) -> str:
@@ -151,8 +172,8 @@ def _figures(row: Body) -> None:
     """Figures of one track; a dash is what nobody measured."""
     ratings = row.get("ratings") or 0
     cells = {
-        "Forecasts": words.figure(row.get("forecasts"), 0),
-        "Clients": words.figure(row.get("clients"), 0),
+        "Forecasts": words.figure(row.get("forecasts") or 0, 0),
+        "Clients": words.figure(row.get("clients") or 0, 0),
         "Latency p50": words.figure(row.get("latency_ms_p50"), 2, " ms"),
         "Latency p95": words.figure(row.get("latency_ms_p95"), 2, " ms"),
         "Mean rating": words.figure(row.get("rating_mean"), 2),

@@ -1,5 +1,6 @@
 """*Forecast*: one series, a history of one's own, or a whole table of them."""
 
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pandas as pd
@@ -18,8 +19,8 @@ Body = dict[str, Any]
 
 def show() -> None:
     """Show the page."""
-    release = session.ask("release")
     st.title("Forecast")
+    release = session.ask("release")
     one, mine, table = st.tabs(["One series", "Your own history", "A table of series"])
     with one, shown("This series"):
         _one(release)
@@ -37,7 +38,7 @@ def _one(release: Body) -> None:
     answer = _predict(id_name, unique_id, target, horizon)
     with st.spinner("Reading the history …"):
         detail = session.ask("series/detail", unique_id=unique_id, target=target, weeks=PAST)
-    _say(answer, detail, target)
+    _say(answer, detail, target, datetime.now(UTC).date())
     compare = st.toggle("Show what each family would have said", value=False)
     _chart(answer, detail, title=f"{words.title(target)} of {unique_id} by week", compare=compare, horizon=horizon)
     _rate(answer)
@@ -75,18 +76,37 @@ def _predict(id_name: str, unique_id: str, target: str, horizon: int) -> Body:
     return answer
 
 
-def _say(answer: Body, detail: Body, target: str) -> None:
+def _say(answer: Body, detail: Body, target: str, today: date) -> None:
     weeks, history = answer["weeks"], detail["history"]
-    total = sum(week["median"] for week in weeks)
+    total = sum(week["mean"] for week in weeks)  # means add up; medians of counts do not
+    known = history[-1] if history else None
     cells = st.columns(4)
-    cells[0].metric("Next week", words.figure(weeks[0]["median"], 0), border=True)
-    cells[1].metric(f"Next {len(weeks)} weeks" if len(weeks) > 1 else "In all", words.figure(total, 0), border=True)
-    cells[2].metric("Last week", words.figure(history[-1]["value"], 0) if history else words.NOTHING, border=True)
+    cells[0].metric(
+        f"Counted to {words.day(known['week'])}" if known else "Counted",
+        words.figure(known["value"], 0) if known else words.NOTHING,
+        border=True,
+        help="The newest week that is known",
+    )
+    cells[1].metric(
+        f"Forecast to {words.day(weeks[0]['week'])}",
+        words.figure(weeks[0]["median"], 0),
+        border=True,
+        help="The week after it, its median: more and less are as likely",
+    )
+    cells[2].metric(
+        f"Expected in {len(weeks)} week{'s' * (len(weeks) > 1)}",
+        words.figure(total, 0),
+        border=True,
+        help="The weeks' means added up; medians do not add up where a few weeks hold most",
+    )
     cells[3].metric("Answered by", f"{answer['release']} · {words.title(answer['family'] or 'unknown')}", border=True)
     note = f" Note: {answer['note']}." if answer["note"] else ""
     st.caption(
         f"{words.title(target)}: the median, a typical week. Track {answer['track']}, data as of {words.moment(answer['data_hour'])}.{note}"
     )
+    if over := sum(date.fromisoformat(week["week"]) < today for week in weeks):
+        told = "One of these weeks is" if over == 1 else f"{over} of these weeks are"
+        st.warning(f"{told} over already: newer data have not landed.", icon=":material/history:")
 
 
 def _chart(answer: Body, detail: Body, *, title: str, compare: bool, horizon: int) -> None:
@@ -104,6 +124,7 @@ def _chart(answer: Body, detail: Body, *, title: str, compare: bool, horizon: in
     says = (
         f"From {first['median']:.0f} in the week to {first['week']} to {last['median']:.0f} in the week to {last['week']};"
         f" 80 %: {last['lo_80']:.0f} to {last['hi_80']:.0f}, 95 %: {last['lo_95']:.0f} to {last['hi_95']:.0f}."
+        " Grey: what happened; blue: the median, with bounds of 80 % (dark) and 95 %."
     )
     chart = charts.forecast(history, weeks, others, unit="Count per week")
     charts.show(chart, title=title, says=says, table=weeks, key="forecast")

@@ -4,6 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from monitoring.dashboard import charts, session
+from monitoring.dashboard.prometheus import Span
 from monitoring.dashboard.trouble import nothing, shown
 
 HOURS = {"Last 15 minutes": 0.25, "Last hour": 1.0, "Last 6 hours": 6.0, "Last day": 24.0}
@@ -34,15 +35,14 @@ def show() -> None:
     """Show the page."""
     st.title("Live")
     session.check(operate=True)
-    with shown("Alerts"):
-        _alerts()
+    _alerts()  # without Prometheus there is nothing on this page: it is waited for once
     left, right = st.columns([1, 3], vertical_alignment="bottom")
-    hours = HOURS[left.selectbox("Show", list(HOURS), index=1)]
+    span = Span.last(HOURS[left.selectbox("Show", list(HOURS), index=1)])
     right.caption("Read from Prometheus when the page is opened; change the time, or reload, to read again.")
     for start in range(0, len(PANELS), 2):
         for column, panel in zip(st.columns(2), PANELS[start : start + 2], strict=False):
             with column, shown(panel[0]):
-                _panel(*panel, hours=hours)
+                _panel(*panel, span=span)
 
 
 def _alerts() -> None:
@@ -69,17 +69,26 @@ def _alerts() -> None:
     st.dataframe(pd.DataFrame(rows), hide_index=True, key="alerts")
 
 
-def _panel(title: str, unit: str, name: str, query: str, digits: int, *, hours: float) -> None:
-    frame = session.prometheus().lines(query, hours=hours, name=name)
+def _panel(title: str, unit: str, name: str, query: str, digits: int, *, span: Span) -> None:
+    frame = session.prometheus().lines(query, span=span, name=name)
     if frame.empty:
         st.markdown(f"##### {title}")
         nothing("Nothing was measured in this time.", "It appears with the first requests or runs.")
         return
-    last = frame.sort_values("at").groupby("line")["value"].last().sort_values(ascending=False).head(MOST)
+    last = charts.newest(frame, span).sort_values("value", ascending=False).head(MOST)
     frame = frame[frame["line"].isin(last.index)]
     says = (
-        "; ".join(f"{f'{line} ' if len(last) > 1 else ''}{value:,.{digits}f}" for line, value in last.head(4).items())
+        "; ".join(
+            f"{'' if name == 'line' else f'{line} '}{row.value:,.{digits}f}{row.when}"
+            for line, row in last.head(4).iterrows()
+        )
         + f" ({unit if unit.isupper() else unit.lower()}), newest."
     )
     shades = charts.TRACKS if name == "track" else None
-    charts.show(charts.lines(frame, unit=unit, shades=shades), title=title, says=says, table=frame, key=f"live-{title}")
+    charts.show(
+        charts.lines(frame, unit=unit, span=span, shades=shades),
+        title=title,
+        says=says,
+        table=frame,
+        key=f"live-{title}",
+    )

@@ -50,9 +50,11 @@ class Report:
 
 
 _PAGE: Final = Template("""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>$workload: quality of $partition</title>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>$workload: quality of $partition</title>
 <style>body{font:15px/1.5 system-ui;max-width:60rem;margin:2rem auto;padding:0 1rem}table{border-collapse:collapse;width:100%}
-td,th{border-bottom:1px solid #ccc;padding:.3rem .6rem;text-align:left}.failed{background:#fdd}.odd{background:#ffc}</style></head>
+td,th{border-bottom:1px solid #ccc;padding:.3rem .6rem;text-align:left;overflow-wrap:anywhere}
+.failed{background:#fdd}.odd{background:#ffc}</style></head>
 <body><h1>$workload: gold $verdict</h1>
 <p>Partition $partition, data up to $data_hour, looked at $checked_at.$synthetic</p>
 <table><tr><th>check</th><th>found</th><th>wanted</th><th>if it fails</th><th></th></tr>$checks</table>

@@ -40,7 +40,9 @@ class DriftArtifacts:
             client, (experiment_id, run_id) = self._client(), self._run(workload, release_id)
             client.log_text(run_id, page, f"{FOLDER}/{day}")
             client.log_text(run_id, json.dumps(recent), f"{FOLDER}/{RECENT}")
-        return f"{self._address}/#/experiments/{experiment_id}/runs/{run_id}/artifacts/{FOLDER}/{day}"
+        # Without the last word MLflow opens it as an evaluation of prompts.
+        run = f"{self._address}/#/experiments/{experiment_id}/runs/{run_id}"
+        return f"{run}/artifacts/{FOLDER}/{day}?workflowType=machine_learning"
 
     def _client(self) -> "MlflowClient":
         return self._given or load_mlflow().MlflowClient(self._address)

@@ -5,6 +5,7 @@ Drawn without a display, and only where releases are registered: matplotlib come
 
 from collections.abc import Iterator
 from datetime import date, timedelta
+from itertools import cycle, product
 from typing import Any, Final
 
 import numpy as np
@@ -14,7 +15,10 @@ from ratchet.contracts.release import Card
 
 INK, MUTED, GRID = "#1b1f24", "#8c959f", "#e4e8ec"
 OWN, SECOND = "#0b6e99", "#d1570a"
-OTHERS: Final = ("#7a5195", "#2a9d5c", "#bc5090", "#a08500", "#3b5bdb", "#c92a2a", "#5f6b7a", "#0ca678")
+OTHERS: Final = tuple(
+    product(("solid", (0, (5, 2)), (0, (1, 1.4))), ("#d1570a", "#2a9d5c", "#b0399a", "#a08500", "#5f6b7a"))
+)
+"""Strokes of the other families: with more of them than colours that can be told apart, dashes tell the rest."""
 WIDE: Final = 10.5
 ORDER: Final = ("busy", "mid", "sparse")
 
@@ -45,8 +49,11 @@ def _series(card: Card, series: list[dict[str, Any]]) -> Figure:
         axis.plot(ahead, actual, color=INK, linewidth=1.1, marker="o", markersize=2.6)
         axis.axvline(ahead[0] - timedelta(days=3), color=MUTED, linewidth=0.8, linestyle=(0, (3, 3)))
         _title(
-            axis, f"{one['rank'].title()}: {one['unique_id']}, {one['target']}", f"MASE {one['mase']:.2f} over folds"
+            axis,
+            f"{one['rank'].title()}: {one['unique_id']}, {_word(one['target'])}",
+            f"MASE {one['mase']:.2f} over folds",
         )
+        axis.set_ylabel("count per week", fontsize=9)
         axis.set_ylim(bottom=-0.03 * axis.get_ylim()[1])
         axis.set_xlim(weeks[0], weeks[-1] + timedelta(days=4))
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", frameon=False, fontsize=9, ncols=4)
@@ -57,9 +64,11 @@ def _by_step(card: Card, by_step: dict[str, list[float | None]]) -> Figure:
     figure, (axis,) = _panes(card, "Error by weeks ahead", rows=1, height=4.4)
     last = {who: _numbers(values)[-1] for who, values in by_step.items()}
     others = sorted((who for who in by_step if who != "release"), key=lambda who: -np.nan_to_num(last[who]))
-    for colour, who in zip(OTHERS * (1 + len(others) // len(OTHERS)), others, strict=False):
+    for (dashes, colour), who in zip(cycle(OTHERS), others, strict=False):
         values = _numbers(by_step[who])
-        axis.plot(np.arange(1, len(values) + 1), values, color=colour, linewidth=1.1, alpha=0.85, label=_word(who))
+        axis.plot(
+            np.arange(1, len(values) + 1), values, color=colour, linestyle=dashes, linewidth=1.3, label=_word(who)
+        )
     values = _numbers(by_step.get("release", []))
     if len(values):
         axis.plot(np.arange(1, len(values) + 1), values, color=OWN, linewidth=2.8, label="the release")

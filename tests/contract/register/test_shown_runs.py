@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from ratchet.contracts.release import CARD, EVALUATION, TRAINING, Card, file_digest
 from ratchet.register.client import load_mlflow
 from ratchet.register.mlflow_registry import MlflowRegistry
+from ratchet.register.plots import draw
 from ratchet.serve.cache import ReleaseCache
 from releases import is_there
 
@@ -135,3 +136,13 @@ def test_how_a_training_went_keeps_no_release_from_being_registered(on_mlflow, m
 def test_who_registers_may_draw_something_else(mlflow_server, client, make, workload):
     MlflowRegistry(mlflow_server, draw=lambda *_: [("mine", Figure())]).add(*make("one"))
     assert artifacts(client, workload, "plots") == {"plots/mine.png"}
+
+
+def test_each_family_has_a_stroke_of_its_own(make):
+    """Eight colours for nine families: the network's line, among the best, looked like the naive one's, the worst."""
+    _, card = make("one")
+    names = [f"family {number}" for number in range(10)]
+    drawn = dict(draw(card, {"by_step": {name: [0.8, 0.9] for name in ("release", *names)}}))
+    (axis,) = drawn["error_by_step"].axes
+    strokes = [(line.get_color(), line.get_linestyle()) for line in axis.get_legend().get_lines()]
+    assert len(set(strokes)) == len(strokes) == 1 + len(names)

@@ -410,6 +410,7 @@ def test_page_and_report_are_on_disk_and_beside_the_run(look, tmp_path, tracking
     run = client.search_runs([client.get_experiment_by_name("parcels").experiment_id])[0]
     assert any(artifact.path.endswith(".html") for artifact in client.list_artifacts(run.info.run_id, "drift"))
     assert run.info.run_id in looked.page
+    assert looked.page.endswith(".html?workflowType=machine_learning"), "not as an evaluation of prompts"
 
 
 def test_scores_are_metrics_and_a_report_that_is_broken_is_none(look, tmp_path):

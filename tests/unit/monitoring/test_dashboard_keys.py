@@ -1,6 +1,7 @@
 """Who may look at what: the dashboard before a router, a Prometheus and an MLflow that answer whoever asks."""
 
 import json
+import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -9,6 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from monitoring.dashboard import session
+from monitoring.dashboard.api import SECONDS
 from ratchet.settings import Settings
 
 SCOPES = {"theirs": ("predict",), "mine": ("predict", "operate")}
@@ -34,10 +36,10 @@ def answer(request):
 @pytest.fixture
 def visit(monkeypatch, tmp_path):
     """Opens a page with a key: `visit(page, typed=…, own=…)`."""
-    client = httpx.Client(transport=httpx.MockTransport(answer))
-    monkeypatch.setattr(session, "http", lambda: client)
+    answers = httpx.Client(transport=httpx.MockTransport(answer))
 
-    def visit(page, *, typed="", own=None):
+    def visit(page, *, typed="", own=None, client=answers):
+        monkeypatch.setattr(session, "http", lambda: client)
         path = tmp_path / "keys.json"
         path.write_text(json.dumps(own or {}))
         known = Settings(_env_file=None, data_home=tmp_path, dashboard_keys=str(path) if own else "")
@@ -66,6 +68,27 @@ def live():
     return AppTest.from_function(page, default_timeout=60)
 
 
+def test_live_waits_once_for_a_prometheus_that_does_not_answer(visit):
+    """Each of its panels waited in turn: the page took 45 seconds to say nine times that nobody answers."""
+    asked = []
+
+    def away(request):
+        asked.append(request.url.path)
+        raise httpx.ReadTimeout("hangs")
+
+    client = httpx.Client(transport=httpx.MockTransport(away))
+    page = visit(live, own={"predict": "mine", "operate": "mine"}, client=client)
+    assert len(asked) == 1
+    assert says(page).startswith("**Prometheus does not answer.**")
+
+
+def test_a_track_that_hangs_takes_no_page_away():
+    """The router passes on to the other track after so long; the pages had given up just before."""
+    template = Path(__file__).parents[3] / "router/nginx.conf.template"
+    waits = [int(found) for found in re.findall(r"proxy_read_timeout (\d+)s", template.read_text())]
+    assert max(waits) < SECONDS
+
+
 def says(page):
     return " ".join(one.value for one in page.error)
 
@@ -80,7 +103,9 @@ def test_a_key_that_the_router_does_not_know_is_dropped_and_asked_for_again(visi
 def test_a_known_key_opens_the_pages_before_there_is_a_release(visit):
     page = visit(whole, typed="theirs")
     assert not page.text_input
-    assert "not-ready" in says(page)
+    assert [one.value for one in page.title] == ["Forecast"]
+    assert "not-ready" in page.info[0].value
+    assert not page.error
 
 
 @pytest.mark.parametrize("key", ["not-a-key-at-all", "theirs"])

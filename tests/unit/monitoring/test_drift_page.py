@@ -1,10 +1,13 @@
 """What the page *Drift* says of drift that is confirmed, and of drift that is not."""
 
+import time
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from monitoring.dashboard import session
 from monitoring.dashboard.api import Trouble
+from monitoring.dashboard.screens.drift import CONFIRMED, LOOKED_AT
 
 MOVED = {"psi": 0.26, "drift_percentage": 30.0, "test": "t", "p_value": 0.009, "significant_drift": True}
 REPORT = {"overall_drift_detected": True, "drift_indicators": {"commits": MOVED}}
@@ -15,10 +18,9 @@ class Prometheus:
         self.value = value
 
     def now(self, query):
-        assert "ratchet_drift_confirmed" in query
         if self.value is None:
             raise Trouble("Prometheus does not answer")
-        return [({}, self.value)]
+        return [({}, {CONFIRMED: self.value, LOOKED_AT: time.time() - 3 * 86_400 - 60}[query.replace("parcels", "%s")])]
 
 
 def page():
@@ -37,6 +39,8 @@ def test_the_page_says_whether_drift_is_confirmed(monkeypatch, value, says):
     monkeypatch.setattr(session, "prometheus", lambda: Prometheus(value))
     opened = AppTest.from_function(page, default_timeout=60).run()
     assert says in opened.warning[0].value
+    old = [one.value for one in opened.caption if one.value.startswith("The newest look was 3 days ago")]
+    assert bool(old) is (value is not None)
 
 
 LARGE_BY_ITSELF = {**MOVED, "psi": 0.41, "p_value": 0.99, "significant_drift": False}
@@ -48,8 +52,9 @@ LARGE_BY_ITSELF = {**MOVED, "psi": 0.41, "p_value": 0.99, "significant_drift": F
 def test_what_was_not_judged_is_not_called_free_of_drift(monkeypatch, indicators, says):
     report = {"overall_drift_detected": False, "drift_indicators": indicators}
     monkeypatch.setattr(session, "ask", lambda *_, **__: report)
+    monkeypatch.setattr(session, "prometheus", lambda: Prometheus(None))
     opened = AppTest.from_function(page, default_timeout=60).run()
     assert [one.value.partition(" could be ")[2][:20] for one in opened.success] == says
-    told = [one.value for one in opened.caption]
+    told = [one.value for one in opened.caption if "index" in one.value]
     assert all("It is no drift" in one for one in told)
     assert len(told) == len(says)

@@ -1,10 +1,12 @@
 """The page *Experiment* while the database cannot answer all of it."""
 
+import pytest
 from streamlit.testing.v1 import AppTest
 
 from monitoring.dashboard import session
 from monitoring.dashboard.api import Trouble
 from monitoring.dashboard.screens import over_time
+from monitoring.dashboard.screens.experiment import _measured
 
 AT = "2026-10-10T00:00:00+00:00"
 HELD = {"at": AT, "verdict": "hold", "reason": "split alarm", "acted_at": None, "scores": {}}
@@ -12,6 +14,7 @@ TRIED = {
     "experiment_id": 1, "production": "r1", "candidate": "r2", "started_at": AT, "ended_at": None, "stage": "ab",
     "share": 0.2, "waits_for": "split alarm", "moved": None, "verdicts": [HELD],
 }  # fmt: skip
+PUT = {"verdict": "promote", "at": AT, "reason": "better", "acted_at": None, "scores": {}}
 RELEASE = {"release": "BO1", "release_id": "r1", "families": {"ets": 3}, "made_at": AT}
 
 
@@ -37,3 +40,74 @@ def test_orders_and_verdicts_are_there_when_the_summary_takes_too_long(monkeypat
     assert "The comparison" in opened.error[0].value
     assert "Order" in [one.label for one in opened.selectbox]
     assert opened.dataframe[0].value["Reason"].tolist() == ["split alarm"]
+
+
+def opened(monkeypatch, experiment, live, rows):
+    """The page of an experiment, of what each track serves and of what was measured; and which releases are drawn."""
+    drawn = []
+
+    def answers(what, *, track="", **_):
+        if what == "release":
+            return RELEASE | live[track] | {"track": track}
+        return {"experiments": {"experiments": [experiment]}, "metrics": {"releases": rows}, "orders": {"orders": []}}[
+            what
+        ]
+
+    monkeypatch.setattr(session, "ask", answers)
+    monkeypatch.setattr(over_time, "show", lambda names, *_, **__: drawn.extend(names))
+    return AppTest.from_function(page, default_timeout=60).run(), drawn
+
+
+def test_a_trials_figures_end_with_the_promotion(monkeypatch):
+    """In the watch the candidate's track serves what was beaten: both boxes were of it, as if it had been tried against itself."""
+    asked = []
+    put = PUT | {"at": "2026-10-11T12:00:00+00:00"}
+    back = {"verdict": "revert", "at": "2026-10-12T00:00:00+00:00", "reason": "worse", "acted_at": None, "scores": {}}
+    for moved, verdicts in ((put, [HELD] * 100), (back, [back, HELD, put]), (None, [HELD])):
+        newest = TRIED | {"stage": "watch", "moved": moved, "verdicts": verdicts}
+        monkeypatch.setattr(session, "ask", lambda *_, until=None, **__: asked.append(until) or {"releases": []})
+        _measured(newest)
+    assert asked == [put["at"], put["at"], None]
+
+
+def row(track, release, forecasts=9):
+    return {"track": track, "release": release, "forecasts": forecasts, "clients": 3, "ratings": 2}
+
+
+def texts(opened):
+    return [one.value for one in (*opened.markdown, *opened.caption)]
+
+
+MEASURED = [row("candidate", "CO1"), row("production", "BO1"), row("production", "BO2", 1)]
+WON = {"release": "BO2", "release_id": "r2"}
+
+
+@pytest.mark.parametrize(
+    ("stage", "candidate", "says"),
+    [
+        ("promoting", {"release": "CO1", "release_id": "r2"}, "Taking over: BO2, beside the release which it beat"),
+        ("watch", {"release": "BO1", "release_id": "r1"}, "Being watched: BO2, beside BO1 which it beat"),
+    ],
+)
+def test_a_winner_is_not_tried_against_itself(monkeypatch, stage, candidate, says):
+    """While a promotion is carried out both tracks may serve the same release, under two names."""
+    won = TRIED | {"stage": stage, "verdicts": [PUT], "moved": PUT}
+    found, drawn = opened(monkeypatch, won, {"production": WON, "candidate": candidate}, MEASURED)
+    assert f"#### {says}" in texts(found)
+    assert "BO2: live since 2026-10-10 00:00 UTC: better." in texts(found)
+    assert "**BO1** in the trial \u00b7 now BO2" in texts(found)
+    assert drawn == ["BO1", "CO1", "BO2"]
+
+
+@pytest.mark.parametrize(
+    ("ended", "says"),
+    [
+        (None, "Figures since 2026-10-10 00:00 UTC."),
+        ("2026-10-12T00:00:00+00:00", "Figures of the trial, 2026-10-10 00:00 UTC to 2026-10-12 00:00 UTC."),
+    ],
+)
+def test_figures_say_of_when_they_are(monkeypatch, ended, says):
+    live = {"production": {}, "candidate": {"release": "CO1", "release_id": "r2"}}
+    found, _ = opened(monkeypatch, TRIED | {"ended_at": ended}, live, [row("production", "BO1")])
+    assert says in texts(found)
+    assert [one.value for one in found.metric if one.label == "Forecasts"] == ["9", "0"]

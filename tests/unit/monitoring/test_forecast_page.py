@@ -1,0 +1,75 @@
+"""What the page *Forecast* says of numbers, and of a forecast that is older than its first week."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from monitoring.dashboard import charts, session
+
+TODAY = datetime.now(UTC).date()
+
+
+class User:
+    """Who is told, for each week, that most have nothing and some have three."""
+
+    def __init__(self, first):
+        self.first = first
+
+    def post(self, what, body):
+        assert what == "predict"
+        weeks = [
+            {"week": (self.first + timedelta(weeks=number)).isoformat(), "median": 0.0, "mean": 0.75}
+            | {"lo_80": 0.0, "hi_80": 3.0, "lo_95": 0.0, "hi_95": 3.0}
+            for number in range(body["horizon"])
+        ]
+        said = {"prediction_id": "p", "release": "BO1", "family": "tsb", "track": "production", "note": ""}
+        return said | {"weeks": weeks, "data_hour": "2026-11-16T00:00:00+00:00"}
+
+
+def page():
+    from monitoring.dashboard.screens import forecast  # noqa: PLC0415, the page is all that is run
+
+    forecast.show()
+
+
+@pytest.fixture
+def opened(monkeypatch):
+    """The page for a forecast whose first week ends so many days from today."""
+
+    def opened(days):
+        first = TODAY + timedelta(days=days)
+        history = [{"week": (first - timedelta(weeks=1)).isoformat(), "value": 3.0}]
+        answers = {
+            "release": {"targets": ["sales"], "horizon": 8},
+            "series": {"series": [{"shop": "a/b", "target": "sales"}], "total": 1},
+            "series/detail": {"history": history, "families": {}, "mase": {}},
+        }
+        monkeypatch.setattr(session, "ask", lambda what, **_: answers[what])
+        monkeypatch.setattr(session, "workload", lambda: "parcels")
+        monkeypatch.setattr(session, "user", lambda: User(first))
+        monkeypatch.setattr(charts, "show", lambda *_, **__: None)
+        return AppTest.from_function(page, default_timeout=60).run()
+
+    return opened
+
+
+def test_what_is_expected_in_all_is_no_sum_of_medians(opened):
+    """Where most weeks have nothing the medians add up to nothing, whatever comes."""
+    seen = {one.label: one.value for one in opened(3).metric}
+    assert seen["Expected in 8 weeks"] == "6"
+    first = TODAY + timedelta(days=3)
+    assert seen[f"Forecast to {first:%d %b}"] == "0"
+    assert seen[f"Counted to {first - timedelta(weeks=1):%d %b}"] == "3"
+
+
+@pytest.mark.parametrize(
+    ("days", "says"),
+    [
+        (0, []),
+        (-1, ["One of these weeks is over already: newer data have not landed."]),
+        (-15, ["3 of these weeks are over already: newer data have not landed."]),
+    ],
+)
+def test_weeks_that_are_over_already_are_told(opened, days, says):
+    assert [one.value for one in opened(days).warning] == says
