@@ -8,6 +8,14 @@ NOTHING = "\u2013"
 CALLED = {"y": "count", "ds": "week that ends on", "unique_id": "name", "ab": "A/B", "k": "number of groups"}
 """Names and parts of names in the code that nobody would say."""
 CALLED |= {name.lower(): name for name in ("PRs", "MASE", "TSB", "FARIMA", "ETS", "MLflow", "IQR", "CI", "PSI")}
+FIGURES = {
+    "d": "long memory d",
+    "d_error": "its standard error",
+    "d_gph": "d by Geweke and Porter-Hudak",
+    "p": "autoregressive order",
+    "q": "moving-average order",
+}
+"""What a family tells of a series, in words."""
 
 
 def figure(value: float | None, digits: int = 2, unit: str = "") -> str:

@@ -133,6 +133,9 @@ def _chart(answer: Body, detail: Body, *, title: str, compare: bool, horizon: in
             f"{words.title(name)} {value:.2f}" for name, value in sorted(detail["mase"].items(), key=lambda one: one[1])
         )
         st.caption(f"Error on held-out weeks (MASE, smaller is better): {scores}.")
+    for family, figures in detail["explained"].items() if compare else ():
+        told = ", ".join(f"{words.FIGURES.get(name, words.title(name))} {value:.2f}" for name, value in figures.items())
+        st.caption(f"What {words.title(family)} tells of it: {told}.")
 
 
 def _rate(answer: Body) -> None:

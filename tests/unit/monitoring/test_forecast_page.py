@@ -43,7 +43,12 @@ def opened(monkeypatch):
         answers = {
             "release": {"targets": ["sales"], "horizon": 8},
             "series": {"series": [{"shop": "a/b", "target": "sales"}], "total": 1},
-            "series/detail": {"history": history, "families": {}, "mase": {}},
+            "series/detail": {
+                "history": history,
+                "families": {},
+                "mase": {"tsb": 0.8},
+                "explained": {"farima": {"d": 0.312, "d_error": 0.098}, "prophet": {"trend": 2.5}},
+            },
         }
         monkeypatch.setattr(session, "ask", lambda what, **_: answers[what])
         monkeypatch.setattr(session, "workload", lambda: "parcels")
@@ -73,3 +78,13 @@ def test_what_is_expected_in_all_is_no_sum_of_medians(opened):
 )
 def test_weeks_that_are_over_already_are_told(opened, days, says):
     assert [one.value for one in opened(days).warning] == says
+
+
+def test_what_families_tell_of_the_series_stands_beside_their_errors(opened):
+    seen = opened(3)
+    assert not any("tells of it" in one.value for one in seen.caption)
+    seen.toggle[0].set_value(True).run()
+    assert [one.value for one in seen.caption][-2:] == [
+        "What FARIMA tells of it: long memory d 0.31, its standard error 0.10.",
+        "What Prophet tells of it: Trend 2.50.",
+    ]
