@@ -18,6 +18,7 @@ class Prometheus:
         self.asked = []
 
     def lines(self, query, *, span, name):
+        assert name == "release"
         self.asked.append(query)
         if "realised" in query or "5.." in query:
             return pd.DataFrame(columns=["at", "line", "value"])
