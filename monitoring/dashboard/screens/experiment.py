@@ -8,7 +8,7 @@ import streamlit as st
 
 from monitoring.dashboard import session, words
 from monitoring.dashboard.api import Trouble
-from monitoring.dashboard.screens import orders, over_time
+from monitoring.dashboard.screens import orders, over_time, tracks
 from monitoring.dashboard.trouble import nothing, shown
 
 Body = dict[str, Any]
@@ -46,7 +46,7 @@ def show() -> None:
     with shown("The comparison"):
         rows = _measured(newest)
         st.caption(_measured_when(newest))
-        _compare(rows, live, _why(live["production"], experiments), now)
+        tracks.show(rows, live, _why(live["production"], experiments), now)
     if experiments:
         age = now - datetime.fromisoformat(experiments[0]["started_at"])
         found = [side.get(track) for side in (rows, live) for track in ("production", "candidate")]
@@ -125,32 +125,6 @@ def _now(newest: Body | None, live: dict[str, Body | None], now: datetime) -> No
         st.warning(f"**Waits for:** {words.listed(newest['waits_for'])}", icon=":material/hourglass_top:")
 
 
-def _compare(rows: dict[str, Body], live: dict[str, Body | None], why: str, now: datetime) -> None:
-    for column, track in zip(st.columns(2), ("production", "candidate"), strict=True):
-        with column.container(border=True):
-            st.markdown(f"##### {words.title(track)}")
-            row, release = rows.get(track), live[track]
-            if release is None and row is None:
-                st.write("No release answers on this track.")
-                continue
-            st.markdown(_made_of(row, release, now))
-            if track == "production" and why and release:
-                st.caption(f"{release['release']}: {why[:1].lower()}{why[1:]}")
-            _figures(row or {})
-
-
-def _made_of(row: Body | None, release: Body | None, now: datetime) -> str:
-    """What is measured, and what is there now if that is something else."""
-    if row is None or (release is not None and release["release"] == row["release"]):
-        assert release is not None  # noqa: S101, whoever calls has one of the two
-        families = ", ".join(
-            f"{words.title(name)} {count}" for name, count in sorted(release["families"].items()) if count
-        )
-        return f"**{release['release']}** · trained {words.ago(release['made_at'], now)} ago · {families}"
-    after = f"now {release['release']}" if release else "no release answers here now"
-    return f"**{row['release']}** in the trial · {after}"
-
-
 def _why(production: Body | None, experiments: list[Body]) -> str:
     """Why production is production: the newest promotion or revert that put it there; nothing where that is not known."""
     if production is None:
@@ -166,23 +140,6 @@ def _why(production: Body | None, experiments: list[Body]) -> str:
     if moved or len(experiments) == MOST or oldest != production["release_id"]:
         return ""
     return "The first release: live since there was nothing to compare it with."
-
-
-def _figures(row: Body) -> None:
-    """Figures of one track; a dash is what nobody measured."""
-    ratings = row.get("ratings") or 0
-    cells = {
-        "Forecasts": words.figure(row.get("forecasts") or 0, 0),
-        "Clients": words.figure(row.get("clients") or 0, 0),
-        "Latency p50": words.figure(row.get("latency_ms_p50"), 2, " ms"),
-        "Latency p95": words.figure(row.get("latency_ms_p95"), 2, " ms"),
-        "Mean rating": words.figure(row.get("rating_mean"), 2),
-        "Ratings": words.figure(ratings, 0),
-    }
-    named = list(cells.items())
-    for start in range(0, len(named), 2):
-        for column, (name, value) in zip(st.columns(2), named[start : start + 2], strict=True):
-            column.metric(name, value)
 
 
 def _history(experiments: list[Body]) -> None:

@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from monitoring.dashboard import charts, session
+from monitoring.dashboard import charts, session, times
 from monitoring.dashboard.prometheus import Span
 from monitoring.dashboard.trouble import nothing, shown
 
@@ -75,7 +75,7 @@ def _panel(title: str, unit: str, name: str, query: str, digits: int, *, span: S
         st.markdown(f"##### {title}")
         nothing("Nothing was measured in this time.", "It appears with the first requests or runs.")
         return
-    last = charts.newest(frame, span).sort_values("value", ascending=False).head(MOST)
+    last = times.newest(frame, span).sort_values("value", ascending=False).head(MOST)
     frame = frame[frame["line"].isin(last.index)]
     says = (
         "; ".join(
@@ -86,7 +86,7 @@ def _panel(title: str, unit: str, name: str, query: str, digits: int, *, span: S
     )
     shades = charts.TRACKS if name == "track" else None
     charts.show(
-        charts.lines(frame, unit=unit, span=span, shades=shades),
+        times.lines(frame, unit=unit, span=span, shades=shades),
         title=title,
         says=says,
         table=frame,

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from monitoring.dashboard import charts, session
+from monitoring.dashboard import charts, session, times
 from monitoring.dashboard.prometheus import Span
 from monitoring.dashboard.trouble import nothing, shown
 
@@ -97,7 +97,7 @@ def _show_realised(asked: _Asked, bound: pd.DataFrame) -> None:
             f"Between {last['low']:+.3f} and {last['high']:+.3f} at the newest look; below 0 the candidate is better."
         )
         shades = {"candidate": charts.TRACKS["candidate"]}
-        chart = charts.intervals(bound, unit="Change in paired error", shades=shades)
+        chart = times.intervals(bound, unit="Change in paired error", shades=shades)
         charts.show(chart, title="Realised error, candidate against production", says=says, table=bound, key="bounds")
     found = asked.lines(REALISED)
     if not found.empty:
@@ -124,22 +124,22 @@ def _show_ratings(frame: pd.DataFrame, asked: _Asked) -> None:
         st.markdown("##### Ratings")
         nothing("There are too few ratings for a line yet.", f"Two ratings of a release within {length} make a point.")
         return
-    last = charts.newest(frame, asked.span)
+    last = times.newest(frame, asked.span)
     says = "; ".join(
         f"{line} {row.value:.2f} ({row.low:.2f} to {row.high:.2f}){row.when}" for line, row in last.iterrows()
     )
     says += f", mean of {length} with its 95 % interval, newest."
     table = frame[["at", "line", "value", "low", "high", "count"]]
     known = {name: shade for name, shade in asked.shades.items() if (frame["line"] == name).any()}
-    chart = charts.intervals(frame, unit="Stars, 1 to 5", shades=known, span=asked.span)
+    chart = times.intervals(frame, unit="Stars, 1 to 5", shades=known, span=asked.span)
     charts.show(chart, title="Ratings", says=says, table=table, key="ratings")
 
 
 def _show(frame: pd.DataFrame, asked: _Asked, *, title: str, unit: str, digits: int) -> None:
     if frame.empty:
         return
-    last = charts.newest(frame, asked.span)
+    last = times.newest(frame, asked.span)
     word = unit if unit.isupper() else unit.lower()
     says = "; ".join(f"{line} {row.value:.{digits}f} {word}{row.when}" for line, row in last.iterrows()) + ", newest."
-    chart = charts.lines(frame, unit=unit, span=asked.span, shades=asked.shades)
+    chart = times.lines(frame, unit=unit, span=asked.span, shades=asked.shades)
     charts.show(chart, title=title, says=says, table=frame, key=title)

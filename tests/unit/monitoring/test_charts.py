@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 import pytest
 
-from monitoring.dashboard import charts
+from monitoring.dashboard import charts, times
 from monitoring.dashboard.prometheus import Span
 
 AT = pd.to_datetime(["2026-11-21T23:50Z", "2026-11-22T00:00Z"], utc=True)
@@ -19,9 +19,9 @@ NOBODY = pd.DataFrame(columns=["family", "week", "value"])
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 HOUR = Span(since=NOW - timedelta(hours=1), until=NOW, step=timedelta(minutes=10))
 DRAWN = {
-    "lines": lambda: charts.lines(TRACK, unit="u", span=HOUR),
-    "intervals": lambda: charts.intervals(TRACK, unit="u", shades=charts.TRACKS, span=HOUR),
-    "intervals of looks": lambda: charts.intervals(TRACK, unit="u", shades=charts.TRACKS),
+    "lines": lambda: times.lines(TRACK, unit="u", span=HOUR),
+    "intervals": lambda: times.intervals(TRACK, unit="u", shades=charts.TRACKS, span=HOUR),
+    "intervals of looks": lambda: times.intervals(TRACK, unit="u", shades=charts.TRACKS),
     "forecast": lambda: charts.forecast(HISTORY, WEEKS, OTHERS, unit="u"),
     "forecast alone": lambda: charts.forecast(HISTORY, WEEKS, NOBODY, unit="u"),
 }
@@ -63,7 +63,7 @@ def test_a_legend_fits_a_phone():
 
 def many(*names):
     frame = pd.concat([TRACK.assign(line=name) for name in names])
-    return json.loads(charts.lines(frame, unit="u", span=HOUR, shades=charts.TRACKS).to_json())
+    return json.loads(times.lines(frame, unit="u", span=HOUR, shades=charts.TRACKS).to_json())
 
 
 def test_production_comes_first_in_every_legend():
@@ -77,7 +77,7 @@ def test_production_comes_first_in_every_legend():
 def test_a_legend_of_three_rows_takes_nothing_from_the_lines():
     """Six services in a fixed height left their lines a quarter of it."""
     of_two, of_six = many(*"ab"), many(*"abcdef")
-    assert of_six["height"] - of_two["height"] == 2 * charts.LEGEND_ROW
+    assert of_six["height"] - of_two["height"] == 2 * times.LEGEND_ROW
 
 
 def measured(*minutes, line="production"):
@@ -86,7 +86,7 @@ def measured(*minutes, line="production"):
     return pd.DataFrame({"at": at, "line": line, "value": 1.0, "low": 0.5, "high": 1.5})
 
 
-@pytest.mark.parametrize("draw", [charts.lines, charts.intervals])
+@pytest.mark.parametrize("draw", [times.lines, times.intervals])
 def test_no_line_is_drawn_across_a_time_when_nothing_was_measured(draw):
     """A percentile of no requests is no number; the line between the last one before and the first after was made up."""
     frame = pd.concat([measured(60, 50, 10, 0), measured(60, 50, 40, line="candidate")])
@@ -96,7 +96,7 @@ def test_no_line_is_drawn_across_a_time_when_nothing_was_measured(draw):
 
 
 def test_a_figure_alone_between_two_gaps_is_a_point():
-    spec = json.loads(charts.lines(measured(60, 30, 0), unit="u", span=HOUR).to_json())
+    spec = json.loads(times.lines(measured(60, 30, 0), unit="u", span=HOUR).to_json())
     assert spec["mark"]["point"]
 
 
@@ -114,7 +114,7 @@ def test_an_axis_runs_to_now_and_writes_each_time_differently(hours, first, form
     """A week's ticks are all at midnight: they said 00:00, 00:00, 00:00."""
     span = Span(since=NOW - timedelta(hours=hours), until=NOW, step=timedelta(minutes=1))
     frame = pd.DataFrame({"at": [NOW - first, NOW - first / 2], "line": "production", "value": 1.0})
-    axis = json.loads(charts.lines(frame, unit="u", span=span).to_json())["encoding"]["x"]
+    axis = json.loads(times.lines(frame, unit="u", span=span).to_json())["encoding"]["x"]
     assert axis["axis"]["format"] == form
     begin, end = axis["scale"]["domain"]
     assert (end["date"], end["hours"], end["utc"]) == (22, 0, True)
@@ -122,7 +122,7 @@ def test_an_axis_runs_to_now_and_writes_each_time_differently(hours, first, form
 
 
 def test_the_sentence_says_when_a_figure_is_not_of_now():
-    last = charts.newest(pd.concat([measured(60, 10, 0), measured(60, 40, line="candidate")]), HOUR)
+    last = times.newest(pd.concat([measured(60, 10, 0), measured(60, 40, line="candidate")]), HOUR)
     assert last["when"].to_dict() == {"production": "", "candidate": " at 23:20"}
 
 
