@@ -258,6 +258,12 @@ def test_tasks_ran_on_celery_and_families_were_validated_on_dask(house):
     assert "Receive client connection" in scheduler
 
 
+def test_a_training_was_shared_out_over_tasks(house):
+    counted = "SELECT count(*) FROM task_instance WHERE dag_id = 'train_candidate' AND task_id = 'validate' AND state = 'success'"
+    shares = docker("exec", house.container("postgres"), "psql", "-U", "ratchet", "-d", "airflow", "-Atc", counted)
+    assert int(shares) >= 2
+
+
 def docker_errors(house, service):
     """What a service said on its second stream."""
     command = ["docker", "logs", house.container(service)]
