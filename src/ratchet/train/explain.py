@@ -49,12 +49,13 @@ NOTHING = Explained(each={}, pooled={})
 def explain(panel: Panel, families: Sequence[Forecaster], learned: Mapping[int, Learned | None]) -> Explained:
     """Ask the families that learn each series by itself, and those models of all series that were learnt."""
     rows = np.flatnonzero(panel.ages() >= MIN_WEEKS)
+    known = panel.only(rows).known()
     each, pooled = dict[str, dict[str, Floats]](), dict[str, dict[str, float]]()
     for index, family in enumerate(families):
         model = learned.get(index) if family.pooled else learn(family, panel)
         if model is None:
             continue
-        told = model.explain(panel.only(rows).known())
+        told = model.explain(known)
         if family.pooled:
             pooled[family.name] = {figure: float(values[0]) for figure, values in told.items()}
             continue

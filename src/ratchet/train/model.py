@@ -78,8 +78,10 @@ class Model:
             if self.families[index].pooled
         }
         for piece, found in do(everything, pieces, crew=crew, say=say):
-            missing = np.full((found.shape[1], len(panel.names), horizon), np.nan)
-            answers.setdefault(alone[piece.index], missing)[:, piece.job.rows] = found[0]
+            index = alone[piece.index]
+            if index not in answers:
+                answers[index] = np.full((found.shape[1], len(panel.names), horizon), np.nan)
+            answers[index][:, piece.job.rows] = found[0]
         return answers
 
     def by_family(self, said: Said) -> dict[str, Floats]:

@@ -144,8 +144,9 @@ def _forecast(
     said: dict[int, Floats] = {}
     for piece, found in do(panel, pieces, crew=search.crew, say=search.say):
         part, (statistics, _, steps) = piece.part, found.shape[1:]
-        own = said.setdefault(piece.index, np.full((len(among), statistics, len(panel.names), steps), np.nan))
-        own[part.start - among.start : part.stop - among.start][:, :, piece.job.rows] = found
+        if piece.index not in said:
+            said[piece.index] = np.full((len(among), statistics, len(panel.names), steps), np.nan)
+        said[piece.index][part.start - among.start : part.stop - among.start][:, :, piece.job.rows] = found
         left[piece.index] -= 1
         if not left[piece.index]:
             yield variants[piece.index], said.pop(piece.index)
