@@ -26,7 +26,7 @@ class Airflow:
         """Whether the DAG has been read and saved, as far as Airflow says in time."""
         try:
             self._call("GET", f"/api/v2/dags/{dag_id}")
-        except (NotFoundError, BusyError):
+        except (NotFoundError, LateError):
             return False
         return True
 
@@ -85,7 +85,7 @@ class Airflow:
         try:
             state = self.run_state(dag_id, run_id)
             return "running" if state == "queued" and self.is_running(dag_id) else state
-        except BusyError:
+        except LateError:
             return ""
 
     def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:  # noqa: ANN401  # JSON
@@ -112,11 +112,11 @@ class Airflow:
             raise RatchetError(f"Airflow answered {refused.code} to {method} {path}: {detail}") from refused
         except OSError as away:
             late = isinstance(away, TimeoutError) or isinstance(getattr(away, "reason", None), TimeoutError)
-            kind = BusyError if late else RatchetError
+            kind = LateError if late else RatchetError
             raise kind(f"Airflow does not answer at {self.address}: {away}") from away
 
 
-class BusyError(RatchetError):
+class LateError(RatchetError):
     """Airflow is there and took too long to answer."""
 
 
