@@ -20,9 +20,10 @@ from ratchet.ingest import read_series, read_vintages
 from ratchet.reading import as_table
 from ratchet.rehearsal import read_folder
 from ratchet.settings import Settings
+from ratchet.train.accepting import accept
 from ratchet.train.backtest import PROCEDURES, Procedure, backtest, score
 from ratchet.train.folds import Fold, plan
-from ratchet.train.panel import Panel, accept
+from ratchet.train.panel import Panel
 from ratchet.wiring import Wired
 
 SCORES: Final = {"mase": "MASE", "rmsse": "RMSSE", "bias": "bias", "smape": "sMAPE", "mae": "MAE"}

@@ -14,6 +14,7 @@ The mean and three quantiles are each asked for both; the least favourable answe
 """
 
 import hashlib
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -80,12 +81,12 @@ def remember(observed: Observations) -> FeatureReference | None:
     return FeatureReference(
         sketch=_rounded(np.quantile(values, np.linspace(0, 1, SKETCH), method="inverted_cdf")),
         edges=_rounded(edges),
-        shares=_rounded(shares(np.array(_rounded(values)), np.array(_rounded(edges)))),
-        mean=float(f"{values.mean():.6g}"),
-        mean_size=float(f"{np.abs(values).mean():.6g}"),
+        shares=_rounded(_shares_rounded(values, _rounded(edges))),
+        mean=_round(values.mean()),
+        mean_size=_round(np.abs(values).mean()),
         periods=count,
-        between=float(f"{between:.6g}"),
-        rho=float(f"{rho:.6g}"),
+        between=_round(between),
+        rho=_round(rho),
     )
 
 
@@ -101,6 +102,13 @@ def flatten(observed: Observations) -> tuple[Floats, NDArray[np.intp]]:
 def shares(values: Floats, edges: Floats) -> Floats:
     """What each bin holds: one more than there are edges; a value on an edge is in the lower bin."""
     return np.bincount(np.searchsorted(edges, values, side="left"), minlength=len(edges) + 1) / len(values)
+
+
+def _shares_rounded(values: Floats, edges: Sequence[float]) -> Floats:
+    """The same of values as they would be remembered. Rounding keeps their order, so few of them need be rounded."""
+    ordered = np.sort(values)
+    up_to = [bisect_right(ordered, edge, key=_round) for edge in edges]
+    return np.diff([0, *up_to, len(ordered)]) / len(ordered)
 
 
 def digest(recent: Mapping[str, Observations]) -> str:
@@ -150,4 +158,8 @@ def _of_statistic(statistic: Floats, period: NDArray[np.intp]) -> tuple[float, f
 
 
 def _rounded(values: Floats) -> tuple[float, ...]:
-    return tuple(float(f"{value:.6g}") for value in values)
+    return tuple(map(_round, values))
+
+
+def _round(value: float) -> float:
+    return float(f"{value:.6g}")

@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from ratchet.contracts.coverage import seen, whole_counts
 from ratchet.contracts.errors import DataError
+from ratchet.contracts.release import series_name
 
 SERIES_COLUMNS: Final = ("unique_id", "target", "ds", "y")
 
@@ -35,6 +38,26 @@ class Gold:
     def actuals(self) -> pd.DataFrame:
         """What really happened: whole weeks that do not grow any more; no week of which too little was seen."""
         return self.whole().dropna(subset="y")
+
+
+def number_series(frame: pd.DataFrame) -> tuple[tuple[str, ...], NDArray[np.intp]]:
+    """Name the series that a frame's rows are about, in order; and of each row, which of them it is about."""
+    (ids, id_names), (targets, target_names) = _number(frame["unique_id"]), _number(frame["target"])
+    pairs, found = pd.factorize(ids * len(target_names) + targets)
+    named = [
+        series_name(id_names[id_], target_names[target])
+        for id_, target in zip(*divmod(found, len(target_names)), strict=True)
+    ]
+    # What differs as objects may have one name.
+    names = sorted(set(named))
+    place = {name: at for at, name in enumerate(names)}
+    return tuple(names), np.array([place[name] for name in named], dtype=np.intp)[pairs]
+
+
+def _number(column: "pd.Series[str]") -> tuple[NDArray[np.intp], list[str]]:
+    """Number what a column holds, and name it; what is missing is called by nothing."""
+    numbers, found = pd.factorize(column)
+    return np.where(numbers < 0, len(found), numbers), [*map(str, found), ""]
 
 
 def check_series(frame: pd.DataFrame) -> pd.DataFrame:

@@ -16,11 +16,12 @@ from ratchet.contracts.forecaster import Forecaster
 from ratchet.contracts.release import LAYOUT, Card
 from ratchet.contracts.workload import Workload
 from ratchet.train import bundle, calibrate, choose, evaluation, folds, holidays, reference, report, unseen
+from ratchet.train.accepting import accept, newest_seen
 from ratchet.train.code import code_version
 from ratchet.train.crew import Crew, hire, in_process
 from ratchet.train.explain import explain
 from ratchet.train.model import finish
-from ratchet.train.panel import WEEK, Panel, accept, newest_seen
+from ratchet.train.panel import WEEK, Panel
 from ratchet.train.remember import remembering
 from ratchet.train.running import Running
 from ratchet.train.search import Budget, Search, improve
@@ -79,6 +80,7 @@ def train(  # noqa: PLR0913 - all of it is the release's identity, but for where
         gold=gold,
         seen=newest_seen(history, data_hour),
     )
+    del history, vintages  # rows take more room than all that is learnt from them, and the panel has it
     folder = out / card.release_id
     if there := bundle.find(folder):
         say(f"{card.release_id}: already trained")

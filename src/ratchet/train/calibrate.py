@@ -11,9 +11,9 @@ weeks want: the point corrected by the pool's mean and mean square, because the 
 on average root^2 + 2 x root x spread x mean + spread^2 x mean square (Duan 1983).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -135,12 +135,10 @@ def apply(calibration: Calibration, *, point: Floats, nature: Nature, told: Floa
     `told` are a family's own bounds, [end, series, step]; without them their part is the pool's.
     """
     root, spread = _root(point), nature.spread[:, None]
-    answer = {"median": point, "mean": point.copy()}
-    factor = np.ones((*point.shape, 2 * len(LEVELS)))
-    for pool, where in _cells(calibration, nature.size, _blocks(point.shape[1])):
-        second = spread**2 * pool.square + 2 * root * spread * pool.mean
-        answer["mean"] = np.where(where, np.maximum(point + second, 0.0), answer["mean"])
-        factor[where] = np.repeat([pool.stretch[level] for level in LEVELS], 2)
+    cells = _Cells(calibration, nature.size, point.shape[1])
+    second = spread**2 * cells.of(lambda pool: pool.square) + 2 * root * spread * cells.of(lambda pool: pool.mean)
+    answer = {"median": point, "mean": np.maximum(point + second, 0.0)}
+    factor = cells.of(lambda pool: np.repeat([pool.stretch[level] for level in LEVELS], 2))
     around = root[:, :, None]
     blended = _blended(calibration, point=point, nature=nature, told=told)
     ends = _count(blend.enclose(around + factor * (blended - around), root))
@@ -218,10 +216,9 @@ def _residuals(held: HeldOut) -> Floats:
 def _blended(calibration: Calibration, *, point: Floats, nature: Nature, told: Floats | None) -> Floats:
     """Roots of the bounds, [series, step, end], before they are stretched."""
     root, spread = _root(point)[:, :, None], nature.spread[:, None, None]
-    pooled = np.repeat(root, 2 * len(LEVELS), axis=2)
-    for pool, where in _cells(calibration, nature.size, _blocks(point.shape[1])):
-        bounds = np.array([bound for level in LEVELS for bound in pool.bounds[level]])
-        pooled = np.where(where[:, :, None], np.maximum(root + spread * bounds, 0.0), pooled)
+    cells = _Cells(calibration, nature.size, point.shape[1])
+    bounds = cells.of(lambda pool: [bound for level in LEVELS for bound in pool.bounds[level]])
+    pooled = np.maximum(root + spread * bounds, 0.0)
     own = None if nature.own is None else nature.own[:, None, :]
     family = None if told is None else _root(np.moveaxis(told, 0, -1))
     return blend.enclose(blend.blend(pooled, own, family), root[:, :, 0])
@@ -265,9 +262,16 @@ def _quantiles(ordered: Floats, *, miss: float) -> tuple[float, float]:
     return lo, float(ordered[int(np.ceil(share * (count - 1)))])
 
 
-def _cells(calibration: Calibration, size: Ints, blocks: Ints) -> Iterator[tuple[Pool, NDArray[np.bool_]]]:
-    for (one_size, block), pool in calibration.items():
-        yield pool, (size[:, None] == one_size) & (blocks == block)
+class _Cells:
+    """Which pool each series asks at each step."""
+
+    def __init__(self, calibration: Calibration, size: Ints, steps: int) -> None:
+        self._pools = [[calibration[size, block] for block in range(len(BLOCK_ENDS) + 1)] for size in range(len(SIZES))]
+        self._places = size[:, None], _blocks(steps)
+
+    def of(self, figure: Callable[[Pool], Any]) -> Floats:
+        """What those pools say, [series, step], or [series, step, …] where it is more than one figure."""
+        return np.array([[figure(pool) for pool in row] for row in self._pools], dtype=np.float64)[self._places]
 
 
 def _spread(roots: Floats) -> Floats:

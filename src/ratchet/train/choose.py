@@ -81,11 +81,10 @@ def choose(validation: Validation, families: Sequence[Forecaster], *, counts: Fl
     typical = tuple(index for index, family in enumerate(families) if not family.expects) or tuple(range(len(families)))
     naive = next((index for index in typical if validation.families[index] == NAIVE), None)
     members = combine.deserving(validation, candidates=typical, naive=naive)
-    names = validation.families
+    names, mase = validation.families, validation.mase()
     if len(members) > 1:
         names = (*names, combine.NAME)
-        validation = validation.also(combine.NAME, combine.median(validation.forecasts, members))
-    mase = validation.mase()
+        mase = np.concatenate([mase, validation.mase_of(combine.median(validation.forecasts, members))[None]])
     beating = _beating(mase, typical, naive)
     allowed = np.array([*beating, *range(len(families), len(names))])
     # In doubt the ensemble: a single family that led on four folds is more often lucky than better.

@@ -28,7 +28,8 @@ from ratchet.contracts.release import (
     read_names,
 )
 from ratchet.train import bundle, model
-from ratchet.train.panel import WEEK, Panel, accept
+from ratchet.train.accepting import accept
+from ratchet.train.panel import WEEK, Panel
 
 log = logging.getLogger("ratchet.issuing")
 

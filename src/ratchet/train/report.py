@@ -76,16 +76,16 @@ def describe_series(
 
     Its family, its size, each family's MASE, every score of what the release says, what families tell, any note.
     """
+    mase = dict(zip(validation.families, scores.mean(validation.mase()), strict=True))
     if NAME in choice.families:
-        validation = validation.also(NAME, median(validation.forecasts, choice.members))
-    mase = scores.mean(validation.mase())
+        mase[NAME] = scores.mean(validation.mase_of(median(validation.forecasts, choice.members)))
     own = {name: scores.mean(values.T) for name, values in release.items()}
     return [
         _record(
             name,
             choice.families[choice.family[row]],
             SIZES[size[row]],
-            dict(zip(validation.families, mase[:, row], strict=True)),
+            {family: values[row] for family, values in mase.items()},
             {
                 "scores": _measured({name: values[row] for name, values in own.items()}),
                 "explained": explained.of(row),

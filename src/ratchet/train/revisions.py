@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ratchet.contracts.coverage import seen, whole_counts
-from ratchet.contracts.release import series_name
+from ratchet.contracts.frames import number_series
 
 Floats = NDArray[np.float64]
 Places = NDArray[np.intp]
@@ -82,8 +82,8 @@ def find_revisions(
     vintages: pd.DataFrame, *, names: tuple[str, ...], weeks: pd.DatetimeIndex, values: Floats, most: float
 ) -> Revisions:
     """Say what of the vintages is news to a panel: cells that it holds and that were ever told otherwise, up to `most`."""
-    told = [series_name(str(i), str(t)) for i, t in zip(vintages["unique_id"], vintages["target"], strict=True)]
-    row = pd.Index(names).get_indexer(pd.Index(told, dtype=object))
+    told, series = number_series(vintages)
+    row = pd.Index(names).get_indexer(pd.Index(told, dtype=object))[series]
     week = weeks.get_indexer(_plain(vintages["ds"]))
     known_at = _plain(vintages["known_at"]).to_numpy()
     known = np.searchsorted((weeks + DAY).to_numpy(), known_at, side="right").astype(np.intp)

@@ -34,7 +34,13 @@ class Validation:
 
     def mase(self) -> Floats:
         """[family, series, fold]: NaN where a series was too young, or had never changed."""
-        return scaled(mae(self.actual, self.forecasts), self.scale).transpose(0, 2, 1)
+        return np.array([self.mase_of(said) for said in self.forecasts]).reshape(
+            len(self.families), *self.scale.T.shape
+        )
+
+    def mase_of(self, forecasts: Floats) -> Floats:
+        """[series, fold] of one forecaster's forecasts, [fold, series, step]."""
+        return scaled(mae(self.actual, forecasts), self.scale).T
 
     def older(self) -> Self:
         """Keep the folds to choose by, and of those no week that a calibration fold holds out."""
@@ -59,12 +65,6 @@ class Validation:
             actual=actual,
             scale=self.scale[kept],
             ends={index: ends[kept] for index, ends in self.ends.items()},
-        )
-
-    def also(self, name: str, forecasts: Floats) -> Self:
-        """Add a forecaster that is made of the others, [fold, series, step]."""
-        return replace(
-            self, families=(*self.families, name), forecasts=np.concatenate([self.forecasts, forecasts[None]])
         )
 
 

@@ -1,7 +1,7 @@
 """The loop on its own history: the same every time, blind to the future, and hard on what is bad."""
 
 import json
-from datetime import date
+from datetime import UTC, date, datetime
 
 import numpy as np
 import pytest
@@ -17,6 +17,7 @@ from ratchet.rehearsal.releases import Issued, train_all
 from ratchet.rehearsal.renewals import renew_all
 from ratchet.rehearsal.replay import Replay
 from ratchet.rehearsal.report import to_json, to_text
+from ratchet.train.accepting import _as_of
 
 
 def kinds(body, release=""):
@@ -89,14 +90,11 @@ def test_a_release_that_has_seen_the_future_is_refused(live, tmp_path, monkeypat
     """The reader checks on its own that a release begins with the week after what was known."""
     monkeypatch.setattr("ratchet.rehearsal.releases.until", lambda history, _week: history)
     monkeypatch.setattr("ratchet.rehearsal.history.History.known_at", lambda history, _week: history.frame)
-    monkeypatch.setattr("ratchet.train.panel._as_of", lambda frame, _hour: everything(frame))
+    monkeypatch.setattr(
+        "ratchet.train.accepting._as_of", lambda frame, _hour: _as_of(frame, datetime.max.replace(tzinfo=UTC))
+    )
     with pytest.raises(ValueError, match="begins with"):
         live(folder=tmp_path)
-
-
-def everything(history):
-    names = [f"{i}\x1f{t}" for i, t in zip(history["unique_id"], history["target"], strict=True)]
-    return history.assign(name=names, seen=1.0)[["name", "ds", "y", "seen"]].sort_values(["name", "ds"])
 
 
 @pytest.mark.parametrize("kind", ["biased", "slow", "erroring"])

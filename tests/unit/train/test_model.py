@@ -11,9 +11,9 @@ import pytest
 from ratchet.contracts import release
 from ratchet.contracts.errors import ReleaseError
 from ratchet.train import calibrate, train
+from ratchet.train.accepting import accept
 from ratchet.train.choose import OWN, TYPICAL
 from ratchet.train.model import read
-from ratchet.train.panel import accept
 
 RECIPE = ("naive", "window_median", "tsb", "farima", "trees", "neural")
 

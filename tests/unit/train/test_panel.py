@@ -7,8 +7,8 @@ import pytest
 
 from ratchet.contracts.errors import DataError
 from ratchet.contracts.release import series_name
+from ratchet.train.accepting import accept, newest_seen
 from ratchet.train.folds import Fold
-from ratchet.train.panel import accept, newest_seen
 
 LAST = pd.Timestamp("2026-05-31")
 TARGETS = ("visits", "sales")

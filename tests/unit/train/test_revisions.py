@@ -6,8 +6,8 @@ import pytest
 
 from ratchet import forecasters
 from ratchet.contracts.release import issue_folder
+from ratchet.train.accepting import accept
 from ratchet.train.folds import plan
-from ratchet.train.panel import accept
 from ratchet.train.validation import validate
 
 FAMILIES = ("seasonal_naive", "window_median", "ets", "trees")

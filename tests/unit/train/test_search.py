@@ -13,9 +13,9 @@ from ratchet.contracts.release import Card, series_name
 from ratchet.forecasters._family import Family, Local
 from ratchet.serve.release import open_release
 from ratchet.train import Budget, bundle, model
+from ratchet.train.accepting import accept
 from ratchet.train.crew import in_process, on_cores
 from ratchet.train.folds import plan, split
-from ratchet.train.panel import accept
 from ratchet.train.search import Search, Space, compare, improve, is_better
 from ratchet.train.validation import validate
 
