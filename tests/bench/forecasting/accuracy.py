@@ -30,7 +30,7 @@ QUANTILES = {"lo_95": 0.025, "lo_80": 0.1, "median": 0.5, "hi_80": 0.9, "hi_95":
 
 
 def read(path):
-    """All targets as one panel that ends in the earliest last week; series that ended a year before the others are left out."""
+    """All targets as one panel that ends in the earliest last week; series that ended a year before the others, or have gaps, are left out."""
     frame = pd.read_csv(path, parse_dates=["ds"])
     targets = [column for column in frame.columns if column not in {"unique_id", "ds"}]
     last = frame.groupby("unique_id")["ds"].max()
@@ -40,6 +40,10 @@ def read(path):
     frame = frame[frame["unique_id"].isin(kept.index) & (frame["ds"] <= kept.min())]
     wide = frame.pivot_table(index="ds", columns="unique_id", values=targets, aggfunc="first")
     wide = wide.reindex(pd.date_range(wide.index.min(), wide.index.max(), freq="7D"))
+    gaps = wide.columns[(wide.isna() & wide.ffill().notna()).any()]
+    for target, unique_id in gaps:
+        print(f"left out, weeks are missing: {unique_id} {target}")
+    wide = wide.drop(columns=gaps)
     names = tuple(series_name(unique_id, target) for target, unique_id in wide.columns)
     return Panel(names=names, weeks=pd.DatetimeIndex(wide.index), values=wide.to_numpy(dtype=float).T)
 
@@ -258,6 +262,8 @@ def main():
     options = parser.parse_args()
     budget = Budget(trials=options.trials)
     panel = read(options.csv)
+    if options.target not in (there := sorted({split_name(name)[1] for name in panel.names})):
+        parser.error(f"--target: no series of {options.target!r}; there are: {', '.join(there)}")
     print(
         f"{len(panel.names)} series, {len(panel.weeks)} weeks to {panel.weeks[-1]:%Y-%m-%d}; scored: {options.target}"
     )
