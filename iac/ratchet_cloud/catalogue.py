@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from ratchet_cloud import alerts
 from ratchet_cloud.names import DOMAIN, PUBLIC_SUBNETS
 
 _WEB_WORKERS: Final = "2"
@@ -57,9 +58,11 @@ _WRITE: Final = (*_READ, "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUp
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """One service: its image and command, its settings, its secrets, what it mounts, and what it may do in the bucket."""
+    """One service: its image and command, its settings, its secrets, what it mounts, and what it may do in the bucket and beside it."""
 
     image: str
+    entry: tuple[str, ...] = ()
+    """Instead of the image's own."""
     command: tuple[str, ...] = ()
     settings: Mapping[str, str] = field(default_factory=dict)
     secrets: tuple[str, ...] = ()
@@ -69,6 +72,8 @@ class Part:
     mounts: Mapping[str, str] = field(default_factory=dict)
     port: int | None = None
     store: tuple[str, ...] = ()
+    alarms: bool = False
+    """Whether it may tell whom the alarms tell."""
     scratch: tuple[str, ...] = ("/tmp",)  # noqa: S108  # a volume of the task's own
 
 
@@ -144,6 +149,16 @@ CATALOGUE: Final[Mapping[str, Part]] = {
         scratch=("/tmp", "/data"),  # noqa: S108
     ),
     "prometheus": Part(image="prometheus", mounts={"prometheus": "/prometheus"}, port=9090),
+    "alertmanager": Part(
+        image="alertmanager",
+        entry=("/bin/sh", "-c"),
+        command=(alerts.COMMAND,),
+        own={"CONFIGURATION": alerts.configuration()},
+        mounts={"alertmanager": "/alertmanager"},
+        port=9093,
+        alarms=True,
+        scratch=(),
+    ),
     "exporter": Part(
         image="dashboard",
         command=("python", "-m", "monitoring.exporter"),

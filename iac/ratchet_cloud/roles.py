@@ -66,8 +66,9 @@ def doing(
     key: aws.kms.Key,
     disks: Mapping[aws.efs.AccessPoint, bool],
     system: aws.efs.FileSystem,
+    told: aws.sns.Topic | None,
 ) -> aws.iam.Role:
-    """Use the bucket in this way and mount these folders: what the service itself does."""
+    """Use the bucket in this way, mount these folders and tell this topic: what the service itself does."""
     role = aws.iam.Role(f"{name}-do", assume_role_policy=_ASSUME, tags=options.tags(f"{name}-do"))
     on_objects = [action for action in actions if action != "s3:ListBucket"]
     statements: list[dict[str, object]] = []
@@ -87,6 +88,11 @@ def doing(
                 "Condition": {"StringEquals": {"elasticfilesystem:AccessPointArn": point.arn}},
             }
         )
+    if told:
+        statements += [
+            {"Effect": "Allow", "Action": ["sns:Publish"], "Resource": told.arn},
+            {"Effect": "Allow", "Action": ["kms:Decrypt", "kms:GenerateDataKey"], "Resource": key.arn},
+        ]
     if statements:
         _policy(f"{name}-do", role, statements)
     return role

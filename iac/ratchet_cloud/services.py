@@ -16,7 +16,7 @@ from ratchet_cloud.names import DOMAIN
 from ratchet_cloud.network import Network
 from ratchet_cloud.options import Options
 from ratchet_cloud.sizes import Task
-from ratchet_cloud.volumes import Disks
+from ratchet_cloud.volumes import OWNER, Disks
 
 READ_ONLY = frozenset(
     {
@@ -24,11 +24,17 @@ READ_ONLY = frozenset(
         *(("inference-production", "home"), ("inference-candidate", "home")),
     }
 )
-PROMETHEUS = "public.ecr.aws/prom/prometheus:v3.5.0"
+OF_OTHERS = {
+    "prometheus": "quay.io/prometheus/prometheus:v3.5.0",
+    "alertmanager": "quay.io/prometheus/alertmanager:v0.28.1",
+}
+"""Images that are not ours, as compose names them too, from where their makers publish them."""
+_OWNER = f"{OWNER}:{OWNER}"
 _PROMETHEUS_OPTIONS = (
     "config.file=/configuration/prometheus.yml",
     "storage.tsdb.path=/prometheus",
     "storage.tsdb.retention.time=15d",
+    f"web.external-url=http://prometheus.{DOMAIN}:9090",
 )
 _BUSY_PERCENT = 60.0
 
@@ -52,6 +58,7 @@ class Ground:
     store: Store
     disks: Disks
     key: aws.kms.Key
+    told: aws.sns.Topic
     repositories: dict[str, aws.ecr.Repository]
 
 
@@ -94,6 +101,7 @@ def _task(on: Ground, name: str) -> aws.ecs.TaskDefinition:
         key=on.key,
         disks={getattr(on.disks, disk): (name, disk) not in READ_ONLY for disk in part.mounts},
         system=on.disks.system,
+        told=on.told if part.alarms else None,
     )
     return aws.ecs.TaskDefinition(
         name,
@@ -126,7 +134,6 @@ def _containers(on: Ground, name: str, part: Part, log: aws.cloudwatch.LogGroup)
             {"sourceVolume": "configuration", "containerPath": "/configuration", "readOnly": True},
         ]
         main["command"] = [f"--{option}" for option in _PROMETHEUS_OPTIONS]
-        main["user"] = "10001:10001"
         return [first, main | {"dependsOn": [{"containerName": "monitoring-config", "condition": "SUCCESS"}]}]
     return [main]
 
@@ -143,7 +150,11 @@ def _container(on: Ground, name: str, part: Part, log: aws.cloudwatch.LogGroup) 
     ]
     values = {**part.settings, **part.own}
     renamed = {"SPLIT_SALT": "SALT"} if part.image == "router" else {}
+    others = {"user": _OWNER} if part.image in OF_OTHERS else {}
+    entry = {"entryPoint": list(part.entry)} if part.entry else {}
     return {
+        **others,
+        **entry,
         "name": name,
         "image": _image(on, part.image),
         "essential": True,
@@ -170,17 +181,23 @@ def _container(on: Ground, name: str, part: Part, log: aws.cloudwatch.LogGroup) 
 
 
 def _image(on: Ground, image: str) -> pulumi.Input[str]:
-    if image == "prometheus":
-        return PROMETHEUS
+    if image in OF_OTHERS:
+        return OF_OTHERS[image]
     return pulumi.Output.format("{0}:{1}", on.repositories[image].repository_url, on.options.release)
 
 
 def _fill(on: Ground, value: str) -> pulumi.Input[str]:
     """Fill in what is only known once it is made."""
     dask = f"tcp://dask-scheduler.{DOMAIN}:8786" if on.options.size.tasks["dask-worker"].most else ""
-    return pulumi.Output.all(on.store.bucket, on.key.arn).apply(
-        lambda known: value.replace("{bucket}", known[0]).replace("{key}", known[1]).replace("{dask}", dask)
-    )
+    known = {"region": on.options.region, "name": f"/{on.options.name}", "dask": dask}
+    made = pulumi.Output.all(bucket=on.store.bucket, key=on.key.arn, topic=on.told.arn)
+    return made.apply(lambda found: _replace(value, {**known, **found}))
+
+
+def _replace(text: str, found: dict[str, str]) -> str:
+    for name, value in found.items():
+        text = text.replace(f"{{{name}}}", value)
+    return text
 
 
 def _volumes(on: Ground, part: Part, name: str) -> list[dict[str, Any]]:

@@ -45,6 +45,7 @@ def _tasks(*, inference: Task, training: Task, dask: Task) -> dict[str, Task]:
         "guard": small,
         "dashboard": Task(cpu=256, memory=1024),
         "prometheus": Task(cpu=256, memory=1024),
+        "alertmanager": small,
         "exporter": small,
         "reports": small,
         "dask-scheduler": Task(cpu=256, memory=1024, least=min(dask.least, 1), most=1),

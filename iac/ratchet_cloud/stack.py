@@ -43,6 +43,7 @@ def build(options: Options) -> Made:
     kept = secrets.make(options, key, database=postgres, broker=redis)
     place = cluster.make(options, net, key)
     front = balancer.make(options, net)
+    told = alarms.topic(options, key)
     running = services.make(
         options,
         net=net,
@@ -51,10 +52,11 @@ def build(options: Options) -> Made:
         store=store,
         disks=disks,
         key=key,
+        told=told,
         front=front,
         repositories=repositories,
     )
-    alarms.make(options, key, front=front, database=postgres, place=place, services=running.names)
+    alarms.make(options, told, front=front, database=postgres, place=place, services=running.names)
     return Made(
         address=front.address,
         bucket=store.bucket,

@@ -18,6 +18,7 @@ class Disks:
     home: aws.efs.AccessPoint
     weights: aws.efs.AccessPoint
     prometheus: aws.efs.AccessPoint
+    alertmanager: aws.efs.AccessPoint
 
 
 def make(options: Options, net: Network, key: aws.kms.Key) -> Disks:
@@ -35,6 +36,7 @@ def make(options: Options, net: Network, key: aws.kms.Key) -> Disks:
         home=_point(options, system, "home", OWNER),
         weights=_point(options, system, "weights", OWNER),
         prometheus=_point(options, system, "prometheus", OWNER),
+        alertmanager=_point(options, system, "alertmanager", OWNER),
     )
 
 

@@ -8,39 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from cloud import all_of, containers, statements
+
 ROOT = Path(__file__).parents[3]
-
-
-@pytest.fixture(scope="module")
-def declared():
-    """Every resource of a stack of each size, by type and name. In a process of its own: Pulumi leaves event loops behind."""
-    command = [sys.executable, str(Path(__file__).with_name("declare.py"))]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
-    return json.loads(done.stdout)
-
-
-@pytest.fixture(params=["small", "medium", "large"])
-def cloud(request, declared):
-    return declared[request.param]
-
-
-def all_of(cloud, kind):
-    found = [values for typ, made in cloud.items() if typ.startswith(kind) for values in made.values()]
-    assert found, f"there is no {kind}"
-    return found
-
-
-def containers(cloud):
-    for name, task in cloud["aws:ecs/taskDefinition:TaskDefinition"].items():
-        for container in json.loads(task["containerDefinitions"]):
-            yield name, container
-
-
-def statements(cloud):
-    for name, policy in cloud["aws:iam/rolePolicy:RolePolicy"].items():
-        for statement in json.loads(policy["policy"])["Statement"]:
-            yield name, statement
 
 
 def test_nothing_is_open_to_the_world_but_the_balancers_443(cloud):
