@@ -1,8 +1,9 @@
 """What differs from one installation to the next."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Final, Self
 
 import pulumi
 
@@ -19,6 +20,13 @@ SECRETS = (
     "airflowFernetKey",
     "airflowSecretKey",
 )
+SHAPES: Final[Mapping[str, tuple[re.Pattern[str], str]]] = {
+    "postgresPassword": (re.compile(r"[\w.~-]{8,128}", re.ASCII), "8 to 128 letters, digits and - . _ ~, as RDS and addresses take them"),
+    "redisPassword": (re.compile(r"[A-Za-z0-9-]{16,128}"), "16 to 128 letters, digits and -, as ElastiCache and addresses take them"),
+    "splitSalt": (re.compile(r"[\w.~-]+", re.ASCII), "letters, digits and - . _ ~, as the router's configuration takes them"),
+    "airflowFernetKey": (re.compile(r"[\w-]{43}=", re.ASCII), "32 bytes in URL-safe base64: openssl rand -base64 32 | tr '+/' '-_'"),
+}  # fmt: skip
+"""What a secret has to look like where not anything will do."""
 NOBODY = " "
 """A secret that may be left out: Secrets Manager keeps no empty text."""
 
@@ -63,6 +71,9 @@ def _of_ones_own(name: str) -> Callable[[str], str]:
             raise ValueError(
                 f"{name} is still `{UNCHANGED}`: pulumi config set --secret {name} <something of your own>"
             )
+        shape, words = SHAPES.get(name, (None, ""))
+        if shape and not shape.fullmatch(value):
+            raise ValueError(f"{name} has to be {words}")
         return value
 
     return check

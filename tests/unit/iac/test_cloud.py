@@ -196,6 +196,38 @@ def test_an_examples_secret_ends_the_preview():
         _of_ones_own("splitSalt")("changeme")
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("postgresPassword", f"longenough{odd}") for odd in "@/#:%? \n"),
+        ("postgresPassword", "short"),
+        *(("redisPassword", f"long-enough-for-it{odd}") for odd in "@/#_.!"),
+        ("redisPassword", "fifteen-letters"),
+        *(("splitSalt", f"salt{odd}") for odd in '"$;{\\'),
+        ("airflowFernetKey", "ab" * 32),  # what the hint for the others would give
+    ],
+)
+def test_a_secret_that_would_break_where_it_stands_ends_the_preview_without_being_told(name, value):
+    from ratchet_cloud.options import _of_ones_own
+
+    with pytest.raises(ValueError, match=f"^{name} has to be ") as told:
+        _of_ones_own(name)(value)
+    assert value not in str(told.value)
+
+
+def test_the_commands_that_the_example_gives_make_every_secret_and_good_ones():
+    from ratchet_cloud.options import SECRETS, _of_ones_own
+
+    text = (ROOT / "iac/Pulumi.small.yaml").read_text().replace("#", "")
+    start, end = text.index("for name in"), text.index("and, if verdicts")
+    script = text[start:end].replace("pulumi -C iac config set --secret ", "xargs echo ")
+    done = subprocess.run(["bash", "-euc", script], capture_output=True, text=True, check=True)
+    made = dict(line.split() for line in done.stdout.splitlines())
+    assert set(made) == set(SECRETS)
+    for name, value in made.items():
+        assert _of_ones_own(name)(value) == value
+
+
 def test_the_page_shows_what_the_sizes_cost():
     done = subprocess.run([sys.executable, "iac/cost.py"], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() in (ROOT / "docs" / "cloud.md").read_text()
