@@ -137,4 +137,5 @@ def _let_out(name: str, group: aws.ec2.SecurityGroup, port: int | None, **whom: 
 
 
 def _ports(port: int | None) -> dict[str, int | str]:
-    return {"ip_protocol": "tcp", "from_port": port or 0, "to_port": port or 65535}
+    """One port of TCP, or anything: Airflow tells the exporter what it does over UDP."""
+    return {"ip_protocol": "tcp", "from_port": port, "to_port": port} if port else {"ip_protocol": "-1"}

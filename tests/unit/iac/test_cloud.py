@@ -32,6 +32,13 @@ def test_what_leaves_is_https_or_stays_inside(cloud):
         assert "referencedSecurityGroupId" in rule or rule["fromPort"] == rule["toPort"] == 443
 
 
+def test_what_airflow_tells_the_exporter_over_udp_arrives(cloud):
+    for kind, name in (("Ingress", "services-to-services"), ("Egress", "services-out-services")):
+        rule = cloud[f"aws:vpc/securityGroup{kind}Rule:SecurityGroup{kind}Rule"][name]
+        assert (rule["securityGroupId"], rule["referencedSecurityGroupId"]) == ("services-id", "services-id")
+        assert (rule["ipProtocol"], "fromPort" in rule) == ("-1", False)
+
+
 def test_no_bucket_is_public_and_each_is_versioned_encrypted_and_reached_over_tls(cloud):
     assert len(all_of(cloud, "aws:s3/bucket:")) == 1
     block = all_of(cloud, "aws:s3/bucketPublicAccessBlock:")[0]
