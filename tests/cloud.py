@@ -19,3 +19,13 @@ def statements(cloud):
     for name, policy in cloud["aws:iam/rolePolicy:RolePolicy"].items():
         for statement in json.loads(policy["policy"])["Statement"]:
             yield name, statement
+
+
+def waited_for(cloud, resource):
+    """Everything, as `type::name`, that is there before this resource is made."""
+    found, ahead = set(), [resource]
+    while ahead:
+        new = set(cloud["needs"].get(ahead.pop(), [])) - found
+        found |= new
+        ahead += new
+    return found

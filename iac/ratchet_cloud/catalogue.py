@@ -77,10 +77,11 @@ class Part:
     scratch: tuple[str, ...] = ("/tmp",)  # noqa: S108  # a volume of the task's own
 
 
-def _loop(*command: str, port: int | None = None, secrets: tuple[str, ...] = ()) -> Part:
+def _loop(*command: str, entry: tuple[str, ...] = (), port: int | None = None, secrets: tuple[str, ...] = ()) -> Part:
     mounts = {"home": "/data", "weights": "/data/router/weights"}
     return Part(
         image="loop",
+        entry=entry,
         command=command,
         settings=_LOOP,
         secrets=(*_LOOP_SECRETS, *secrets),
@@ -195,5 +196,6 @@ CATALOGUE: Final[Mapping[str, Part]] = {
 ONCE: Final[Mapping[str, Part]] = {
     "init": _loop("init", secrets=("AIRFLOW_PASSWORD",)),
     "first-turn": _loop("first-turn", secrets=("AIRFLOW_PASSWORD",)),
+    "ratchet": _loop("keys", "list", entry=("ratchet",)),
 }
-"""What runs to its end: `init` before the API server each time it starts, `first-turn` by hand, once."""
+"""What runs to its end: `init` before the API server each time it starts; by hand `first-turn`, once, and any command of `ratchet`."""

@@ -13,9 +13,10 @@ ANYWHERE = "0.0.0.0/0"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Network:
-    """Subnets, and who may talk to whom."""
+    """Subnets, and who may talk to whom, once it is `ready`."""
 
     vpc: aws.ec2.Vpc
+    ready: list[pulumi.Resource]
     public: list[aws.ec2.Subnet]
     private: list[aws.ec2.Subnet]
     balancer: aws.ec2.SecurityGroup
@@ -38,9 +39,11 @@ def make(options: Options) -> Network:
     zones = [f"{options.region}{letter}" for letter in "abc"[: options.size.zones]]
     public = [_subnet(options, vpc, "public", block, zone) for block, zone in zip(PUBLIC_SUBNETS, zones, strict=False)]
     private = [_subnet(options, vpc, "private", f"10.40.{n + 10}.0/24", zone) for n, zone in enumerate(zones)]
-    _routes(options, vpc, public, private)
+    routes = _routes(options, vpc, public, private)
     balancer, services, data = _groups(options, vpc)
-    return Network(vpc=vpc, public=public, private=private, balancer=balancer, services=services, data=data)
+    return Network(
+        vpc=vpc, ready=[*routes], public=public, private=private, balancer=balancer, services=services, data=data
+    )
 
 
 def _default_closed(options: Options, vpc: aws.ec2.Vpc) -> None:
@@ -67,7 +70,10 @@ def _subnet(options: Options, vpc: aws.ec2.Vpc, kind: str, block: str, zone: str
     )
 
 
-def _routes(options: Options, vpc: aws.ec2.Vpc, public: list[aws.ec2.Subnet], private: list[aws.ec2.Subnet]) -> None:
+def _routes(
+    options: Options, vpc: aws.ec2.Vpc, public: list[aws.ec2.Subnet], private: list[aws.ec2.Subnet]
+) -> list[aws.ec2.RouteTableAssociation]:
+    """Ways out; those of private subnets lead through a NAT gateway."""
     gateway = aws.ec2.InternetGateway("internet", vpc_id=vpc.id, tags=options.tags("internet"))
     out = aws.ec2.RouteTable(
         "public",
@@ -76,7 +82,7 @@ def _routes(options: Options, vpc: aws.ec2.Vpc, public: list[aws.ec2.Subnet], pr
         tags=options.tags("public"),
     )
     nats = [_nat(options, number, public[number]) for number in range(options.size.nat_gateways)]
-    tables = []
+    tables, made = [], []
     for number, subnet in enumerate(public):
         aws.ec2.RouteTableAssociation(f"public-{number}", subnet_id=subnet.id, route_table_id=out.id)
     for number, subnet in enumerate(private):
@@ -87,7 +93,7 @@ def _routes(options: Options, vpc: aws.ec2.Vpc, public: list[aws.ec2.Subnet], pr
             routes=[{"cidr_block": ANYWHERE, "nat_gateway_id": nat.id}],
             tags=options.tags(f"private-{number}"),
         )
-        aws.ec2.RouteTableAssociation(f"private-{number}", subnet_id=subnet.id, route_table_id=table.id)
+        made.append(aws.ec2.RouteTableAssociation(f"private-{number}", subnet_id=subnet.id, route_table_id=table.id))
         tables.append(table.id)
     aws.ec2.VpcEndpoint(  # releases and bronze never leave AWS's own network, and cost no NAT traffic
         "s3",
@@ -97,6 +103,7 @@ def _routes(options: Options, vpc: aws.ec2.Vpc, public: list[aws.ec2.Subnet], pr
         route_table_ids=tables,
         tags=options.tags("s3"),
     )
+    return made
 
 
 def _nat(options: Options, number: int, subnet: aws.ec2.Subnet) -> aws.ec2.NatGateway:

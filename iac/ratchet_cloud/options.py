@@ -39,6 +39,7 @@ class Options:
     region: str
     size: Size
     release: str
+    """Which images run; empty until there are some."""
     certificate: str
     alarm_email: str
     secrets: dict[str, pulumi.Output[str]] = field(repr=False)
@@ -53,7 +54,7 @@ class Options:
             name=f"ratchet-{pulumi.get_stack()}",
             region=pulumi.Config("aws").require("region"),
             size=SIZES[size],
-            release=config.require("release"),
+            release=config.get("release") or "",
             certificate=config.require("certificateArn"),
             alarm_email=config.require("alarmEmail"),
             secrets={name: config.require_secret(name).apply(_of_ones_own(name)) for name in SECRETS}

@@ -57,8 +57,8 @@ def _policy(account: str, region: str) -> dict[str, object]:
 
 def make(
     options: Options, key: aws.kms.Key, *, database: aws.rds.Instance, broker: aws.elasticache.ReplicationGroup
-) -> dict[str, aws.secretsmanager.Secret]:
-    """Declare the secrets, by the name of the setting that each is."""
+) -> dict[str, aws.secretsmanager.SecretVersion]:
+    """Declare the secrets, by the name of the setting that each is; a task that waits for one finds its value there."""
     given = options.secrets
     values: dict[str, pulumi.Output[str]] = {name: given[source] for name, source in NAMES.items()}
     values["DATABASE_URL"] = pulumi.Output.format(
@@ -73,8 +73,10 @@ def make(
     made = {}
     for name, value in values.items():
         resource = name.lower().replace("_", "-")
-        made[name] = aws.secretsmanager.Secret(
+        secret = aws.secretsmanager.Secret(
             resource, name_prefix=f"{options.name}/{resource}-", kms_key_id=key.arn, tags=options.tags(resource)
         )
-        aws.secretsmanager.SecretVersion(resource, secret_id=made[name].id, secret_string=pulumi.Output.secret(value))
+        made[name] = aws.secretsmanager.SecretVersion(
+            resource, secret_id=secret.id, secret_string=pulumi.Output.secret(value)
+        )
     return made

@@ -37,14 +37,16 @@ _PROMETHEUS_OPTIONS = (
     f"web.external-url=http://prometheus.{DOMAIN}:9090",
 )
 _BUSY_PERCENT = 60.0
+_FIRST = "airflow-api-server"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Running:
-    """The names of the services that run, and the task that makes the first turn."""
+    """The names of the services that run, and for a shell: what makes the first turn, and what asks for any command of `ratchet`."""
 
     names: list[str]
     first_turn: pulumi.Output[str]
+    ratchet: pulumi.Output[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +56,7 @@ class Ground:
     options: Options
     net: Network
     place: Place
-    kept: dict[str, aws.secretsmanager.Secret]
+    kept: dict[str, aws.secretsmanager.SecretVersion]
     store: Store
     disks: Disks
     key: aws.kms.Key
@@ -63,14 +65,36 @@ class Ground:
 
 
 def make(options: Options, *, front: Front, **ground: Any) -> Running:  # noqa: ANN401  # the fields of Ground
-    """Declare every service, what scales, and the one task that a person starts."""
+    """Declare every service, what scales, and the tasks that a person starts; none of it before a release is named."""
+    if not options.release:
+        nothing = pulumi.Output.from_input("echo no release runs yet")
+        return Running(names=[], first_turn=nothing, ratchet=nothing)
     on = Ground(options=options, **ground)
     names = [name for name in CATALOGUE if options.size.tasks[name].most > 0]
+    # Its task makes the databases and the folders first: everything else begins, or is brought up to date, after it.
+    first = _service(on, _FIRST, _task(on, _FIRST), after=[*on.net.ready, *on.disks.ready])
     for name in names:
-        service = _service(on, name, _task(on, name), front=front if name == "router" else None)
+        if name == _FIRST:
+            continue
+        behind = front if name == "router" else None
+        service = _service(on, name, _task(on, name), after=[first], front=behind)
         if options.size.tasks[name].most > options.size.tasks[name].least:
             _scale(on, name, service)
-    return Running(names=names, first_turn=_task(on, "first-turn").arn)
+    return Running(names=names, first_turn=_by_hand(on, "first-turn"), ratchet=_by_hand(on, "ratchet"))
+
+
+def _by_hand(on: Ground, name: str) -> pulumi.Output[str]:
+    """The command that starts this task."""
+    where = pulumi.Output.all(*on.net.private_ids).apply(",".join)
+    return pulumi.Output.format(
+        "aws ecs run-task --region {0} --cluster {1} --launch-type FARGATE --task-definition {2}"
+        " --network-configuration awsvpcConfiguration={{subnets=[{3}],securityGroups=[{4}]}}",
+        on.options.region,
+        on.place.cluster.name,
+        _task(on, name).arn,
+        where,
+        on.net.services.id,
+    )
 
 
 def _task(on: Ground, name: str) -> aws.ecs.TaskDefinition:
@@ -80,7 +104,7 @@ def _task(on: Ground, name: str) -> aws.ecs.TaskDefinition:
         name,
         name=f"/{on.options.name}/{name}",
         kms_key_id=on.key.arn,
-        retention_in_days=on.options.size.log_days,
+        retention_in_days=1 if name == "ratchet" else on.options.size.log_days,  # `ratchet keys add` says a key there
         tags=on.options.tags(name),
     )
     containers = _containers(on, name, part, log)
@@ -111,8 +135,8 @@ def _task(on: Ground, name: str) -> aws.ecs.TaskDefinition:
         network_mode="awsvpc",
         requires_compatibilities=["FARGATE"],
         runtime_platform={"operating_system_family": "LINUX", "cpu_architecture": "X86_64"},
-        execution_role_arn=start.arn,
-        task_role_arn=do.arn,
+        execution_role_arn=start,
+        task_role_arn=do,
         container_definitions=pulumi.Output.json_dumps(containers),
         volumes=_volumes(on, part, name),
         tags=on.options.tags(name),
@@ -163,7 +187,7 @@ def _container(on: Ground, name: str, part: Part, log: aws.cloudwatch.LogGroup) 
         "linuxParameters": {"initProcessEnabled": True, "capabilities": {"drop": ["ALL"]}},
         "environment": [{"name": key, "value": _fill(on, value)} for key, value in values.items()],
         "secrets": [
-            {"name": renamed.get(secret, secret), "valueFrom": on.kept[secret].arn}
+            {"name": renamed.get(secret, secret), "valueFrom": on.kept[secret].secret_arn}
             for secret in (*part.secrets, *part.own_secrets)
         ],
         "portMappings": [{"containerPort": part.port, "protocol": "tcp"}] if part.port else [],
@@ -220,7 +244,14 @@ def _scratch(path: str) -> str:
     return f"scratch-{path.strip('/')}"
 
 
-def _service(on: Ground, name: str, task: aws.ecs.TaskDefinition, *, front: Front | None) -> aws.ecs.Service:
+def _service(
+    on: Ground,
+    name: str,
+    task: aws.ecs.TaskDefinition,
+    *,
+    after: Sequence[pulumi.Resource],
+    front: Front | None = None,
+) -> aws.ecs.Service:
     size = on.options.size.tasks[name]
     named = aws.servicediscovery.Service(
         name,
@@ -255,8 +286,9 @@ def _service(on: Ground, name: str, task: aws.ecs.TaskDefinition, *, front: Fron
         service_registries={"registry_arn": named.arn},
         load_balancers=list(behind),
         propagate_tags="SERVICE",
+        wait_for_steady_state=name == _FIRST,
         tags=on.options.tags(name),
-        opts=pulumi.ResourceOptions(depends_on=[front.listener] if front else []),
+        opts=pulumi.ResourceOptions(depends_on=[*after, *([front.listener] if front else [])]),
     )
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import pulumi
 import pulumi_aws as aws
 
 from ratchet_cloud.network import Network
@@ -12,9 +13,10 @@ OWNER = 10001  # the user of every image
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Disks:
-    """A file system and who may mount which folder of it."""
+    """A file system and who may mount which folder of it, once it is `ready`."""
 
     system: aws.efs.FileSystem
+    ready: list[pulumi.Resource]
     home: aws.efs.AccessPoint
     weights: aws.efs.AccessPoint
     prometheus: aws.efs.AccessPoint
@@ -27,12 +29,15 @@ def make(options: Options, net: Network, key: aws.kms.Key) -> Disks:
         "home", encrypted=True, kms_key_id=key.arn, throughput_mode="elastic", tags=options.tags("home")
     )
     aws.efs.BackupPolicy("home", file_system_id=system.id, backup_policy={"status": "ENABLED"})
-    for number, subnet in enumerate(net.private):
+    targets = [
         aws.efs.MountTarget(
             f"home-{number}", file_system_id=system.id, subnet_id=subnet.id, security_groups=[net.data.id]
         )
+        for number, subnet in enumerate(net.private)
+    ]
     return Disks(
         system=system,
+        ready=[*targets],
         home=_point(options, system, "home", OWNER),
         weights=_point(options, system, "weights", OWNER),
         prometheus=_point(options, system, "prometheus", OWNER),

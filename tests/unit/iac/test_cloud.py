@@ -1,6 +1,7 @@
 """The cloud stack against Pulumi's mocks, in every size: what is closed, what is encrypted, who may do what, who gets which setting."""
 
 import json
+import re
 import subprocess
 import sys
 from collections import defaultdict
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cloud import all_of, containers, statements
+from cloud import all_of, containers, statements, waited_for
 
 ROOT = Path(__file__).parents[3]
 
@@ -131,6 +132,7 @@ def test_serving_reads_the_bucket_and_only_the_loop_writes_to_it(cloud):
         "airflow-worker",
         "guard",
         "first-turn",
+        "ratchet",
     }
     assert "airflow-worker" in writers
 
@@ -181,6 +183,58 @@ def test_inference_scales_and_what_must_be_alone_is_alone(cloud):
     assert all(
         service["deploymentCircuitBreaker"] == {"enable": True, "rollback": True} for service in services.values()
     )
+
+
+def test_a_service_begins_when_all_that_its_tasks_need_is_there(cloud):
+    # ECS gives a first deployment up for good once three of its tasks could not start.
+    routes = {f"aws:ec2/routeTableAssociation:RouteTableAssociation::private-{n}" for n in range(2)}
+    disks = {f"aws:efs/mountTarget:MountTarget::home-{n}" for n in range(2)}
+    for name in cloud["aws:ecs/service:Service"]:
+        before = waited_for(cloud, f"aws:ecs/service:Service::{name}")
+        roles = {f"aws:iam/rolePolicy:RolePolicy::{name}-{kind}" for kind in ("start", "do")}
+        has = {f"aws:iam/rolePolicy:RolePolicy::{policy}" for policy in cloud["aws:iam/rolePolicy:RolePolicy"]}
+        assert (roles & has) | routes | disks <= before, name
+    for name, container in containers(cloud):
+        before = waited_for(cloud, f"aws:ecs/taskDefinition:TaskDefinition::{name}")
+        for secret in container["secrets"]:
+            kept = secret["name"].replace("SALT", "SPLIT_SALT") if name == "router" else secret["name"]
+            version = f"aws:secretsmanager/secretVersion:SecretVersion::{kept.lower().replace('_', '-')}"
+            assert version in before, (name, secret["name"])
+    assert "aws:rds/instance:Instance::postgres" in waited_for(cloud, "aws:ecs/taskDefinition:TaskDefinition::mlflow")
+
+
+def test_what_makes_the_databases_is_done_before_anything_else_begins(cloud):
+    services = cloud["aws:ecs/service:Service"]
+    assert [name for name, service in services.items() if service.get("waitForSteadyState")] == ["airflow-api-server"]
+    (first, _) = [container["name"] for name, container in containers(cloud) if name == "airflow-api-server"]
+    assert first == "init"
+    for name in set(services) - {"airflow-api-server"}:
+        before = waited_for(cloud, f"aws:ecs/service:Service::{name}")
+        assert "aws:ecs/service:Service::airflow-api-server" in before, name
+
+
+def test_nothing_runs_until_a_release_is_named_and_the_rest_is_there(declared):
+    bare, small = declared["bare"], declared["small"]
+    missing = {kind for kind in small if kind not in bare}
+    assert {kind.rpartition(":")[2] for kind in missing} >= {"TaskDefinition", "Service"}
+    assert bare["aws:ecr/repository:Repository"].keys() == small["aws:ecr/repository:Repository"].keys()
+    assert bare["aws:rds/instance:Instance"].keys() == small["aws:rds/instance:Instance"].keys()
+    assert not [name for name in bare["aws:cloudwatch/metricAlarm:MetricAlarm"] if name.startswith("down-")]
+
+
+def test_an_operator_has_a_shell_command_where_there_is_no_shell(cloud):
+    (container,) = [one for name, one in containers(cloud) if name == "ratchet"]
+    assert (container["entryPoint"], container["command"]) == (["ratchet"], ["keys", "list"])
+    for output, task in (("first_turn", "first-turn"), ("ratchet", "ratchet")):
+        command = cloud["outputs"][output].split()
+        given = dict(zip(command[3::2], command[4::2], strict=True))
+        assert command[:3] == ["aws", "ecs", "run-task"]
+        assert given["--task-definition"].endswith(f":{task}")
+        assert re.fullmatch(
+            r"awsvpcConfiguration={subnets=\[(private-[abc]-id,?)+\],securityGroups=\[services-id\]}",
+            given["--network-configuration"],
+        )
+    assert cloud["aws:cloudwatch/logGroup:LogGroup"]["ratchet"]["retentionInDays"] == 1  # a new key is shown there
 
 
 def test_every_service_that_runs_has_an_alarm(cloud):
