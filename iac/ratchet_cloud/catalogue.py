@@ -74,10 +74,19 @@ class Part:
     store: tuple[str, ...] = ()
     alarms: bool = False
     """Whether it may tell whom the alarms tell."""
-    scratch: tuple[str, ...] = ("/tmp",)  # noqa: S108  # a volume of the task's own
+    scratch: str = ""
+    """A folder on the task's own disk; the image declares it as a volume, or only root could write there."""
+    first: str = ""
+    """What has to be done in the same task before it starts."""
 
 
-def _loop(*command: str, entry: tuple[str, ...] = (), port: int | None = None, secrets: tuple[str, ...] = ()) -> Part:
+def _loop(
+    *command: str,
+    entry: tuple[str, ...] = (),
+    port: int | None = None,
+    secrets: tuple[str, ...] = (),
+    first: str = "",
+) -> Part:
     mounts = {"home": "/data", "weights": "/data/router/weights"}
     return Part(
         image="loop",
@@ -89,6 +98,7 @@ def _loop(*command: str, entry: tuple[str, ...] = (), port: int | None = None, s
         mounts=mounts,
         port=port,
         store=_WRITE,
+        first=first,
     )
 
 
@@ -101,7 +111,7 @@ def _inference(track: str, port: int) -> Part:
         mounts={"home": "/loop"},
         port=port,
         store=_READ,
-        scratch=("/tmp", "/data"),  # noqa: S108
+        scratch="/data",
     )
 
 
@@ -131,7 +141,7 @@ CATALOGUE: Final[Mapping[str, Part]] = {
         port=5000,
         store=_READ,
     ),
-    "airflow-api-server": _loop("airflow-api-server", port=8080, secrets=("AIRFLOW_PASSWORD",)),
+    "airflow-api-server": _loop("airflow-api-server", port=8080, first="init"),
     "airflow-scheduler": _loop("airflow-scheduler"),
     "airflow-dag-processor": _loop("airflow-dag-processor"),
     "airflow-worker": _loop("airflow-worker"),
@@ -147,9 +157,19 @@ CATALOGUE: Final[Mapping[str, Part]] = {
             "MLFLOW_PUBLIC_URL": "",
         },
         port=8501,
-        scratch=("/tmp", "/data"),  # noqa: S108
     ),
-    "prometheus": Part(image="prometheus", mounts={"prometheus": "/prometheus"}, port=9090),
+    "prometheus": Part(
+        image="prometheus",
+        command=(
+            "--config.file=/prometheus/prometheus.yml",
+            "--storage.tsdb.path=/prometheus",
+            "--storage.tsdb.retention.time=15d",
+            f"--web.external-url=http://prometheus.{DOMAIN}:9090",
+        ),
+        mounts={"prometheus": "/prometheus"},
+        port=9090,
+        first="monitoring-config",
+    ),
     "alertmanager": Part(
         image="alertmanager",
         entry=("/bin/sh", "-c"),
@@ -158,7 +178,6 @@ CATALOGUE: Final[Mapping[str, Part]] = {
         mounts={"alertmanager": "/alertmanager"},
         port=9093,
         alarms=True,
-        scratch=(),
     ),
     "exporter": Part(
         image="dashboard",
@@ -182,20 +201,20 @@ CATALOGUE: Final[Mapping[str, Part]] = {
         mounts={"home": "/data"},
         port=9108,
     ),
-    "dask-scheduler": Part(image="loop", command=("dask-scheduler",), port=8786, scratch=("/tmp", "/data")),  # noqa: S108
+    "dask-scheduler": Part(image="loop", command=("dask-scheduler",), port=8786),
     "dask-worker": Part(
         image="loop",
         command=("dask-worker",),
         settings={"DASK_SCHEDULER_ADDRESS": f"tcp://dask-scheduler.{DOMAIN}:8786"},
         store=_READ,
-        scratch=("/tmp", "/data"),  # noqa: S108
     ),
 }
 """Everything that runs for ever."""
 
 ONCE: Final[Mapping[str, Part]] = {
     "init": _loop("init", secrets=("AIRFLOW_PASSWORD",)),
+    "monitoring-config": Part(image="loop", command=("monitoring-config",), mounts={"prometheus": "/data"}),
     "first-turn": _loop("first-turn", secrets=("AIRFLOW_PASSWORD",)),
     "ratchet": _loop("keys", "list", entry=("ratchet",)),
 }
-"""What runs to its end: `init` before the API server each time it starts; by hand `first-turn`, once, and any command of `ratchet`."""
+"""What runs to its end: two before what needs them, each time that starts; by hand `first-turn`, once, and any command of `ratchet`."""

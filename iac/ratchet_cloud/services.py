@@ -30,12 +30,6 @@ OF_OTHERS = {
 }
 """Images that are not ours, as compose names them too, from where their makers publish them."""
 _OWNER = f"{OWNER}:{OWNER}"
-_PROMETHEUS_OPTIONS = (
-    "config.file=/configuration/prometheus.yml",
-    "storage.tsdb.path=/prometheus",
-    "storage.tsdb.retention.time=15d",
-    f"web.external-url=http://prometheus.{DOMAIN}:9090",
-)
 _BUSY_PERCENT = 60.0
 _FIRST = "airflow-api-server"
 
@@ -99,6 +93,7 @@ def _by_hand(on: Ground, name: str) -> pulumi.Output[str]:
 
 def _task(on: Ground, name: str) -> aws.ecs.TaskDefinition:
     part = ONCE.get(name) or CATALOGUE[name]
+    parts = [part, *([ONCE[part.first]] if part.first else [])]
     size = on.options.size.tasks.get(name, Task(cpu=512, memory=2048))
     log = aws.cloudwatch.LogGroup(
         name,
@@ -107,14 +102,17 @@ def _task(on: Ground, name: str) -> aws.ecs.TaskDefinition:
         retention_in_days=1 if name == "ratchet" else on.options.size.log_days,  # `ratchet keys add` says a key there
         tags=on.options.tags(name),
     )
-    containers = _containers(on, name, part, log)
-    used = {part.image} | ({"loop"} if name == "prometheus" else set())
+    containers = [_container(on, name, part, log, size)]
+    if part.first:
+        containers[0]["dependsOn"] = [{"containerName": part.first, "condition": "SUCCESS"}]
+        containers.insert(0, _container(on, part.first, ONCE[part.first], log, size) | {"essential": False})
+    needed = {secret for one in parts for secret in (*one.secrets, *one.own_secrets)}
     start = roles.starting(
         on.options,
         name,
         log=log,
-        repositories=[on.repositories[image] for image in sorted(used) if image in on.repositories],
-        secrets=[on.kept[secret] for secret in sorted({*part.secrets, *part.own_secrets})],
+        repositories=[on.repositories[image] for image in sorted({one.image for one in parts} - set(OF_OTHERS))],
+        secrets=[on.kept[secret] for secret in sorted(needed)],
         key=on.key,
     )
     do = roles.doing(
@@ -138,43 +136,23 @@ def _task(on: Ground, name: str) -> aws.ecs.TaskDefinition:
         execution_role_arn=start,
         task_role_arn=do,
         container_definitions=pulumi.Output.json_dumps(containers),
-        volumes=_volumes(on, part, name),
+        volumes=_volumes(on, part),
         tags=on.options.tags(name),
     )
 
 
-def _containers(on: Ground, name: str, part: Part, log: aws.cloudwatch.LogGroup) -> list[dict[str, Any]]:
-    """The service itself, after what has to be done before it."""
-    main = _container(on, name, part, log)
-    if name == "airflow-api-server":
-        first = _container(on, "init", ONCE["init"], log) | {"essential": False}
-        return [first, main | {"dependsOn": [{"containerName": "init", "condition": "SUCCESS"}]}]
-    if name == "prometheus":
-        loop = Part(image="loop", command=("monitoring-config",), scratch=("/tmp",))  # noqa: S108
-        first = _container(on, "monitoring-config", loop, log) | {"essential": False}
-        first["mountPoints"] = [*first["mountPoints"], {"sourceVolume": "configuration", "containerPath": "/data"}]
-        main["mountPoints"] = [
-            *main["mountPoints"],
-            {"sourceVolume": "configuration", "containerPath": "/configuration", "readOnly": True},
-        ]
-        main["command"] = [f"--{option}" for option in _PROMETHEUS_OPTIONS]
-        return [first, main | {"dependsOn": [{"containerName": "monitoring-config", "condition": "SUCCESS"}]}]
-    return [main]
-
-
-def _container(on: Ground, name: str, part: Part, log: aws.cloudwatch.LogGroup) -> dict[str, Any]:
+def _container(on: Ground, name: str, part: Part, log: aws.cloudwatch.LogGroup, size: Task) -> dict[str, Any]:
     mounts = [
         {"sourceVolume": disk, "containerPath": path, "readOnly": (name, disk) in READ_ONLY}
         for disk, path in part.mounts.items()
     ]
-    mounts += [
-        {"sourceVolume": _scratch(path), "containerPath": path, "readOnly": False}
-        for path in part.scratch
-        if path not in part.mounts.values()
-    ]
+    if part.scratch:
+        mounts.append({"sourceVolume": "scratch", "containerPath": part.scratch, "readOnly": False})
     values = {**part.settings, **part.own}
     renamed = {"SPLIT_SALT": "SALT"} if part.image == "router" else {}
     others = {"user": _OWNER} if part.image in OF_OTHERS else {}
+    # What is mounted there otherwise belongs to root. As in compose, it is memory.
+    temporary = {"containerPath": "/tmp", "size": size.memory // 2, "mountOptions": [f"uid={OWNER}", f"gid={OWNER}"]}  # noqa: S108
     entry = {"entryPoint": list(part.entry)} if part.entry else {}
     return {
         **others,
@@ -184,7 +162,7 @@ def _container(on: Ground, name: str, part: Part, log: aws.cloudwatch.LogGroup) 
         "essential": True,
         "command": list(part.command),
         "readonlyRootFilesystem": True,
-        "linuxParameters": {"initProcessEnabled": True, "capabilities": {"drop": ["ALL"]}},
+        "linuxParameters": {"initProcessEnabled": True, "capabilities": {"drop": ["ALL"]}, "tmpfs": [temporary]},
         "environment": [{"name": key, "value": _fill(on, value)} for key, value in values.items()],
         "secrets": [
             {"name": renamed.get(secret, secret), "valueFrom": on.kept[secret].secret_arn}
@@ -224,7 +202,7 @@ def _replace(text: str, found: dict[str, str]) -> str:
     return text
 
 
-def _volumes(on: Ground, part: Part, name: str) -> list[dict[str, Any]]:
+def _volumes(on: Ground, part: Part) -> list[dict[str, Any]]:
     disks = [
         {
             "name": disk,
@@ -236,12 +214,7 @@ def _volumes(on: Ground, part: Part, name: str) -> list[dict[str, Any]]:
         }
         for disk in part.mounts
     ]
-    scratch = [{"name": _scratch(path)} for path in part.scratch if path not in part.mounts.values()]
-    return [*disks, *scratch, *([{"name": "configuration"}] if name == "prometheus" else [])]
-
-
-def _scratch(path: str) -> str:
-    return f"scratch-{path.strip('/')}"
+    return [*disks, *([{"name": "scratch"}] if part.scratch else [])]
 
 
 def _service(

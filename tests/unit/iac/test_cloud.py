@@ -174,6 +174,30 @@ def test_every_container_is_closed(cloud):
         assert container["logConfiguration"]["options"]["awslogs-group"], name
 
 
+def test_a_container_can_write_where_it_has_to(cloud):
+    # An empty volume of a task belongs to root, whoever the container is, unless its image declares a volume at that very path.
+    shared = {"home", "weights", "prometheus", "alertmanager"}
+    dockerfiles = {"inference": ROOT / "inference/Dockerfile"}
+    for name, container in containers(cloud):
+        (temporary,) = container["linuxParameters"]["tmpfs"]
+        assert (temporary["containerPath"], temporary["mountOptions"]) == ("/tmp", ["uid=10001", "gid=10001"]), name
+        for mount in container["mountPoints"]:
+            if mount["sourceVolume"] not in shared:
+                image = container["image"].rpartition("/")[2].partition(":")[0]
+                text = dockerfiles[image].read_text()
+                assert f'VOLUME ["{mount["containerPath"]}"]' in text, (name, mount)
+                assert re.search(rf"chown ratchet:ratchet .*{mount['containerPath']}\b", text), (name, mount)
+
+
+def test_what_prometheus_reads_is_written_before_it_starts_where_it_looks(cloud):
+    prometheus = {one["name"]: one for name, one in containers(cloud) if name == "prometheus"}
+    writer, reader = prometheus["monitoring-config"], prometheus["prometheus"]
+    assert [(one["sourceVolume"], one["containerPath"]) for one in writer["mountPoints"]] == [("prometheus", "/data")]
+    assert [(one["sourceVolume"], one["readOnly"]) for one in reader["mountPoints"]] == [("prometheus", False)]
+    assert "--config.file=/prometheus/prometheus.yml" in reader["command"]
+    assert reader["dependsOn"] == [{"containerName": "monitoring-config", "condition": "SUCCESS"}]
+
+
 def test_inference_scales_and_what_must_be_alone_is_alone(cloud):
     scaled = set(cloud["aws:appautoscaling/target:Target"])
     assert "inference-production" in scaled
