@@ -71,6 +71,8 @@ class Part:
     own_secrets: tuple[str, ...] = ()
     mounts: Mapping[str, str] = field(default_factory=dict)
     port: int | None = None
+    health: tuple[str, ...] = ()
+    """What ends with 0 while it is well, as in compose; ECS reads none of an image's own."""
     store: tuple[str, ...] = ()
     alarms: bool = False
     """Whether it may tell whom the alarms tell."""
@@ -80,10 +82,16 @@ class Part:
     """What has to be done in the same task before it starts."""
 
 
+def _asks(port: int, path: str, *, seconds: int = 4) -> tuple[str, ...]:
+    question = f"import urllib.request as r; r.urlopen('http://127.0.0.1:{port}{path}', timeout={seconds})"
+    return ("python", "-I", "-c", question)
+
+
 def _loop(
     *command: str,
     entry: tuple[str, ...] = (),
     port: int | None = None,
+    health: tuple[str, ...] = (),
     secrets: tuple[str, ...] = (),
     first: str = "",
 ) -> Part:
@@ -97,6 +105,7 @@ def _loop(
         own={"PGSSLMODE": "require"},
         mounts=mounts,
         port=port,
+        health=health,
         store=_WRITE,
         first=first,
     )
@@ -110,6 +119,7 @@ def _inference(track: str, port: int) -> Part:
         own={"PGSSLMODE": "require"},
         mounts={"home": "/loop"},
         port=port,
+        health=_asks(port, "/api/health"),
         store=_READ,
         scratch="/data",
     )
@@ -129,20 +139,22 @@ CATALOGUE: Final[Mapping[str, Part]] = {
         secrets=("SPLIT_SALT",),
         mounts={"weights": "/weights"},
         port=7000,
+        health=("curl", "-fsS", "-o", "/dev/null", "http://127.0.0.1:7000/"),
     ),
     "mlflow": Part(
         image="mlflow",
         own={
             "MLFLOW_DEFAULT_ARTIFACT_ROOT": "s3://{bucket}/releases",
-            "MLFLOW_SERVER_ALLOWED_HOSTS": f"mlflow:5000,mlflow.{DOMAIN}:5000,localhost:*",
+            "MLFLOW_SERVER_ALLOWED_HOSTS": f"mlflow:5000,mlflow.{DOMAIN}:5000,localhost:*,127.0.0.1:*",
             "PGSSLMODE": "require",
         },
         own_secrets=("MLFLOW_BACKEND_STORE_URI",),
         port=5000,
+        health=_asks(5000, "/health"),
         store=_READ,
     ),
-    "airflow-api-server": _loop("airflow-api-server", port=8080, first="init"),
-    "airflow-scheduler": _loop("airflow-scheduler"),
+    "airflow-api-server": _loop("airflow-api-server", port=8080, health=_asks(8080, "/api/v2/version"), first="init"),
+    "airflow-scheduler": _loop("airflow-scheduler", health=_asks(8974, "/health")),
     "airflow-dag-processor": _loop("airflow-dag-processor"),
     "airflow-worker": _loop("airflow-worker"),
     "guard": _loop("guard"),
@@ -157,6 +169,7 @@ CATALOGUE: Final[Mapping[str, Part]] = {
             "MLFLOW_PUBLIC_URL": "",
         },
         port=8501,
+        health=_asks(8501, "/_stcore/health"),
     ),
     "prometheus": Part(
         image="prometheus",
@@ -168,6 +181,7 @@ CATALOGUE: Final[Mapping[str, Part]] = {
         ),
         mounts={"prometheus": "/prometheus"},
         port=9090,
+        health=("promtool", "query", "instant", "http://127.0.0.1:9090", "vector(1)"),
         first="monitoring-config",
     ),
     "alertmanager": Part(
@@ -177,6 +191,7 @@ CATALOGUE: Final[Mapping[str, Part]] = {
         own={"CONFIGURATION": alerts.configuration()},
         mounts={"alertmanager": "/alertmanager"},
         port=9093,
+        health=("amtool", "--alertmanager.url=http://127.0.0.1:9093", "config", "show"),
         alarms=True,
     ),
     "exporter": Part(
@@ -193,6 +208,7 @@ CATALOGUE: Final[Mapping[str, Part]] = {
         own={"PGSSLMODE": "require"},
         mounts={"home": "/data", "weights": "/data/router/weights"},
         port=9109,
+        health=_asks(9109, "/metrics", seconds=9),
     ),
     "reports": Part(
         image="loop",
@@ -200,8 +216,14 @@ CATALOGUE: Final[Mapping[str, Part]] = {
         settings={"WORKLOADS": "github_activity"},
         mounts={"home": "/data"},
         port=9108,
+        health=_asks(9108, "/health"),
     ),
-    "dask-scheduler": Part(image="loop", command=("dask-scheduler",), port=8786),
+    "dask-scheduler": Part(
+        image="loop",
+        command=("dask-scheduler",),
+        port=8786,
+        health=("python", "-I", "-c", "import socket; socket.create_connection(('127.0.0.1', 8786), 2).close()"),
+    ),
     "dask-worker": Part(
         image="loop",
         command=("dask-worker",),

@@ -30,6 +30,8 @@ OF_OTHERS = {
 }
 """Images that are not ours, as compose names them too, from where their makers publish them."""
 _OWNER = f"{OWNER}:{OWNER}"
+_HEALTH = {"interval": 15, "timeout": 10, "retries": 6, "startPeriod": 300}
+"""Seconds, and failures in a row after which a task is replaced; a start may take five minutes."""
 _BUSY_PERCENT = 60.0
 _FIRST = "airflow-api-server"
 
@@ -154,9 +156,11 @@ def _container(on: Ground, name: str, part: Part, log: aws.cloudwatch.LogGroup, 
     # What is mounted there otherwise belongs to root. As in compose, it is memory.
     temporary = {"containerPath": "/tmp", "size": size.memory // 2, "mountOptions": [f"uid={OWNER}", f"gid={OWNER}"]}  # noqa: S108
     entry = {"entryPoint": list(part.entry)} if part.entry else {}
+    health = {"healthCheck": {"command": ["CMD", *part.health], **_HEALTH}} if part.health else {}
     return {
         **others,
         **entry,
+        **health,
         "name": name,
         "image": _image(on, part.image),
         "essential": True,

@@ -8,6 +8,7 @@ from collections import defaultdict
 from pathlib import Path
 
 import pytest
+import yaml
 
 from cloud import all_of, containers, statements, waited_for
 
@@ -196,6 +197,29 @@ def test_what_prometheus_reads_is_written_before_it_starts_where_it_looks(cloud)
     assert [(one["sourceVolume"], one["readOnly"]) for one in reader["mountPoints"]] == [("prometheus", False)]
     assert "--config.file=/prometheus/prometheus.yml" in reader["command"]
     assert reader["dependsOn"] == [{"containerName": "monitoring-config", "condition": "SUCCESS"}]
+
+
+def test_what_compose_finds_ill_is_replaced_here_too(cloud):
+    services = {}
+    for path in ("docker-compose.yaml", "docker-compose.ab.yml", "monitoring/docker-compose.monitoring.yml"):
+        for name, values in yaml.safe_load((ROOT / path).read_text())["services"].items():
+            services.setdefault(name, {}).update(values)
+    asked = {
+        name: container.get("healthCheck", {}) for name, container in containers(cloud) if name == container["name"]
+    }
+    for name, values in services.items():
+        if name in asked and "healthcheck" in values and name != "airflow-dag-processor":
+            assert asked[name]["command"] == values["healthcheck"]["test"], name
+    for name in (
+        "inference-production",
+        "inference-candidate",
+        "router",
+        "mlflow",
+    ):  # compose reads it from their images
+        assert asked[name]["command"][0] == "CMD", name
+        assert (asked[name]["interval"], asked[name]["retries"]) == (15, 6), name
+    # Its health is the API server's to know: if that is away, ending this one too helps nobody.
+    assert not asked["airflow-dag-processor"]
 
 
 def test_inference_scales_and_what_must_be_alone_is_alone(cloud):
