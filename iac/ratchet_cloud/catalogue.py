@@ -25,7 +25,7 @@ _LOOP: Final = {
     "TRAIN_TRIALS": "0",
     "TRAIN_SECONDS": "0",
     "POLICY": "",
-    "PUBLIC_URL": "",
+    "PUBLIC_URL": f"http://airflow-api-server.{DOMAIN}:8080",
     "WORKLOADS": "github_activity",
     "LOG_RETENTION_DAYS": "90",
     "WEB_WORKERS": _WEB_WORKERS,
@@ -38,7 +38,7 @@ _LOOP: Final = {
     "STATSD_HOST": f"exporter.{DOMAIN}",
 }
 _LOOP_SECRETS: Final = (
-    *("DATABASE_URL", "PREDICTION_SECRET", "CELERY_BROKER_URL", "NOTIFY_URLS"),
+    *("DATABASE_URL", "PREDICTION_SECRET", "CELERY_BROKER_URL", "NOTIFY_URLS", "GITHUB_TOKEN"),
     *("AIRFLOW_JWT_SECRET", "AIRFLOW_FERNET_KEY", "AIRFLOW_SECRET_KEY"),
 )
 _SERVING: Final = {
@@ -52,6 +52,15 @@ _SERVING: Final = {
     "LOG_SPOOL_MAX_MB": "512",
     "LOG_FSYNC": "false",
 }
+CHOICES: Final = frozenset(
+    {
+        *("EVENTS", "EVENTS_FROM", "EVENTS_TO", "LAND_AT_ONCE", "GOLD_KEEP", "RELEASES_KEEP", "LOG_RETENTION_DAYS"),
+        *("TRAIN_TASKS", "TRAIN_TRIALS", "TRAIN_SECONDS", "POLICY", "WORKLOADS", "PUBLIC_URL", "MLFLOW_PUBLIC_URL"),
+        *("POLL_SECONDS", "WEB_WORKERS", "WEB_THREADS", "LOG_SPOOL_MAX_MB", "LOG_FSYNC"),
+        *("RATE_LIMIT_PER_KEY", "RATE_LIMIT_PER_ADDRESS"),
+    }
+)
+"""What a stack's configuration may set, as .env may in compose; every service that has the setting gets it."""
 _READ: Final = ("s3:GetObject", "s3:ListBucket")
 _WRITE: Final = (*_READ, "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload")
 
@@ -166,7 +175,7 @@ CATALOGUE: Final[Mapping[str, Part]] = {
             "WORKLOADS": "github_activity",
             "ROUTER_URL": "http://router:7000",
             "DASHBOARD_KEYS": "",
-            "MLFLOW_PUBLIC_URL": "",
+            "MLFLOW_PUBLIC_URL": f"http://mlflow.{DOMAIN}:5000",
         },
         port=8501,
         health=_asks(8501, "/_stcore/health"),

@@ -1,5 +1,6 @@
 """What differs from one installation to the next."""
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -7,6 +8,7 @@ from typing import Final, Self
 
 import pulumi
 
+from ratchet_cloud.catalogue import CHOICES
 from ratchet_cloud.sizes import SIZES, Size
 
 UNCHANGED = "changeme"
@@ -27,8 +29,8 @@ SHAPES: Final[Mapping[str, tuple[re.Pattern[str], str]]] = {
     "airflowFernetKey": (re.compile(r"[\w-]{43}=", re.ASCII), "32 bytes in URL-safe base64: openssl rand -base64 32 | tr '+/' '-_'"),
 }  # fmt: skip
 """What a secret has to look like where not anything will do."""
-NOBODY = " "
-"""A secret that may be left out: Secrets Manager keeps no empty text."""
+OPTIONAL = ("notifyUrls", "githubToken")
+"""Secrets that a stack may do without."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +44,8 @@ class Options:
     """Which images run; empty until there are some."""
     certificate: str
     alarm_email: str
+    settings: dict[str, str]
+    """Those of `.env.example` that are not their defaults here."""
     secrets: dict[str, pulumi.Output[str]] = field(repr=False)
 
     @classmethod
@@ -50,6 +54,7 @@ class Options:
         size = config.get("size") or "small"
         if size not in SIZES:
             raise ValueError(f"size must be one of {', '.join(SIZES)}, not {size}")
+        optional = {name: config.get_secret(name) for name in OPTIONAL}
         return cls(
             name=f"ratchet-{pulumi.get_stack()}",
             region=pulumi.Config("aws").require("region"),
@@ -58,12 +63,20 @@ class Options:
             certificate=config.require("certificateArn"),
             alarm_email=config.require("alarmEmail"),
             secrets={name: config.require_secret(name).apply(_of_ones_own(name)) for name in SECRETS}
-            | {"notifyUrls": config.get_secret("notifyUrls") or pulumi.Output.secret(NOBODY)},
+            | {name: value for name, value in optional.items() if value is not None},
+            settings=_chosen(config.get_object("settings") or {}),
         )
 
     def tags(self, name: str) -> dict[str, str]:
         """What every resource carries."""
         return {"Name": f"{self.name}-{name}", "project": "ratchet", "stack": self.name}
+
+
+def _chosen(given: Mapping[str, object]) -> dict[str, str]:
+    """These settings as text; one that is not for choosing ends the preview."""
+    if wrong := sorted(set(given) - CHOICES):
+        raise ValueError(f"settings: {', '.join(wrong)} cannot be set here, only {', '.join(sorted(CHOICES))}")
+    return {name: value if isinstance(value, str) else json.dumps(value) for name, value in given.items()}
 
 
 def _of_ones_own(name: str) -> Callable[[str], str]:

@@ -15,6 +15,7 @@ NAMES = {
     "AIRFLOW_FERNET_KEY": "airflowFernetKey",
     "AIRFLOW_SECRET_KEY": "airflowSecretKey",
     "NOTIFY_URLS": "notifyUrls",
+    "GITHUB_TOKEN": "githubToken",
 }
 
 
@@ -60,7 +61,7 @@ def make(
 ) -> dict[str, aws.secretsmanager.SecretVersion]:
     """Declare the secrets, by the name of the setting that each is; a task that waits for one finds its value there."""
     given = options.secrets
-    values: dict[str, pulumi.Output[str]] = {name: given[source] for name, source in NAMES.items()}
+    values: dict[str, pulumi.Output[str]] = {name: given[source] for name, source in NAMES.items() if source in given}
     values["DATABASE_URL"] = pulumi.Output.format(
         "postgresql://ratchet:{0}@{1}:5432/ratchet", given["postgresPassword"], database.address
     )

@@ -114,7 +114,7 @@ def _task(on: Ground, name: str) -> aws.ecs.TaskDefinition:
         name,
         log=log,
         repositories=[on.repositories[image] for image in sorted({one.image for one in parts} - set(OF_OTHERS))],
-        secrets=[on.kept[secret] for secret in sorted(needed)],
+        secrets=[on.kept[secret] for secret in sorted(needed & set(on.kept))],
         key=on.key,
     )
     do = roles.doing(
@@ -150,7 +150,7 @@ def _container(on: Ground, name: str, part: Part, log: aws.cloudwatch.LogGroup, 
     ]
     if part.scratch:
         mounts.append({"sourceVolume": "scratch", "containerPath": part.scratch, "readOnly": False})
-    values = {**part.settings, **part.own}
+    chosen = {key: on.options.settings.get(key, value) for key, value in part.settings.items()}
     renamed = {"SPLIT_SALT": "SALT"} if part.image == "router" else {}
     others = {"user": _OWNER} if part.image in OF_OTHERS else {}
     # What is mounted there otherwise belongs to root. As in compose, it is memory.
@@ -167,10 +167,11 @@ def _container(on: Ground, name: str, part: Part, log: aws.cloudwatch.LogGroup, 
         "command": list(part.command),
         "readonlyRootFilesystem": True,
         "linuxParameters": {"initProcessEnabled": True, "capabilities": {"drop": ["ALL"]}, "tmpfs": [temporary]},
-        "environment": [{"name": key, "value": _fill(on, value)} for key, value in values.items()],
+        "environment": [{"name": key, "value": _fill(on, value)} for key, value in {**chosen, **part.own}.items()],
         "secrets": [
             {"name": renamed.get(secret, secret), "valueFrom": on.kept[secret].secret_arn}
             for secret in (*part.secrets, *part.own_secrets)
+            if secret in on.kept
         ],
         "portMappings": [{"containerPort": part.port, "protocol": "tcp"}] if part.port else [],
         "mountPoints": mounts,

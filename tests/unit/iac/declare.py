@@ -10,7 +10,7 @@ import pulumi
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "iac"))
 
-from ratchet_cloud.options import SECRETS, Options
+from ratchet_cloud.options import OPTIONAL, SECRETS, Options
 from ratchet_cloud.sizes import SIZES
 from ratchet_cloud.stack import build
 
@@ -50,12 +50,12 @@ class Order(pulumi.runtime.mocks.MockMonitor):
         return super().RegisterResource(request)
 
 
-def declare(size, release):
+def declare(size, release, *, extras=()):
     """Every resource of a stack of this size, by type and name."""
     mocks = Mocks()
 
     async def run():
-        secrets = {name: pulumi.Output.secret(f"hidden-{name}") for name in (*SECRETS, "notifyUrls")}
+        secrets = {name: pulumi.Output.secret(f"hidden-{name}") for name in (*SECRETS, *extras)}
         made = build(
             Options(
                 name=f"ratchet-{size}",
@@ -64,6 +64,7 @@ def declare(size, release):
                 release=release,
                 certificate="arn:aws:acm:one",
                 alarm_email="somebody@example.org",
+                settings={"EVENTS": "github:pallets/flask", "WEB_WORKERS": "3"} if extras else {},
                 secrets=secrets,
             )
         )
@@ -83,4 +84,5 @@ def declare(size, release):
 
 if __name__ == "__main__":
     stacks = {size: declare(size, "1.0.0") for size in SIZES} | {"bare": declare("small", "")}
+    stacks["chosen"] = declare("small", "1.0.0", extras=OPTIONAL)
     sys.stdout.write(json.dumps(stacks))

@@ -150,7 +150,7 @@ def test_each_service_gets_settings_that_the_example_lists_and_no_other(cloud):
     listed = {line.partition("=")[0] for line in text.splitlines() if "=" in line and not line.startswith("#")}
     for name, part in {**CATALOGUE, **ONCE}.items():
         assert set(part.settings) <= listed, (name, set(part.settings) - listed)
-        assert set(part.secrets) <= listed, (name, set(part.secrets) - listed)
+        assert set(part.secrets) <= listed | {"GITHUB_TOKEN"}, (name, set(part.secrets) - listed)
     given = {setting for part in {**CATALOGUE, **ONCE}.values() for setting in (*part.settings, *part.secrets)}
     # A container has its own address and ports, and compose's own servers' passwords are parts of DATABASE_URL and CELERY_BROKER_URL.
     elsewhere = {name for name in listed if name.endswith("_PORT")} | {
@@ -166,6 +166,42 @@ def test_each_service_gets_settings_that_the_example_lists_and_no_other(cloud):
         if part:
             names = {one["name"] for one in container["environment"]}
             assert names == {*part.settings, *part.own}, name
+
+
+def test_a_stacks_configuration_sets_what_env_may_set_in_compose_for_everybody_who_has_it(declared):
+    from ratchet_cloud.catalogue import CATALOGUE, CHOICES
+
+    text = "".join((ROOT / name).read_text() for name in ("docker-compose.yaml", "docker-compose.ab.yml"))
+    has = {name for part in CATALOGUE.values() for name in part.settings}
+    # What is the stack's own: where data is kept, and who is in front of and beside it.
+    own = {"ARTIFACTS", "ARTIFACTS_KMS_KEY", "BRONZE", "GOLD", "SILVER", "DASK_SCHEDULER_ADDRESS", "TRUSTED_PROXIES"}
+    own |= {"ROUTER_PORT"}
+    assert set(re.findall(r"\$\{([A-Z_]+):-", text)) & has - own == CHOICES
+    for name, container in containers(declared["chosen"]):
+        given = {one["name"]: one["value"] for one in container["environment"]}
+        assert given.get("EVENTS", "github:pallets/flask") == "github:pallets/flask", name
+        assert given.get("WEB_WORKERS", "3") == "3", name
+
+
+def test_what_is_chosen_is_text_and_what_is_the_stacks_own_cannot_be():
+    from ratchet_cloud.options import _chosen
+
+    given = {"EVENTS": "sample", "WEB_WORKERS": 3, "LOG_FSYNC": True, "POLICY": {"mode": "spec"}}
+    assert _chosen(given) == {
+        "EVENTS": "sample",
+        "WEB_WORKERS": "3",
+        "LOG_FSYNC": "true",
+        "POLICY": '{"mode": "spec"}',
+    }
+    with pytest.raises(ValueError, match="settings: ARTIFACTS, EVENT cannot be set here, only EVENTS"):
+        _chosen({"ARTIFACTS": "s3://mine", "EVENT": "sample", "EVENTS": "sample"})
+
+
+def test_a_secret_that_a_stack_does_without_is_not_there(declared):
+    for name, has in (("chosen", True), ("small", False)):
+        secrets = {secret["name"] for _, container in containers(declared[name]) for secret in container["secrets"]}
+        assert ({"NOTIFY_URLS", "GITHUB_TOKEN"} <= secrets) is has
+        assert ("github-token" in declared[name]["aws:secretsmanager/secret:Secret"]) is has
 
 
 def test_every_container_is_closed(cloud):
@@ -328,7 +364,7 @@ def test_the_commands_that_the_example_gives_make_every_secret_and_good_ones():
     from ratchet_cloud.options import SECRETS, _of_ones_own
 
     text = (ROOT / "iac/Pulumi.small.yaml").read_text().replace("#", "")
-    start, end = text.index("for name in"), text.index("and, if verdicts")
+    start, end = text.index("for name in"), text.index("and, if")
     script = text[start:end].replace("pulumi -C iac config set --secret ", "xargs echo ")
     done = subprocess.run(["bash", "-euc", script], capture_output=True, text=True, check=True)
     made = dict(line.split() for line in done.stdout.splitlines())
