@@ -30,30 +30,28 @@ def make_key(options: Options) -> aws.kms.Key:
         deletion_window_in_days=30,
         policy=policy,
         tags=options.tags("key"),
+        opts=pulumi.ResourceOptions(protect=True),
     )
 
 
 def _policy(account: str, region: str) -> dict[str, object]:
-    """The account's own roles decide, and the two services that write on nobody's behalf may use it."""
-    use = ["kms:Encrypt*", "kms:Decrypt*", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:Describe*"]
+    """The account's own roles decide; logs are encrypted with it, and alarms may reach an encrypted topic."""
+    logs = {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": f"arn:aws:logs:{region}:{account}:log-group:*"}}
+    alarms = {"StringEquals": {"aws:SourceAccount": account}}
+    encrypt = ["kms:Encrypt*", "kms:Decrypt*", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:Describe*"]
     return {
         "Version": "2012-10-17",
         "Statement": [
-            {
-                "Effect": "Allow",
-                "Principal": {"AWS": f"arn:aws:iam::{account}:root"},
-                "Action": "kms:*",
-                "Resource": "*",
-            },
-            {
-                "Effect": "Allow",
-                "Principal": {"Service": [f"logs.{region}.amazonaws.com", "cloudwatch.amazonaws.com"]},
-                "Action": use,
-                "Resource": "*",
-                "Condition": {"StringEquals": {"aws:SourceAccount": account}},
-            },
+            _allow({"AWS": f"arn:aws:iam::{account}:root"}, ["kms:*"]),
+            _allow({"Service": f"logs.{region}.amazonaws.com"}, encrypt) | {"Condition": logs},
+            _allow({"Service": "cloudwatch.amazonaws.com"}, ["kms:Decrypt", "kms:GenerateDataKey*"])
+            | {"Condition": alarms},
         ],
     }
+
+
+def _allow(principal: dict[str, str], actions: list[str]) -> dict[str, object]:
+    return {"Effect": "Allow", "Principal": principal, "Action": actions, "Resource": "*"}
 
 
 def make(

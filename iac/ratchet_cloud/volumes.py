@@ -1,5 +1,6 @@
 """Disks that several tasks share: the loop's home, and the flags that say how much traffic the candidate gets."""
 
+import json
 from dataclasses import dataclass
 
 import pulumi
@@ -9,6 +10,21 @@ from ratchet_cloud.network import Network
 from ratchet_cloud.options import Options
 
 OWNER = 10001  # the user of every image
+_ROLES_ONLY = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Sid": "TlsOnly",
+                "Effect": "Deny",
+                "Principal": {"AWS": "*"},
+                "Action": "*",
+                "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+            }
+        ],
+    }
+)
+"""Without a policy EFS lets in whoever reaches it; one that allows nobody leaves it to the roles of tasks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,8 +42,14 @@ class Disks:
 def make(options: Options, net: Network, key: aws.kms.Key) -> Disks:
     """Declare the disks."""
     system = aws.efs.FileSystem(
-        "home", encrypted=True, kms_key_id=key.arn, throughput_mode="elastic", tags=options.tags("home")
+        "home",
+        encrypted=True,
+        kms_key_id=key.arn,
+        throughput_mode="elastic",
+        tags=options.tags("home"),
+        opts=pulumi.ResourceOptions(protect=True),
     )
+    aws.efs.FileSystemPolicy("home", file_system_id=system.id, policy=_ROLES_ONLY)
     aws.efs.BackupPolicy("home", file_system_id=system.id, backup_policy={"status": "ENABLED"})
     targets = [
         aws.efs.MountTarget(

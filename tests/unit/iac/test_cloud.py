@@ -95,6 +95,46 @@ def test_everything_at_rest_is_encrypted_with_a_key_that_turns(cloud):
             )
 
 
+def test_a_disk_is_for_roles_with_tls_and_for_nobody_else(cloud):
+    # With no policy at all EFS lets in whoever reaches it, whatever the roles of tasks say.
+    (policy,) = all_of(cloud, "aws:efs/fileSystemPolicy:")
+    (statement,) = json.loads(policy["policy"])["Statement"]
+    assert policy["fileSystemId"] == "home-id"
+    assert (statement["Effect"], statement["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
+
+
+def test_every_log_ends_some_day_also_the_one_that_rds_would_make_by_itself(cloud):
+    logs = all_of(cloud, "aws:cloudwatch/logGroup:")
+    assert all(log["retentionInDays"] for log in logs)
+    (server,) = all_of(cloud, "aws:rds/instance:")
+    named = [f"/aws/rds/instance/{server['identifier']}/{kind}" for kind in server["enabledCloudwatchLogsExports"]]
+    assert set(named) <= {log["name"] for log in logs}
+    before = waited_for(cloud, "aws:rds/instance:Instance::postgres")
+    assert "aws:cloudwatch/logGroup:LogGroup::postgres" in before
+
+
+def test_the_key_is_for_logs_of_this_account_by_what_they_say_of_themselves(cloud):
+    # CloudWatch Logs names the log group in the encryption context, as its guide asks; nothing says that it names an account as well.
+    policy = json.loads(all_of(cloud, "aws:kms/key:")[0]["policy"])["Statement"]
+    conditions = {one["Principal"].get("Service", "roles"): one.get("Condition") for one in policy}
+    assert conditions == {
+        "roles": None,
+        "logs.eu-central-1.amazonaws.com": {
+            "ArnLike": {"kms:EncryptionContext:aws:logs:arn": "arn:aws:logs:eu-central-1:123456789012:log-group:*"}
+        },
+        "cloudwatch.amazonaws.com": {"StringEquals": {"aws:SourceAccount": "123456789012"}},
+    }
+
+
+def test_destroy_refuses_before_it_has_destroyed_anything(cloud):
+    assert set(cloud["protected"]) == {
+        "aws:kms/key:Key::key",
+        "aws:efs/fileSystem:FileSystem::home",
+        "aws:s3/bucket:Bucket::store",
+        "aws:rds/instance:Instance::postgres",
+    }
+
+
 def test_every_action_of_every_role_is_named_and_so_is_what_it_is_done_to(cloud):
     roles = {policy["role"] for policy in all_of(cloud, "aws:iam/rolePolicy:")}
     tasks = cloud["aws:ecs/taskDefinition:TaskDefinition"]
