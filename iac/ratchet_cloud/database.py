@@ -16,6 +16,12 @@ def make(options: Options, net: Network, key: aws.kms.Key) -> aws.rds.Instance:
         parameters=[
             {"name": "rds.force_ssl", "value": "1"},
             {"name": "timezone", "value": "UTC"},
+            # As many as elsewhere, or as RDS gives so large a server; its smallest would give some hundred.
+            {
+                "name": "max_connections",
+                "value": "GREATEST({DBInstanceClassMemory/9531392},200)",
+                "apply_method": "pending-reboot",
+            },
         ],
         tags=options.tags("postgres"),
     )

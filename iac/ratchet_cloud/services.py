@@ -244,6 +244,7 @@ def _service(
     behind: Sequence[dict[str, Any]] = (
         [{"target_group_arn": front.router.arn, "container_name": name, "container_port": 7000}] if front else []
     )
+    scales = ["desiredCount"] if size.most > size.least else []  # theirs is what auto-scaling made of it
     alone = size.most == 1  # a second scheduler or Prometheus beside the old one would write to the same disk
     return aws.ecs.Service(
         name,
@@ -266,7 +267,7 @@ def _service(
         propagate_tags="SERVICE",
         wait_for_steady_state=name == _FIRST,
         tags=on.options.tags(name),
-        opts=pulumi.ResourceOptions(depends_on=[*after, *([front.listener] if front else [])]),
+        opts=pulumi.ResourceOptions(depends_on=[*after, *([front.listener] if front else [])], ignore_changes=scales),
     )
 
 

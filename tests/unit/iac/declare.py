@@ -47,6 +47,8 @@ class Order(pulumi.runtime.mocks.MockMonitor):
     def RegisterResource(self, request):  # noqa: N802  # Pulumi's name
         found = {urn.split("::", 2)[2].rpartition("$")[2] for urn in request.dependencies}
         self.mocks.made["needs"][f"{request.type}::{request.name}"] = sorted(found)
+        if request.ignoreChanges:
+            self.mocks.made["left alone"][request.name] = list(request.ignoreChanges)
         if request.protect:
             self.mocks.made["protected"][f"{request.type}::{request.name}"] = True
         return super().RegisterResource(request)

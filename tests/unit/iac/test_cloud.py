@@ -29,6 +29,12 @@ def test_nothing_is_open_to_the_world_but_the_balancers_443(cloud):
     assert "TLS13" in all_of(cloud, "aws:lb/listener:")[0]["sslPolicy"]
 
 
+def test_the_balancer_never_sends_into_a_connection_that_the_router_is_closing(cloud):
+    template = (ROOT / "router/nginx.conf.template").read_text()
+    (kept,) = re.findall(r"keepalive_timeout (\d+)s;", template)
+    assert cloud["aws:lb/loadBalancer:LoadBalancer"]["front"]["idleTimeout"] < int(kept)
+
+
 def test_what_leaves_is_https_or_stays_inside(cloud):
     for rule in all_of(cloud, "aws:vpc/securityGroupEgressRule"):
         assert "referencedSecurityGroupId" in rule or rule["fromPort"] == rule["toPort"] == 443
@@ -301,6 +307,7 @@ def test_what_compose_finds_ill_is_replaced_here_too(cloud):
 def test_inference_scales_and_what_must_be_alone_is_alone(cloud):
     scaled = set(cloud["aws:appautoscaling/target:Target"])
     assert "inference-production" in scaled
+    assert cloud.get("left alone", {}) == {name: ["desiredCount"] for name in scaled}
     services = cloud["aws:ecs/service:Service"]
     for name in ("airflow-scheduler", "prometheus", "guard"):
         assert (services[name]["desiredCount"], services[name]["deploymentMaximumPercent"]) == (1, 100)
