@@ -36,9 +36,9 @@ def make(options: Options) -> Network:
     )
     _default_closed(options, vpc)
     _short_names(options, vpc)
-    zones = [f"{options.region}{letter}" for letter in "abc"[: options.size.zones]]
-    public = [_subnet(options, vpc, "public", block, zone) for block, zone in zip(PUBLIC_SUBNETS, zones, strict=False)]
-    private = [_subnet(options, vpc, "private", f"10.40.{n + 10}.0/24", zone) for n, zone in enumerate(zones)]
+    numbers = range(options.size.zones)
+    public = [_subnet(options, vpc, "public", PUBLIC_SUBNETS[number], number) for number in numbers]
+    private = [_subnet(options, vpc, "private", f"10.40.{number + 10}.0/24", number) for number in numbers]
     routes = _routes(options, vpc, public, private)
     balancer, services, data = _groups(options, vpc)
     return Network(
@@ -59,14 +59,17 @@ def _short_names(options: Options, vpc: aws.ec2.Vpc) -> None:
     aws.ec2.VpcDhcpOptionsAssociation("names", vpc_id=vpc.id, dhcp_options_id=dhcp.id)
 
 
-def _subnet(options: Options, vpc: aws.ec2.Vpc, kind: str, block: str, zone: str) -> aws.ec2.Subnet:
+def _subnet(options: Options, vpc: aws.ec2.Vpc, kind: str, block: str, number: int) -> aws.ec2.Subnet:
+    """In a zone that the region has for this account: in some there is no `b`."""
+    ordinary = [{"name": "opt-in-status", "values": ["opt-in-not-required"]}]
+    zones = aws.get_availability_zones_output(state="available", filters=ordinary).names
     return aws.ec2.Subnet(
-        f"{kind}-{zone[-1]}",
+        f"{kind}-{number}",
         vpc_id=vpc.id,
         cidr_block=block,
-        availability_zone=zone,
+        availability_zone=zones.apply(lambda names: names[number]),
         map_public_ip_on_launch=False,
-        tags=options.tags(f"{kind}-{zone[-1]}"),
+        tags=options.tags(f"{kind}-{number}"),
     )
 
 

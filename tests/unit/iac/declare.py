@@ -38,7 +38,8 @@ class Mocks(pulumi.runtime.Mocks):
         }
 
     def call(self, args):
-        return {"accountId": "123456789012"} if "getCallerIdentity" in args.token else {}
+        zones = {"id": "zones", "names": [f"elsewhere-1{letter}" for letter in "acd"]}
+        return {"accountId": "123456789012"} if "getCallerIdentity" in args.token else zones
 
 
 class Order(pulumi.runtime.mocks.MockMonitor):

@@ -362,10 +362,23 @@ def test_an_operator_has_a_shell_command_where_there_is_no_shell(cloud):
         assert command[:3] == ["aws", "ecs", "run-task"]
         assert given["--task-definition"].endswith(f":{task}")
         assert re.fullmatch(
-            r"awsvpcConfiguration={subnets=\[(private-[abc]-id,?)+\],securityGroups=\[services-id\]}",
+            r"awsvpcConfiguration={subnets=\[(private-[012]-id,?)+\],securityGroups=\[services-id\]}",
             given["--network-configuration"],
         )
     assert cloud["aws:cloudwatch/logGroup:LogGroup"]["ratchet"]["retentionInDays"] == 1  # a new key is shown there
+
+
+def test_everybody_who_asks_for_a_service_by_name_is_told_of_all_its_tasks(cloud):
+    # Cloud Map answers with eight addresses at most; Prometheus has to scrape every task.
+    for name, service in cloud["aws:ecs/service:Service"].items():
+        scaled = cloud.get("aws:appautoscaling/target:Target", {}).get(name, {})
+        assert max(service["desiredCount"], scaled.get("maxCapacity", 0)) <= 8, name
+
+
+def test_subnets_are_in_zones_that_the_region_has(cloud):
+    zones = [subnet["availabilityZone"] for subnet in all_of(cloud, "aws:ec2/subnet:")]
+    assert set(zones) <= {"elsewhere-1a", "elsewhere-1c", "elsewhere-1d"}
+    assert len(set(zones)) == len(zones) / 2
 
 
 def test_every_service_that_runs_has_an_alarm(cloud):
