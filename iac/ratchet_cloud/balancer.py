@@ -37,6 +37,7 @@ def make(options: Options, net: Network) -> Front:
         enable_deletion_protection=True,
         idle_timeout=50,  # less than the router's 60 s: who closes first must not be the one that is asked
         tags=options.tags("front"),
+        opts=pulumi.ResourceOptions(depends_on=net.ready),
     )
     router = aws.lb.TargetGroup(
         "router",

@@ -35,14 +35,14 @@ def make(options: Options) -> Network:
         "vpc", cidr_block="10.40.0.0/16", enable_dns_hostnames=True, enable_dns_support=True, tags=options.tags("vpc")
     )
     _default_closed(options, vpc)
-    _short_names(options, vpc)
+    names = _short_names(options, vpc)
     numbers = range(options.size.zones)
     public = [_subnet(options, vpc, "public", PUBLIC_SUBNETS[number], number) for number in numbers]
     private = [_subnet(options, vpc, "private", f"10.40.{number + 10}.0/24", number) for number in numbers]
     routes = _routes(options, vpc, public, private)
     balancer, services, data = _groups(options, vpc)
     return Network(
-        vpc=vpc, ready=[*routes], public=public, private=private, balancer=balancer, services=services, data=data
+        vpc=vpc, ready=[names, *routes], public=public, private=private, balancer=balancer, services=services, data=data
     )
 
 
@@ -51,12 +51,12 @@ def _default_closed(options: Options, vpc: aws.ec2.Vpc) -> None:
     aws.ec2.DefaultSecurityGroup("default", vpc_id=vpc.id, ingress=[], egress=[], tags=options.tags("default"))
 
 
-def _short_names(options: Options, vpc: aws.ec2.Vpc) -> None:
+def _short_names(options: Options, vpc: aws.ec2.Vpc) -> aws.ec2.VpcDhcpOptionsAssociation:
     """Tasks find `postgres`, `mlflow` and each other by the same short names as in compose."""
     dhcp = aws.ec2.VpcDhcpOptions(
         "names", domain_name=DOMAIN, domain_name_servers=["AmazonProvidedDNS"], tags=options.tags("names")
     )
-    aws.ec2.VpcDhcpOptionsAssociation("names", vpc_id=vpc.id, dhcp_options_id=dhcp.id)
+    return aws.ec2.VpcDhcpOptionsAssociation("names", vpc_id=vpc.id, dhcp_options_id=dhcp.id)
 
 
 def _subnet(options: Options, vpc: aws.ec2.Vpc, kind: str, block: str, number: int) -> aws.ec2.Subnet:
@@ -84,10 +84,10 @@ def _routes(
         routes=[{"cidr_block": ANYWHERE, "gateway_id": gateway.id}],
         tags=options.tags("public"),
     )
-    nats = [_nat(options, number, public[number]) for number in range(options.size.nat_gateways)]
+    nats = [_nat(options, number, public[number], gateway) for number in range(options.size.nat_gateways)]
     tables, made = [], []
     for number, subnet in enumerate(public):
-        aws.ec2.RouteTableAssociation(f"public-{number}", subnet_id=subnet.id, route_table_id=out.id)
+        made.append(aws.ec2.RouteTableAssociation(f"public-{number}", subnet_id=subnet.id, route_table_id=out.id))
     for number, subnet in enumerate(private):
         nat = nats[number % len(nats)]
         table = aws.ec2.RouteTable(
@@ -109,10 +109,14 @@ def _routes(
     return made
 
 
-def _nat(options: Options, number: int, subnet: aws.ec2.Subnet) -> aws.ec2.NatGateway:
+def _nat(options: Options, number: int, subnet: aws.ec2.Subnet, gateway: aws.ec2.InternetGateway) -> aws.ec2.NatGateway:
     address = aws.ec2.Eip(f"nat-{number}", domain="vpc", tags=options.tags(f"nat-{number}"))
     return aws.ec2.NatGateway(
-        f"nat-{number}", allocation_id=address.id, subnet_id=subnet.id, tags=options.tags(f"nat-{number}")
+        f"nat-{number}",
+        allocation_id=address.id,
+        subnet_id=subnet.id,
+        tags=options.tags(f"nat-{number}"),
+        opts=pulumi.ResourceOptions(depends_on=[gateway]),
     )
 
 

@@ -318,7 +318,12 @@ def test_inference_scales_and_what_must_be_alone_is_alone(cloud):
 
 def test_a_service_begins_when_all_that_its_tasks_need_is_there(cloud):
     # ECS gives a first deployment up for good once three of its tasks could not start.
-    routes = {f"aws:ec2/routeTableAssociation:RouteTableAssociation::private-{n}" for n in range(2)}
+    routes = {
+        f"aws:ec2/routeTableAssociation:RouteTableAssociation::{kind}-{n}"
+        for kind in ("public", "private")
+        for n in range(2)
+    }
+    routes.add("aws:ec2/vpcDhcpOptionsAssociation:VpcDhcpOptionsAssociation::names")
     disks = {f"aws:efs/mountTarget:MountTarget::home-{n}" for n in range(2)}
     for name in cloud["aws:ecs/service:Service"]:
         before = waited_for(cloud, f"aws:ecs/service:Service::{name}")
@@ -332,6 +337,13 @@ def test_a_service_begins_when_all_that_its_tasks_need_is_there(cloud):
             version = f"aws:secretsmanager/secretVersion:SecretVersion::{kept.lower().replace('_', '-')}"
             assert version in before, (name, secret["name"])
     assert "aws:rds/instance:Instance::postgres" in waited_for(cloud, "aws:ecs/taskDefinition:TaskDefinition::mlflow")
+
+
+def test_what_faces_the_internet_is_made_when_there_is_a_way_to_it(cloud):
+    facing = ["aws:lb/loadBalancer:LoadBalancer::front"]
+    facing += [f"aws:ec2/natGateway:NatGateway::{name}" for name in cloud["aws:ec2/natGateway:NatGateway"]]
+    for resource in facing:
+        assert "aws:ec2/internetGateway:InternetGateway::internet" in waited_for(cloud, resource), resource
 
 
 def test_what_makes_the_databases_is_done_before_anything_else_begins(cloud):
