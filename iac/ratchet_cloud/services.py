@@ -175,7 +175,7 @@ def _container(on: Ground, name: str, part: Part, log: aws.cloudwatch.LogGroup, 
         ],
         "portMappings": [{"containerPort": part.port, "protocol": "tcp"}] if part.port else [],
         "mountPoints": mounts,
-        "stopTimeout": 60,
+        "stopTimeout": 120,  # the most that Fargate gives
         "logConfiguration": {
             "logDriver": "awslogs",
             "options": {

@@ -304,6 +304,13 @@ def test_what_compose_finds_ill_is_replaced_here_too(cloud):
     assert not asked["airflow-dag-processor"]
 
 
+def test_a_container_has_as_long_to_end_as_in_compose(cloud):
+    services = yaml.safe_load((ROOT / "docker-compose.yaml").read_text())["services"]
+    for name, container in containers(cloud):
+        wanted = services.get(name, {}).get("stop_grace_period", "0s")
+        assert container["stopTimeout"] >= int(wanted.removesuffix("s")), name
+
+
 def test_inference_scales_and_what_must_be_alone_is_alone(cloud):
     scaled = set(cloud["aws:appautoscaling/target:Target"])
     assert "inference-production" in scaled
