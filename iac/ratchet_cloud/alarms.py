@@ -1,4 +1,4 @@
-"""What wakes a person when AWS itself is the trouble; the loop's own alerts are Prometheus'."""
+"""What wakes a person when AWS itself is the trouble, and the topic by which the loop's own alerts reach the same person."""
 
 from collections.abc import Sequence
 
@@ -12,18 +12,23 @@ from ratchet_cloud.options import Options
 _GB = 1 << 30
 
 
+def topic(options: Options, key: aws.kms.Key) -> aws.sns.Topic:
+    """Declare whom alarms and alerts tell; AWS asks them by e-mail first whether they want it."""
+    told = aws.sns.Topic("alarms", kms_master_key_id=key.id, tags=options.tags("alarms"))
+    aws.sns.TopicSubscription("alarms", topic=told.arn, protocol="email", endpoint=options.alarm_email)
+    return told
+
+
 def make(
     options: Options,
-    key: aws.kms.Key,
+    told: aws.sns.Topic,
     *,
     front: Front,
     database: aws.rds.Instance,
     place: Place,
     services: Sequence[str],
 ) -> None:
-    """Declare the alarms and whom they tell."""
-    topic = aws.sns.Topic("alarms", kms_master_key_id=key.id, tags=options.tags("alarms"))
-    aws.sns.TopicSubscription("alarms", topic=topic.arn, protocol="email", endpoint=options.alarm_email)
+    """Declare the alarms."""
 
     def alarm(name: str, metric: str, namespace: str, dimensions: dict[str, pulumi.Input[str]], **rule: object) -> None:
         aws.cloudwatch.MetricAlarm(
@@ -31,8 +36,8 @@ def make(
             metric_name=metric,
             namespace=namespace,
             dimensions=dimensions,
-            alarm_actions=[topic.arn],
-            ok_actions=[topic.arn],
+            alarm_actions=[told.arn],
+            ok_actions=[told.arn],
             evaluation_periods=3,
             period=60,
             tags=options.tags(name),

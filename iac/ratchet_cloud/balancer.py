@@ -35,8 +35,9 @@ def make(options: Options, net: Network) -> Front:
         drop_invalid_header_fields=True,
         desync_mitigation_mode="strictest",
         enable_deletion_protection=True,
-        idle_timeout=60,
+        idle_timeout=50,  # less than the router's 60 s: who closes first must not be the one that is asked
         tags=options.tags("front"),
+        opts=pulumi.ResourceOptions(depends_on=net.ready),
     )
     router = aws.lb.TargetGroup(
         "router",

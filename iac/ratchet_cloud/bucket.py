@@ -19,7 +19,12 @@ class Store:
 
 def make(options: Options, key: aws.kms.Key) -> Store:
     """Declare the bucket."""
-    bucket = aws.s3.Bucket("store", bucket_prefix=f"{options.name}-", tags=options.tags("store"))
+    bucket = aws.s3.Bucket(
+        "store",
+        bucket_prefix=f"{options.name}-",
+        tags=options.tags("store"),
+        opts=pulumi.ResourceOptions(protect=True),
+    )
     aws.s3.BucketVersioning("store", bucket=bucket.id, versioning_configuration={"status": "Enabled"})
     aws.s3.BucketServerSideEncryptionConfiguration(
         "store",

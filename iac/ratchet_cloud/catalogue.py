@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from ratchet_cloud import alerts
 from ratchet_cloud.names import DOMAIN, PUBLIC_SUBNETS
 
 _WEB_WORKERS: Final = "2"
@@ -24,7 +25,7 @@ _LOOP: Final = {
     "TRAIN_TRIALS": "0",
     "TRAIN_SECONDS": "0",
     "POLICY": "",
-    "PUBLIC_URL": "",
+    "PUBLIC_URL": f"http://airflow-api-server.{DOMAIN}:8080",
     "WORKLOADS": "github_activity",
     "LOG_RETENTION_DAYS": "90",
     "WEB_WORKERS": _WEB_WORKERS,
@@ -37,7 +38,7 @@ _LOOP: Final = {
     "STATSD_HOST": f"exporter.{DOMAIN}",
 }
 _LOOP_SECRETS: Final = (
-    *("DATABASE_URL", "PREDICTION_SECRET", "CELERY_BROKER_URL", "NOTIFY_URLS"),
+    *("DATABASE_URL", "PREDICTION_SECRET", "CELERY_BROKER_URL", "NOTIFY_URLS", "GITHUB_TOKEN"),
     *("AIRFLOW_JWT_SECRET", "AIRFLOW_FERNET_KEY", "AIRFLOW_SECRET_KEY"),
 )
 _SERVING: Final = {
@@ -51,15 +52,26 @@ _SERVING: Final = {
     "LOG_SPOOL_MAX_MB": "512",
     "LOG_FSYNC": "false",
 }
+CHOICES: Final = frozenset(
+    {
+        *("EVENTS", "EVENTS_FROM", "EVENTS_TO", "LAND_AT_ONCE", "GOLD_KEEP", "RELEASES_KEEP", "LOG_RETENTION_DAYS"),
+        *("TRAIN_TASKS", "TRAIN_TRIALS", "TRAIN_SECONDS", "POLICY", "WORKLOADS", "PUBLIC_URL", "MLFLOW_PUBLIC_URL"),
+        *("POLL_SECONDS", "WEB_WORKERS", "WEB_THREADS", "LOG_SPOOL_MAX_MB", "LOG_FSYNC"),
+        *("RATE_LIMIT_PER_KEY", "RATE_LIMIT_PER_ADDRESS"),
+    }
+)
+"""What a stack's configuration may set, as .env may in compose; every service that has the setting gets it."""
 _READ: Final = ("s3:GetObject", "s3:ListBucket")
 _WRITE: Final = (*_READ, "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """One service: its image and command, its settings, its secrets, what it mounts, and what it may do in the bucket."""
+    """One service: its image and command, its settings, its secrets, what it mounts, and what it may do in the bucket and beside it."""
 
     image: str
+    entry: tuple[str, ...] = ()
+    """Instead of the image's own."""
     command: tuple[str, ...] = ()
     settings: Mapping[str, str] = field(default_factory=dict)
     secrets: tuple[str, ...] = ()
@@ -68,21 +80,43 @@ class Part:
     own_secrets: tuple[str, ...] = ()
     mounts: Mapping[str, str] = field(default_factory=dict)
     port: int | None = None
+    health: tuple[str, ...] = ()
+    """What ends with 0 while it is well, as in compose; ECS reads none of an image's own."""
     store: tuple[str, ...] = ()
-    scratch: tuple[str, ...] = ("/tmp",)  # noqa: S108  # a volume of the task's own
+    alarms: bool = False
+    """Whether it may tell whom the alarms tell."""
+    scratch: str = ""
+    """A folder on the task's own disk; the image declares it as a volume, or only root could write there."""
+    first: str = ""
+    """What has to be done in the same task before it starts."""
 
 
-def _loop(*command: str, port: int | None = None, secrets: tuple[str, ...] = ()) -> Part:
+def _asks(port: int, path: str, *, seconds: int = 4) -> tuple[str, ...]:
+    question = f"import urllib.request as r; r.urlopen('http://127.0.0.1:{port}{path}', timeout={seconds})"
+    return ("python", "-I", "-c", question)
+
+
+def _loop(
+    *command: str,
+    entry: tuple[str, ...] = (),
+    port: int | None = None,
+    health: tuple[str, ...] = (),
+    secrets: tuple[str, ...] = (),
+    first: str = "",
+) -> Part:
     mounts = {"home": "/data", "weights": "/data/router/weights"}
     return Part(
         image="loop",
+        entry=entry,
         command=command,
         settings=_LOOP,
         secrets=(*_LOOP_SECRETS, *secrets),
         own={"PGSSLMODE": "require"},
         mounts=mounts,
         port=port,
+        health=health,
         store=_WRITE,
+        first=first,
     )
 
 
@@ -94,8 +128,9 @@ def _inference(track: str, port: int) -> Part:
         own={"PGSSLMODE": "require"},
         mounts={"home": "/loop"},
         port=port,
+        health=_asks(port, "/api/health"),
         store=_READ,
-        scratch=("/tmp", "/data"),  # noqa: S108
+        scratch="/data",
     )
 
 
@@ -113,20 +148,22 @@ CATALOGUE: Final[Mapping[str, Part]] = {
         secrets=("SPLIT_SALT",),
         mounts={"weights": "/weights"},
         port=7000,
+        health=("curl", "-fsS", "-o", "/dev/null", "http://127.0.0.1:7000/"),
     ),
     "mlflow": Part(
         image="mlflow",
         own={
             "MLFLOW_DEFAULT_ARTIFACT_ROOT": "s3://{bucket}/releases",
-            "MLFLOW_SERVER_ALLOWED_HOSTS": f"mlflow:5000,mlflow.{DOMAIN}:5000,localhost:*",
+            "MLFLOW_SERVER_ALLOWED_HOSTS": f"mlflow:5000,mlflow.{DOMAIN}:5000,localhost:*,127.0.0.1:*",
             "PGSSLMODE": "require",
         },
         own_secrets=("MLFLOW_BACKEND_STORE_URI",),
         port=5000,
+        health=_asks(5000, "/health"),
         store=_READ,
     ),
-    "airflow-api-server": _loop("airflow-api-server", port=8080, secrets=("AIRFLOW_PASSWORD",)),
-    "airflow-scheduler": _loop("airflow-scheduler"),
+    "airflow-api-server": _loop("airflow-api-server", port=8080, health=_asks(8080, "/api/v2/version"), first="init"),
+    "airflow-scheduler": _loop("airflow-scheduler", health=_asks(8974, "/health")),
     "airflow-dag-processor": _loop("airflow-dag-processor"),
     "airflow-worker": _loop("airflow-worker"),
     "guard": _loop("guard"),
@@ -138,12 +175,34 @@ CATALOGUE: Final[Mapping[str, Part]] = {
             "WORKLOADS": "github_activity",
             "ROUTER_URL": "http://router:7000",
             "DASHBOARD_KEYS": "",
-            "MLFLOW_PUBLIC_URL": "",
+            "MLFLOW_PUBLIC_URL": f"http://mlflow.{DOMAIN}:5000",
         },
         port=8501,
-        scratch=("/tmp", "/data"),  # noqa: S108
+        health=_asks(8501, "/_stcore/health"),
     ),
-    "prometheus": Part(image="prometheus", mounts={"prometheus": "/prometheus"}, port=9090),
+    "prometheus": Part(
+        image="prometheus",
+        command=(
+            "--config.file=/prometheus/prometheus.yml",
+            "--storage.tsdb.path=/prometheus",
+            "--storage.tsdb.retention.time=15d",
+            f"--web.external-url=http://prometheus.{DOMAIN}:9090",
+        ),
+        mounts={"prometheus": "/prometheus"},
+        port=9090,
+        health=("promtool", "query", "instant", "http://127.0.0.1:9090", "vector(1)"),
+        first="monitoring-config",
+    ),
+    "alertmanager": Part(
+        image="alertmanager",
+        entry=("/bin/sh", "-c"),
+        command=(alerts.COMMAND,),
+        own={"CONFIGURATION": alerts.configuration()},
+        mounts={"alertmanager": "/alertmanager"},
+        port=9093,
+        health=("amtool", "--alertmanager.url=http://127.0.0.1:9093", "config", "show"),
+        alarms=True,
+    ),
     "exporter": Part(
         image="dashboard",
         command=("python", "-m", "monitoring.exporter"),
@@ -158,6 +217,7 @@ CATALOGUE: Final[Mapping[str, Part]] = {
         own={"PGSSLMODE": "require"},
         mounts={"home": "/data", "weights": "/data/router/weights"},
         port=9109,
+        health=_asks(9109, "/metrics", seconds=9),
     ),
     "reports": Part(
         image="loop",
@@ -165,20 +225,27 @@ CATALOGUE: Final[Mapping[str, Part]] = {
         settings={"WORKLOADS": "github_activity"},
         mounts={"home": "/data"},
         port=9108,
+        health=_asks(9108, "/health"),
     ),
-    "dask-scheduler": Part(image="loop", command=("dask-scheduler",), port=8786, scratch=("/tmp", "/data")),  # noqa: S108
+    "dask-scheduler": Part(
+        image="loop",
+        command=("dask-scheduler",),
+        port=8786,
+        health=("python", "-I", "-c", "import socket; socket.create_connection(('127.0.0.1', 8786), 2).close()"),
+    ),
     "dask-worker": Part(
         image="loop",
         command=("dask-worker",),
         settings={"DASK_SCHEDULER_ADDRESS": f"tcp://dask-scheduler.{DOMAIN}:8786"},
         store=_READ,
-        scratch=("/tmp", "/data"),  # noqa: S108
     ),
 }
 """Everything that runs for ever."""
 
 ONCE: Final[Mapping[str, Part]] = {
     "init": _loop("init", secrets=("AIRFLOW_PASSWORD",)),
+    "monitoring-config": Part(image="loop", command=("monitoring-config",), mounts={"prometheus": "/data"}),
     "first-turn": _loop("first-turn", secrets=("AIRFLOW_PASSWORD",)),
+    "ratchet": _loop("keys", "list", entry=("ratchet",)),
 }
-"""What runs to its end: `init` before the API server each time it starts, `first-turn` by hand, once."""
+"""What runs to its end: two before what needs them, each time that starts; by hand `first-turn`, once, and any command of `ratchet`."""

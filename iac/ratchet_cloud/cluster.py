@@ -1,4 +1,4 @@
-"""Where tasks run, how they find each other, and where they say what they do."""
+"""Where tasks run and how they find each other."""
 
 from dataclasses import dataclass
 
@@ -17,26 +17,12 @@ class Place:
     names: aws.servicediscovery.PrivateDnsNamespace
 
 
-def make(options: Options, net: Network, key: aws.kms.Key) -> Place:
+def make(options: Options, net: Network) -> Place:
     """Declare the cluster."""
-    log = aws.cloudwatch.LogGroup(
-        "commands",
-        name=f"/{options.name}/commands",
-        kms_key_id=key.arn,
-        retention_in_days=options.size.log_days,
-        tags=options.tags("commands"),
-    )
     cluster = aws.ecs.Cluster(
         "loop",
         name=options.name,
         settings=[{"name": "containerInsights", "value": "enabled"}],
-        configuration={
-            "execute_command_configuration": {
-                "kms_key_id": key.arn,
-                "logging": "OVERRIDE",
-                "log_configuration": {"cloud_watch_log_group_name": log.name, "cloud_watch_encryption_enabled": True},
-            }
-        },
         tags=options.tags("loop"),
     )
     names = aws.servicediscovery.PrivateDnsNamespace("names", name=DOMAIN, vpc=net.vpc.id, tags=options.tags("names"))

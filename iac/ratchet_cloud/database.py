@@ -1,5 +1,6 @@
 """RDS PostgreSQL: private, encrypted on disk and on the way, backed up; the databases are made by `init`."""
 
+import pulumi
 import pulumi_aws as aws
 
 from ratchet_cloud.network import Network
@@ -15,11 +16,26 @@ def make(options: Options, net: Network, key: aws.kms.Key) -> aws.rds.Instance:
         parameters=[
             {"name": "rds.force_ssl", "value": "1"},
             {"name": "timezone", "value": "UTC"},
+            # As many as elsewhere, or as RDS gives so large a server; its smallest would give some hundred.
+            {
+                "name": "max_connections",
+                "value": "GREATEST({DBInstanceClassMemory/9531392},200)",
+                "apply_method": "pending-reboot",
+            },
         ],
+        tags=options.tags("postgres"),
+    )
+    # RDS would make it without an end to what it keeps, and without our key.
+    log = aws.cloudwatch.LogGroup(
+        "postgres",
+        name=f"/aws/rds/instance/{options.name}/postgresql",
+        kms_key_id=key.arn,
+        retention_in_days=options.size.log_days,
         tags=options.tags("postgres"),
     )
     return aws.rds.Instance(
         "postgres",
+        identifier=options.name,
         engine="postgres",
         engine_version="17",
         instance_class=options.size.database_class,
@@ -45,4 +61,5 @@ def make(options: Options, net: Network, key: aws.kms.Key) -> aws.rds.Instance:
         performance_insights_enabled=False,
         enabled_cloudwatch_logs_exports=["postgresql"],
         tags=options.tags("postgres"),
+        opts=pulumi.ResourceOptions(protect=True, depends_on=[log]),
     )

@@ -13,9 +13,10 @@ ANYWHERE = "0.0.0.0/0"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Network:
-    """Subnets, and who may talk to whom."""
+    """Subnets, and who may talk to whom, once it is `ready`."""
 
     vpc: aws.ec2.Vpc
+    ready: list[pulumi.Resource]
     public: list[aws.ec2.Subnet]
     private: list[aws.ec2.Subnet]
     balancer: aws.ec2.SecurityGroup
@@ -34,13 +35,15 @@ def make(options: Options) -> Network:
         "vpc", cidr_block="10.40.0.0/16", enable_dns_hostnames=True, enable_dns_support=True, tags=options.tags("vpc")
     )
     _default_closed(options, vpc)
-    _short_names(options, vpc)
-    zones = [f"{options.region}{letter}" for letter in "abc"[: options.size.zones]]
-    public = [_subnet(options, vpc, "public", block, zone) for block, zone in zip(PUBLIC_SUBNETS, zones, strict=False)]
-    private = [_subnet(options, vpc, "private", f"10.40.{n + 10}.0/24", zone) for n, zone in enumerate(zones)]
-    _routes(options, vpc, public, private)
+    names = _short_names(options, vpc)
+    numbers = range(options.size.zones)
+    public = [_subnet(options, vpc, "public", PUBLIC_SUBNETS[number], number) for number in numbers]
+    private = [_subnet(options, vpc, "private", f"10.40.{number + 10}.0/24", number) for number in numbers]
+    routes = _routes(options, vpc, public, private)
     balancer, services, data = _groups(options, vpc)
-    return Network(vpc=vpc, public=public, private=private, balancer=balancer, services=services, data=data)
+    return Network(
+        vpc=vpc, ready=[names, *routes], public=public, private=private, balancer=balancer, services=services, data=data
+    )
 
 
 def _default_closed(options: Options, vpc: aws.ec2.Vpc) -> None:
@@ -48,26 +51,32 @@ def _default_closed(options: Options, vpc: aws.ec2.Vpc) -> None:
     aws.ec2.DefaultSecurityGroup("default", vpc_id=vpc.id, ingress=[], egress=[], tags=options.tags("default"))
 
 
-def _short_names(options: Options, vpc: aws.ec2.Vpc) -> None:
+def _short_names(options: Options, vpc: aws.ec2.Vpc) -> aws.ec2.VpcDhcpOptionsAssociation:
     """Tasks find `postgres`, `mlflow` and each other by the same short names as in compose."""
     dhcp = aws.ec2.VpcDhcpOptions(
         "names", domain_name=DOMAIN, domain_name_servers=["AmazonProvidedDNS"], tags=options.tags("names")
     )
-    aws.ec2.VpcDhcpOptionsAssociation("names", vpc_id=vpc.id, dhcp_options_id=dhcp.id)
+    return aws.ec2.VpcDhcpOptionsAssociation("names", vpc_id=vpc.id, dhcp_options_id=dhcp.id)
 
 
-def _subnet(options: Options, vpc: aws.ec2.Vpc, kind: str, block: str, zone: str) -> aws.ec2.Subnet:
+def _subnet(options: Options, vpc: aws.ec2.Vpc, kind: str, block: str, number: int) -> aws.ec2.Subnet:
+    """In a zone that the region has for this account: in some there is no `b`."""
+    ordinary = [{"name": "opt-in-status", "values": ["opt-in-not-required"]}]
+    zones = aws.get_availability_zones_output(state="available", filters=ordinary).names
     return aws.ec2.Subnet(
-        f"{kind}-{zone[-1]}",
+        f"{kind}-{number}",
         vpc_id=vpc.id,
         cidr_block=block,
-        availability_zone=zone,
+        availability_zone=zones.apply(lambda names: names[number]),
         map_public_ip_on_launch=False,
-        tags=options.tags(f"{kind}-{zone[-1]}"),
+        tags=options.tags(f"{kind}-{number}"),
     )
 
 
-def _routes(options: Options, vpc: aws.ec2.Vpc, public: list[aws.ec2.Subnet], private: list[aws.ec2.Subnet]) -> None:
+def _routes(
+    options: Options, vpc: aws.ec2.Vpc, public: list[aws.ec2.Subnet], private: list[aws.ec2.Subnet]
+) -> list[aws.ec2.RouteTableAssociation]:
+    """Ways out; those of private subnets lead through a NAT gateway."""
     gateway = aws.ec2.InternetGateway("internet", vpc_id=vpc.id, tags=options.tags("internet"))
     out = aws.ec2.RouteTable(
         "public",
@@ -75,10 +84,10 @@ def _routes(options: Options, vpc: aws.ec2.Vpc, public: list[aws.ec2.Subnet], pr
         routes=[{"cidr_block": ANYWHERE, "gateway_id": gateway.id}],
         tags=options.tags("public"),
     )
-    nats = [_nat(options, number, public[number]) for number in range(options.size.nat_gateways)]
-    tables = []
+    nats = [_nat(options, number, public[number], gateway) for number in range(options.size.nat_gateways)]
+    tables, made = [], []
     for number, subnet in enumerate(public):
-        aws.ec2.RouteTableAssociation(f"public-{number}", subnet_id=subnet.id, route_table_id=out.id)
+        made.append(aws.ec2.RouteTableAssociation(f"public-{number}", subnet_id=subnet.id, route_table_id=out.id))
     for number, subnet in enumerate(private):
         nat = nats[number % len(nats)]
         table = aws.ec2.RouteTable(
@@ -87,7 +96,7 @@ def _routes(options: Options, vpc: aws.ec2.Vpc, public: list[aws.ec2.Subnet], pr
             routes=[{"cidr_block": ANYWHERE, "nat_gateway_id": nat.id}],
             tags=options.tags(f"private-{number}"),
         )
-        aws.ec2.RouteTableAssociation(f"private-{number}", subnet_id=subnet.id, route_table_id=table.id)
+        made.append(aws.ec2.RouteTableAssociation(f"private-{number}", subnet_id=subnet.id, route_table_id=table.id))
         tables.append(table.id)
     aws.ec2.VpcEndpoint(  # releases and bronze never leave AWS's own network, and cost no NAT traffic
         "s3",
@@ -97,12 +106,17 @@ def _routes(options: Options, vpc: aws.ec2.Vpc, public: list[aws.ec2.Subnet], pr
         route_table_ids=tables,
         tags=options.tags("s3"),
     )
+    return made
 
 
-def _nat(options: Options, number: int, subnet: aws.ec2.Subnet) -> aws.ec2.NatGateway:
+def _nat(options: Options, number: int, subnet: aws.ec2.Subnet, gateway: aws.ec2.InternetGateway) -> aws.ec2.NatGateway:
     address = aws.ec2.Eip(f"nat-{number}", domain="vpc", tags=options.tags(f"nat-{number}"))
     return aws.ec2.NatGateway(
-        f"nat-{number}", allocation_id=address.id, subnet_id=subnet.id, tags=options.tags(f"nat-{number}")
+        f"nat-{number}",
+        allocation_id=address.id,
+        subnet_id=subnet.id,
+        tags=options.tags(f"nat-{number}"),
+        opts=pulumi.ResourceOptions(depends_on=[gateway]),
     )
 
 
@@ -137,4 +151,5 @@ def _let_out(name: str, group: aws.ec2.SecurityGroup, port: int | None, **whom: 
 
 
 def _ports(port: int | None) -> dict[str, int | str]:
-    return {"ip_protocol": "tcp", "from_port": port or 0, "to_port": port or 65535}
+    """One port of TCP, or anything: Airflow tells the exporter what it does over UDP."""
+    return {"ip_protocol": "tcp", "from_port": port, "to_port": port} if port else {"ip_protocol": "-1"}

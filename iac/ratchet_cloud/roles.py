@@ -25,9 +25,9 @@ def starting(
     *,
     log: aws.cloudwatch.LogGroup,
     repositories: Sequence[aws.ecr.Repository],
-    secrets: Sequence[aws.secretsmanager.Secret],
+    secrets: Sequence[aws.secretsmanager.SecretVersion],
     key: aws.kms.Key,
-) -> aws.iam.Role:
+) -> pulumi.Output[str]:
     """Pull this image, read these secrets, write this log: what ECS does on a task's behalf."""
     role = aws.iam.Role(f"{name}-start", assume_role_policy=_ASSUME, tags=options.tags(f"{name}-start"))
     statements: list[dict[str, object]] = [
@@ -49,12 +49,11 @@ def starting(
             {
                 "Effect": "Allow",
                 "Action": ["secretsmanager:GetSecretValue"],
-                "Resource": [secret.arn for secret in secrets],
+                "Resource": [secret.secret_arn for secret in secrets],
             },
             {"Effect": "Allow", "Action": ["kms:Decrypt"], "Resource": key.arn},
         ]
-    _policy(f"{name}-start", role, statements)
-    return role
+    return _may(f"{name}-start", role, statements)
 
 
 def doing(
@@ -66,8 +65,9 @@ def doing(
     key: aws.kms.Key,
     disks: Mapping[aws.efs.AccessPoint, bool],
     system: aws.efs.FileSystem,
-) -> aws.iam.Role:
-    """Use the bucket in this way and mount these folders: what the service itself does."""
+    told: aws.sns.Topic | None,
+) -> pulumi.Output[str]:
+    """Use the bucket in this way, mount these folders and tell this topic: what the service itself does."""
     role = aws.iam.Role(f"{name}-do", assume_role_policy=_ASSUME, tags=options.tags(f"{name}-do"))
     on_objects = [action for action in actions if action != "s3:ListBucket"]
     statements: list[dict[str, object]] = []
@@ -87,11 +87,18 @@ def doing(
                 "Condition": {"StringEquals": {"elasticfilesystem:AccessPointArn": point.arn}},
             }
         )
-    if statements:
-        _policy(f"{name}-do", role, statements)
-    return role
+    if told:
+        statements += [
+            {"Effect": "Allow", "Action": ["sns:Publish"], "Resource": told.arn},
+            {"Effect": "Allow", "Action": ["kms:Decrypt", "kms:GenerateDataKey"], "Resource": key.arn},
+        ]
+    return _may(f"{name}-do", role, statements)
 
 
-def _policy(name: str, role: aws.iam.Role, statements: Sequence[dict[str, object]]) -> None:
+def _may(name: str, role: aws.iam.Role, statements: Sequence[dict[str, object]]) -> pulumi.Output[str]:
+    """Which role it is, known once it may do what it is for."""
+    if not statements:
+        return role.arn
     document = pulumi.Output.json_dumps({"Version": "2012-10-17", "Statement": list(statements)})
-    aws.iam.RolePolicy(name, role=role.id, policy=document)
+    policy = aws.iam.RolePolicy(name, role=role.id, policy=document)
+    return pulumi.Output.all(role.arn, policy.id).apply(lambda known: known[0])

@@ -15,6 +15,7 @@ NAMES = {
     "AIRFLOW_FERNET_KEY": "airflowFernetKey",
     "AIRFLOW_SECRET_KEY": "airflowSecretKey",
     "NOTIFY_URLS": "notifyUrls",
+    "GITHUB_TOKEN": "githubToken",
 }
 
 
@@ -29,38 +30,36 @@ def make_key(options: Options) -> aws.kms.Key:
         deletion_window_in_days=30,
         policy=policy,
         tags=options.tags("key"),
+        opts=pulumi.ResourceOptions(protect=True),
     )
 
 
 def _policy(account: str, region: str) -> dict[str, object]:
-    """The account's own roles decide, and the two services that write on nobody's behalf may use it."""
-    use = ["kms:Encrypt*", "kms:Decrypt*", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:Describe*"]
+    """The account's own roles decide; logs are encrypted with it, and alarms may reach an encrypted topic."""
+    logs = {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": f"arn:aws:logs:{region}:{account}:log-group:*"}}
+    alarms = {"StringEquals": {"aws:SourceAccount": account}}
+    encrypt = ["kms:Encrypt*", "kms:Decrypt*", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:Describe*"]
     return {
         "Version": "2012-10-17",
         "Statement": [
-            {
-                "Effect": "Allow",
-                "Principal": {"AWS": f"arn:aws:iam::{account}:root"},
-                "Action": "kms:*",
-                "Resource": "*",
-            },
-            {
-                "Effect": "Allow",
-                "Principal": {"Service": [f"logs.{region}.amazonaws.com", "cloudwatch.amazonaws.com"]},
-                "Action": use,
-                "Resource": "*",
-                "Condition": {"StringEquals": {"aws:SourceAccount": account}},
-            },
+            _allow({"AWS": f"arn:aws:iam::{account}:root"}, ["kms:*"]),
+            _allow({"Service": f"logs.{region}.amazonaws.com"}, encrypt) | {"Condition": logs},
+            _allow({"Service": "cloudwatch.amazonaws.com"}, ["kms:Decrypt", "kms:GenerateDataKey*"])
+            | {"Condition": alarms},
         ],
     }
 
 
+def _allow(principal: dict[str, str], actions: list[str]) -> dict[str, object]:
+    return {"Effect": "Allow", "Principal": principal, "Action": actions, "Resource": "*"}
+
+
 def make(
     options: Options, key: aws.kms.Key, *, database: aws.rds.Instance, broker: aws.elasticache.ReplicationGroup
-) -> dict[str, aws.secretsmanager.Secret]:
-    """Declare the secrets, by the name of the setting that each is."""
+) -> dict[str, aws.secretsmanager.SecretVersion]:
+    """Declare the secrets, by the name of the setting that each is; a task that waits for one finds its value there."""
     given = options.secrets
-    values: dict[str, pulumi.Output[str]] = {name: given[source] for name, source in NAMES.items()}
+    values: dict[str, pulumi.Output[str]] = {name: given[source] for name, source in NAMES.items() if source in given}
     values["DATABASE_URL"] = pulumi.Output.format(
         "postgresql://ratchet:{0}@{1}:5432/ratchet", given["postgresPassword"], database.address
     )
@@ -73,8 +72,10 @@ def make(
     made = {}
     for name, value in values.items():
         resource = name.lower().replace("_", "-")
-        made[name] = aws.secretsmanager.Secret(
+        secret = aws.secretsmanager.Secret(
             resource, name_prefix=f"{options.name}/{resource}-", kms_key_id=key.arn, tags=options.tags(resource)
         )
-        aws.secretsmanager.SecretVersion(resource, secret_id=made[name].id, secret_string=pulumi.Output.secret(value))
+        made[name] = aws.secretsmanager.SecretVersion(
+            resource, secret_id=secret.id, secret_string=pulumi.Output.secret(value)
+        )
     return made

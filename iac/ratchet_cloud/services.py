@@ -16,7 +16,7 @@ from ratchet_cloud.names import DOMAIN
 from ratchet_cloud.network import Network
 from ratchet_cloud.options import Options
 from ratchet_cloud.sizes import Task
-from ratchet_cloud.volumes import Disks
+from ratchet_cloud.volumes import OWNER, Disks
 
 READ_ONLY = frozenset(
     {
@@ -24,21 +24,25 @@ READ_ONLY = frozenset(
         *(("inference-production", "home"), ("inference-candidate", "home")),
     }
 )
-PROMETHEUS = "public.ecr.aws/prom/prometheus:v3.5.0"
-_PROMETHEUS_OPTIONS = (
-    "config.file=/configuration/prometheus.yml",
-    "storage.tsdb.path=/prometheus",
-    "storage.tsdb.retention.time=15d",
-)
+OF_OTHERS = {
+    "prometheus": "quay.io/prometheus/prometheus:v3.5.0",
+    "alertmanager": "quay.io/prometheus/alertmanager:v0.28.1",
+}
+"""Images that are not ours, as compose names them too, from where their makers publish them."""
+_OWNER = f"{OWNER}:{OWNER}"
+_HEALTH = {"interval": 15, "timeout": 10, "retries": 6, "startPeriod": 300}
+"""Seconds, and failures in a row after which a task is replaced; a start may take five minutes."""
 _BUSY_PERCENT = 60.0
+_FIRST = "airflow-api-server"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Running:
-    """The names of the services that run, and the task that makes the first turn."""
+    """The names of the services that run, and for a shell: what makes the first turn, and what asks for any command of `ratchet`."""
 
     names: list[str]
     first_turn: pulumi.Output[str]
+    ratchet: pulumi.Output[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,42 +52,69 @@ class Ground:
     options: Options
     net: Network
     place: Place
-    kept: dict[str, aws.secretsmanager.Secret]
+    kept: dict[str, aws.secretsmanager.SecretVersion]
     store: Store
     disks: Disks
     key: aws.kms.Key
+    told: aws.sns.Topic
     repositories: dict[str, aws.ecr.Repository]
 
 
 def make(options: Options, *, front: Front, **ground: Any) -> Running:  # noqa: ANN401  # the fields of Ground
-    """Declare every service, what scales, and the one task that a person starts."""
+    """Declare every service, what scales, and the tasks that a person starts; none of it before a release is named."""
+    if not options.release:
+        nothing = pulumi.Output.from_input("echo no release runs yet")
+        return Running(names=[], first_turn=nothing, ratchet=nothing)
     on = Ground(options=options, **ground)
     names = [name for name in CATALOGUE if options.size.tasks[name].most > 0]
+    # Its task makes the databases and the folders first: everything else begins, or is brought up to date, after it.
+    first = _service(on, _FIRST, _task(on, _FIRST), after=[*on.net.ready, *on.disks.ready])
     for name in names:
-        service = _service(on, name, _task(on, name), front=front if name == "router" else None)
+        if name == _FIRST:
+            continue
+        behind = front if name == "router" else None
+        service = _service(on, name, _task(on, name), after=[first], front=behind)
         if options.size.tasks[name].most > options.size.tasks[name].least:
             _scale(on, name, service)
-    return Running(names=names, first_turn=_task(on, "first-turn").arn)
+    return Running(names=names, first_turn=_by_hand(on, "first-turn"), ratchet=_by_hand(on, "ratchet"))
+
+
+def _by_hand(on: Ground, name: str) -> pulumi.Output[str]:
+    """The command that starts this task."""
+    where = pulumi.Output.all(*on.net.private_ids).apply(",".join)
+    return pulumi.Output.format(
+        "aws ecs run-task --region {0} --cluster {1} --launch-type FARGATE --task-definition {2}"
+        " --network-configuration awsvpcConfiguration={{subnets=[{3}],securityGroups=[{4}]}}",
+        on.options.region,
+        on.place.cluster.name,
+        _task(on, name).arn,
+        where,
+        on.net.services.id,
+    )
 
 
 def _task(on: Ground, name: str) -> aws.ecs.TaskDefinition:
     part = ONCE.get(name) or CATALOGUE[name]
+    parts = [part, *([ONCE[part.first]] if part.first else [])]
     size = on.options.size.tasks.get(name, Task(cpu=512, memory=2048))
     log = aws.cloudwatch.LogGroup(
         name,
         name=f"/{on.options.name}/{name}",
         kms_key_id=on.key.arn,
-        retention_in_days=on.options.size.log_days,
+        retention_in_days=1 if name == "ratchet" else on.options.size.log_days,  # `ratchet keys add` says a key there
         tags=on.options.tags(name),
     )
-    containers = _containers(on, name, part, log)
-    used = {part.image} | ({"loop"} if name == "prometheus" else set())
+    containers = [_container(on, name, part, log, size)]
+    if part.first:
+        containers[0]["dependsOn"] = [{"containerName": part.first, "condition": "SUCCESS"}]
+        containers.insert(0, _container(on, part.first, ONCE[part.first], log, size) | {"essential": False})
+    needed = {secret for one in parts for secret in (*one.secrets, *one.own_secrets)}
     start = roles.starting(
         on.options,
         name,
         log=log,
-        repositories=[on.repositories[image] for image in sorted(used) if image in on.repositories],
-        secrets=[on.kept[secret] for secret in sorted({*part.secrets, *part.own_secrets})],
+        repositories=[on.repositories[image] for image in sorted({one.image for one in parts} - set(OF_OTHERS))],
+        secrets=[on.kept[secret] for secret in sorted(needed & set(on.kept))],
         key=on.key,
     )
     do = roles.doing(
@@ -94,6 +125,7 @@ def _task(on: Ground, name: str) -> aws.ecs.TaskDefinition:
         key=on.key,
         disks={getattr(on.disks, disk): (name, disk) not in READ_ONLY for disk in part.mounts},
         system=on.disks.system,
+        told=on.told if part.alarms else None,
     )
     return aws.ecs.TaskDefinition(
         name,
@@ -103,61 +135,47 @@ def _task(on: Ground, name: str) -> aws.ecs.TaskDefinition:
         network_mode="awsvpc",
         requires_compatibilities=["FARGATE"],
         runtime_platform={"operating_system_family": "LINUX", "cpu_architecture": "X86_64"},
-        execution_role_arn=start.arn,
-        task_role_arn=do.arn,
+        execution_role_arn=start,
+        task_role_arn=do,
         container_definitions=pulumi.Output.json_dumps(containers),
-        volumes=_volumes(on, part, name),
+        volumes=_volumes(on, part),
         tags=on.options.tags(name),
     )
 
 
-def _containers(on: Ground, name: str, part: Part, log: aws.cloudwatch.LogGroup) -> list[dict[str, Any]]:
-    """The service itself, after what has to be done before it."""
-    main = _container(on, name, part, log)
-    if name == "airflow-api-server":
-        first = _container(on, "init", ONCE["init"], log) | {"essential": False}
-        return [first, main | {"dependsOn": [{"containerName": "init", "condition": "SUCCESS"}]}]
-    if name == "prometheus":
-        loop = Part(image="loop", command=("monitoring-config",), scratch=("/tmp",))  # noqa: S108
-        first = _container(on, "monitoring-config", loop, log) | {"essential": False}
-        first["mountPoints"] = [*first["mountPoints"], {"sourceVolume": "configuration", "containerPath": "/data"}]
-        main["mountPoints"] = [
-            *main["mountPoints"],
-            {"sourceVolume": "configuration", "containerPath": "/configuration", "readOnly": True},
-        ]
-        main["command"] = [f"--{option}" for option in _PROMETHEUS_OPTIONS]
-        main["user"] = "10001:10001"
-        return [first, main | {"dependsOn": [{"containerName": "monitoring-config", "condition": "SUCCESS"}]}]
-    return [main]
-
-
-def _container(on: Ground, name: str, part: Part, log: aws.cloudwatch.LogGroup) -> dict[str, Any]:
+def _container(on: Ground, name: str, part: Part, log: aws.cloudwatch.LogGroup, size: Task) -> dict[str, Any]:
     mounts = [
         {"sourceVolume": disk, "containerPath": path, "readOnly": (name, disk) in READ_ONLY}
         for disk, path in part.mounts.items()
     ]
-    mounts += [
-        {"sourceVolume": _scratch(path), "containerPath": path, "readOnly": False}
-        for path in part.scratch
-        if path not in part.mounts.values()
-    ]
-    values = {**part.settings, **part.own}
+    if part.scratch:
+        mounts.append({"sourceVolume": "scratch", "containerPath": part.scratch, "readOnly": False})
+    chosen = {key: on.options.settings.get(key, value) for key, value in part.settings.items()}
     renamed = {"SPLIT_SALT": "SALT"} if part.image == "router" else {}
+    others = {"user": _OWNER} if part.image in OF_OTHERS else {}
+    # What is mounted there otherwise belongs to root. As in compose, it is memory.
+    temporary = {"containerPath": "/tmp", "size": size.memory // 2, "mountOptions": [f"uid={OWNER}", f"gid={OWNER}"]}  # noqa: S108
+    entry = {"entryPoint": list(part.entry)} if part.entry else {}
+    health = {"healthCheck": {"command": ["CMD", *part.health], **_HEALTH}} if part.health else {}
     return {
+        **others,
+        **entry,
+        **health,
         "name": name,
         "image": _image(on, part.image),
         "essential": True,
         "command": list(part.command),
         "readonlyRootFilesystem": True,
-        "linuxParameters": {"initProcessEnabled": True, "capabilities": {"drop": ["ALL"]}},
-        "environment": [{"name": key, "value": _fill(on, value)} for key, value in values.items()],
+        "linuxParameters": {"initProcessEnabled": True, "capabilities": {"drop": ["ALL"]}, "tmpfs": [temporary]},
+        "environment": [{"name": key, "value": _fill(on, value)} for key, value in {**chosen, **part.own}.items()],
         "secrets": [
-            {"name": renamed.get(secret, secret), "valueFrom": on.kept[secret].arn}
+            {"name": renamed.get(secret, secret), "valueFrom": on.kept[secret].secret_arn}
             for secret in (*part.secrets, *part.own_secrets)
+            if secret in on.kept
         ],
         "portMappings": [{"containerPort": part.port, "protocol": "tcp"}] if part.port else [],
         "mountPoints": mounts,
-        "stopTimeout": 60,
+        "stopTimeout": 120,  # the most that Fargate gives
         "logConfiguration": {
             "logDriver": "awslogs",
             "options": {
@@ -170,20 +188,26 @@ def _container(on: Ground, name: str, part: Part, log: aws.cloudwatch.LogGroup) 
 
 
 def _image(on: Ground, image: str) -> pulumi.Input[str]:
-    if image == "prometheus":
-        return PROMETHEUS
+    if image in OF_OTHERS:
+        return OF_OTHERS[image]
     return pulumi.Output.format("{0}:{1}", on.repositories[image].repository_url, on.options.release)
 
 
 def _fill(on: Ground, value: str) -> pulumi.Input[str]:
     """Fill in what is only known once it is made."""
     dask = f"tcp://dask-scheduler.{DOMAIN}:8786" if on.options.size.tasks["dask-worker"].most else ""
-    return pulumi.Output.all(on.store.bucket, on.key.arn).apply(
-        lambda known: value.replace("{bucket}", known[0]).replace("{key}", known[1]).replace("{dask}", dask)
-    )
+    known = {"region": on.options.region, "name": f"/{on.options.name}", "dask": dask}
+    made = pulumi.Output.all(bucket=on.store.bucket, key=on.key.arn, topic=on.told.arn)
+    return made.apply(lambda found: _replace(value, {**known, **found}))
 
 
-def _volumes(on: Ground, part: Part, name: str) -> list[dict[str, Any]]:
+def _replace(text: str, found: dict[str, str]) -> str:
+    for name, value in found.items():
+        text = text.replace(f"{{{name}}}", value)
+    return text
+
+
+def _volumes(on: Ground, part: Part) -> list[dict[str, Any]]:
     disks = [
         {
             "name": disk,
@@ -195,15 +219,17 @@ def _volumes(on: Ground, part: Part, name: str) -> list[dict[str, Any]]:
         }
         for disk in part.mounts
     ]
-    scratch = [{"name": _scratch(path)} for path in part.scratch if path not in part.mounts.values()]
-    return [*disks, *scratch, *([{"name": "configuration"}] if name == "prometheus" else [])]
+    return [*disks, *([{"name": "scratch"}] if part.scratch else [])]
 
 
-def _scratch(path: str) -> str:
-    return f"scratch-{path.strip('/')}"
-
-
-def _service(on: Ground, name: str, task: aws.ecs.TaskDefinition, *, front: Front | None) -> aws.ecs.Service:
+def _service(
+    on: Ground,
+    name: str,
+    task: aws.ecs.TaskDefinition,
+    *,
+    after: Sequence[pulumi.Resource],
+    front: Front | None = None,
+) -> aws.ecs.Service:
     size = on.options.size.tasks[name]
     named = aws.servicediscovery.Service(
         name,
@@ -218,6 +244,7 @@ def _service(on: Ground, name: str, task: aws.ecs.TaskDefinition, *, front: Fron
     behind: Sequence[dict[str, Any]] = (
         [{"target_group_arn": front.router.arn, "container_name": name, "container_port": 7000}] if front else []
     )
+    scales = ["desiredCount"] if size.most > size.least else []  # theirs is what auto-scaling made of it
     alone = size.most == 1  # a second scheduler or Prometheus beside the old one would write to the same disk
     return aws.ecs.Service(
         name,
@@ -238,8 +265,9 @@ def _service(on: Ground, name: str, task: aws.ecs.TaskDefinition, *, front: Fron
         service_registries={"registry_arn": named.arn},
         load_balancers=list(behind),
         propagate_tags="SERVICE",
+        wait_for_steady_state=name == _FIRST,
         tags=on.options.tags(name),
-        opts=pulumi.ResourceOptions(depends_on=[front.listener] if front else []),
+        opts=pulumi.ResourceOptions(depends_on=[*after, *([front.listener] if front else [])], ignore_changes=scales),
     )
 
 

@@ -7,7 +7,7 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """CPU units (1024 are a core) and MiB of one task, and how many there are."""
+    """CPU units (1024 are a core) and MiB of one task, and how many there are: at most eight, for more are not told to who asks a name."""
 
     cpu: int
     memory: int
@@ -45,6 +45,7 @@ def _tasks(*, inference: Task, training: Task, dask: Task) -> dict[str, Task]:
         "guard": small,
         "dashboard": Task(cpu=256, memory=1024),
         "prometheus": Task(cpu=256, memory=1024),
+        "alertmanager": small,
         "exporter": small,
         "reports": small,
         "dask-scheduler": Task(cpu=256, memory=1024, least=min(dask.least, 1), most=1),
@@ -75,7 +76,7 @@ SIZES: Final[Mapping[str, Size]] = {
         zones=3, nat_gateways=3, database_class="db.m6g.large", database_gb=500, database_replica=True, queue_class="cache.t4g.small",
         queue_nodes=2, backup_days=35, log_days=90,
         tasks=_tasks(
-            inference=Task(cpu=1024, memory=2048, least=4, most=20),
+            inference=Task(cpu=1024, memory=2048, least=4, most=8),
             training=Task(cpu=8192, memory=32768, least=2, most=2),
             dask=Task(cpu=4096, memory=16384, least=8, most=8),
         ),

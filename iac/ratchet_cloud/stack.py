@@ -27,8 +27,9 @@ class Made:
     address: pulumi.Output[str]
     bucket: pulumi.Output[str]
     cluster: pulumi.Output[str]
-    repositories: dict[str, pulumi.Output[str]]
+    registry: pulumi.Output[str]
     first_turn: pulumi.Output[str]
+    ratchet: pulumi.Output[str]
 
 
 def build(options: Options) -> Made:
@@ -41,8 +42,9 @@ def build(options: Options) -> Made:
     repositories = registry.make(options, key)
     disks = volumes.make(options, net, key)
     kept = secrets.make(options, key, database=postgres, broker=redis)
-    place = cluster.make(options, net, key)
+    place = cluster.make(options, net)
     front = balancer.make(options, net)
+    told = alarms.topic(options, key)
     running = services.make(
         options,
         net=net,
@@ -51,14 +53,16 @@ def build(options: Options) -> Made:
         store=store,
         disks=disks,
         key=key,
+        told=told,
         front=front,
         repositories=repositories,
     )
-    alarms.make(options, key, front=front, database=postgres, place=place, services=running.names)
+    alarms.make(options, told, front=front, database=postgres, place=place, services=running.names)
     return Made(
         address=front.address,
         bucket=store.bucket,
         cluster=place.cluster.name,
-        repositories={name: repository.repository_url for name, repository in repositories.items()},
+        registry=repositories["loop"].repository_url.apply(lambda url: url.rpartition("/")[0]),
         first_turn=running.first_turn,
+        ratchet=running.ratchet,
     )
