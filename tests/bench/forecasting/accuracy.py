@@ -30,7 +30,7 @@ QUANTILES = {"lo_95": 0.025, "lo_80": 0.1, "median": 0.5, "hi_80": 0.9, "hi_95":
 
 
 def read(path):
-    """All targets as one panel that ends in the earliest last week; series that ended a year before the others, or have gaps, are left out."""
+    """All targets as one panel that ends in the earliest last week, without series that ended a year before the others or have gaps."""
     frame = pd.read_csv(path, parse_dates=["ds"])
     targets = [column for column in frame.columns if column not in {"unique_id", "ds"}]
     last = frame.groupby("unique_id")["ds"].max()
