@@ -90,6 +90,14 @@ def test_later_feedback_replaces_and_earlier_does_not(spool, forwarder, postgres
     assert [row["value"] for row in rows(postgres, "feedback", workload)] == [5]
 
 
+def test_feedback_that_a_clock_stamped_before_it_was_set_back_is_replaced_too(spool, forwarder, postgres, workload):
+    now = datetime.now(UTC)
+    for value, at in ((1, now + timedelta(hours=1)), (2, now), (3, now + timedelta(seconds=1))):
+        spool.append(feedback(workload, f"of {workload}", value, at=at))
+        ship(spool, forwarder)
+    assert [row["value"] for row in rows(postgres, "feedback", workload)] == [3]
+
+
 def test_kinds_and_clients_have_feedback_of_their_own(spool, forwarder, postgres, workload):
     spool.append(feedback(workload, f"of {workload}", 4))
     spool.append(feedback(workload, f"of {workload}", 5, client="d"))
