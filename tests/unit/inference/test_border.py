@@ -93,6 +93,7 @@ def test_unknown_routes_and_methods_are_problems_too(house, method, path, status
 def test_a_body_of_more_than_a_mebibyte_is_too_large(house):
     answer = house.predict(b" " * (1 << 20) + b"{}")
     assert (answer.status_code, answer.mimetype) == (413, "application/problem+json")
+    assert answer.get_json()["type"] == "/problems/too-large", "as the router says it"
 
 
 def test_what_nobody_foresaw_tells_the_log_and_not_the_world(house, monkeypatch, caplog):
