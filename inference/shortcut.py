@@ -17,7 +17,7 @@ from inference.desk import Desk, Desks
 from inference.giving import give
 from inference.identity import Caller, read_caller
 from inference.items import CSV
-from inference.limits import cost_of, take_both, tell
+from inference.limits import cost_of, may_ask, take_both, tell
 from inference.logs import Seldom
 from inference.problems import ProblemError
 from inference.respond import JSON
@@ -99,7 +99,8 @@ class Shortcut:
         self, desk: Desk, key_id: str, environ: dict[str, Any], body: bytes, started: float, log: Lines
     ) -> Answered | None:
         """Do the same for a batch in JSON."""
-        forms = desk.memory.of_batch(body) if _is_json(environ) else None
+        has_room = _is_json(environ) and may_ask(self._service.limits, environ, key_id)
+        forms = desk.memory.of_batch(body) if has_room else None
         admitted = self._admit(key_id, environ, started, cost_of(len(forms))) if forms else None
         if forms is None or admitted is None:
             return None

@@ -146,3 +146,14 @@ def test_nobody_whose_key_may_not_ask_has_a_batch_read(ways, monkeypatch):
     assert read == []
     ask(short, {"json": SAID}, KEY)
     assert len(read) == 1
+
+
+@pytest.mark.parametrize("limits", [{"per_key": 2}, {"per_address": 2}])
+def test_nobody_who_has_asked_too_much_has_a_batch_read(ways, monkeypatch, limits):
+    """It may have a quarter of a megabyte, and would be read where everybody waits for it."""
+    read = []
+    monkeypatch.setattr("inference.memory.Memory.of_batch", lambda _, body: read.append(body))
+    short, _ = ways(**limits)
+    answers = [ask(short, {"json": SAID}, KEY)[0][:3] for _ in range(4)]
+    assert answers == ["200", "200", "429", "429"]
+    assert len(read) == 2
