@@ -1,6 +1,6 @@
 """What connections have said so far. A large body comes in parts, and many a client sends even a small one after its head.
 
-Whoever has said a head and is about to say the rest waits here, where waiting costs nothing; a thread is only for what has to be worked on.
+Whoever has begun to say something waits here, where waiting costs nothing; a thread is only for what has to be worked on.
 """
 
 import re
@@ -14,6 +14,7 @@ PIECE: Final = 16_384
 """Bytes read at once: a plain question has some hundreds."""
 MOST: Final = 1 << 18
 """A batch of a thousand plain items has 60 KB; what is longer is gunicorn's to read."""
+_OURS: Final = (b" HTTP/1.1", b" HTTP/1.0")
 _LENGTH: Final = re.compile(rb"\r\ncontent-length: *([0-9]{1,6})(?=\r\n)", re.IGNORECASE)
 _OTHER_WAYS: Final = re.compile(rb"\r\n(?:transfer-encoding|expect):", re.IGNORECASE)
 
@@ -41,9 +42,12 @@ class Arrivals:
 
 
 def is_begun(said: bytes) -> bool:
-    """Whether the head is whole, says a length, and less than that has come."""
+    """Whether more has to come: of a head that may be one, or of a body whose length a whole head says."""
     head, end, body = said.partition(b"\r\n\r\n")
-    lengths = _LENGTH.findall(head + b"\r\n") if end and said.startswith(b"POST ") else ()
+    if not end:
+        first, is_whole, _ = head.partition(b"\r\n")
+        return 0 < len(head) <= PIECE and (not is_whole or first.endswith(_OURS))
+    lengths = _LENGTH.findall(head + b"\r\n") if said.startswith(b"POST ") else ()
     return len(lengths) == 1 and len(body) < int(lengths[0]) <= MOST and not _OTHER_WAYS.search(head)
 
 

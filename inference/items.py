@@ -15,17 +15,21 @@ CSV: Final = "text/csv"
 def read(id_name: str) -> list[Any]:
     """Return the items of the batch at hand, not yet looked at one by one."""
     body = request.get_data()
-    items = tables.read(body, id_name=id_name) if request.mimetype == CSV else _items_of(body)
-    if not 1 <= len(items) <= MAX_ITEMS:
-        raise ProblemError(INVALID, f"A batch holds 1 to {MAX_ITEMS} items, this one {len(items)}.")
-    return items
+    return _count(tables.read(body, id_name=id_name)) if request.mimetype == CSV else read_json(body)
 
 
-def _items_of(body: bytes) -> list[Any]:
+def read_json(body: bytes) -> list[Any]:
+    """Return the items of a batch in JSON, or raise a problem that says what is wrong with it as a whole."""
     try:
         told = pydantic_core.from_json(body, allow_inf_nan=False)
     except ValueError as error:
         raise ProblemError(MALFORMED_JSON, str(error)) from error
     if not isinstance(told, dict) or set(told) != {"items"} or not isinstance(told["items"], list):
         raise ProblemError(INVALID, 'The body must be {"items": […]} and nothing else.')
-    return told["items"]
+    return _count(told["items"])
+
+
+def _count(items: list[Any]) -> list[Any]:
+    if not 1 <= len(items) <= MAX_ITEMS:
+        raise ProblemError(INVALID, f"A batch holds 1 to {MAX_ITEMS} items, this one {len(items)}.")
+    return items

@@ -57,6 +57,12 @@ def take_both(limits: Limits, environ: Mapping[str, Any], key_id: str, cost: int
     return limits.counts.take_all(wanted, cost) if wanted else None
 
 
+def may_ask(limits: Limits | None, environ: Mapping[str, Any], key_id: str) -> bool:
+    """Whether another request would be let through; none is counted."""
+    allowance = take_both(limits, environ, key_id, cost=0) if limits else None
+    return allowance is None or allowance.remaining > 0
+
+
 def cost_of(items: int) -> int:
     """As how many requests a batch counts."""
     return 1 + (items - 1) // ITEMS_PER_REQUEST

@@ -1,6 +1,7 @@
 """Log lines as JSON on standard error, each with the request and key id it belongs to; never a key."""
 
 import logging
+import time
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -8,6 +9,7 @@ import orjson
 from flask import g, has_request_context
 
 EXTRA: Final = ("status", "release", "seconds")
+QUIET_SECONDS: Final = 60.0
 
 
 class JsonFormatter(logging.Formatter):
@@ -27,6 +29,25 @@ class JsonFormatter(logging.Formatter):
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return orjson.dumps(line, default=str).decode()
+
+
+class Seldom:
+    """Says that something fails, once a minute at most: what fails may do so for every request."""
+
+    def __init__(self, logger: str, what: str) -> None:
+        self._logger = logging.getLogger(logger)
+        self._what = what
+        self._times = 0
+        self._quiet_until = 0.0
+
+    def tell(self, error: Exception) -> None:
+        """Say where it failed now, and how often since that was last said."""
+        self._times += 1
+        if (now := time.monotonic()) >= self._quiet_until:
+            self._logger.error(
+                "%s (%d times since it was last said): %r", self._what, self._times, error, exc_info=error
+            )
+            self._times, self._quiet_until = 0, now + QUIET_SECONDS
 
 
 def configure() -> None:

@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar
 from pydantic_core import from_json
 
 from inference.forms import Form
-from inference.items import MAX_ITEMS
+from inference.items import MAX_ITEMS, read_json
 from inference.questions import Question
 
 Name = TypeVar("Name", bound=Hashable)
@@ -54,14 +54,11 @@ class Memory:
         return nothing
 
     def of_batch(self, body: bytes) -> list[Form] | None:
-        """Return the forms for a batch of which each is here; None, or an error, for every other body."""
+        """Return the forms for a batch of which each is here; None, or a problem, for every other body."""
         texts = _texts_of(body)
         forms = list(map(self._by_text.get, texts))
         if None in forms or not 1 <= len(forms) <= MAX_ITEMS:
-            told = from_json(body, allow_inf_nan=False)  # as Flask's way has it read
-            if len(told) != 1 or not 1 <= len(told["items"]) <= MAX_ITEMS:
-                return None
-            forms = self.of_items(told["items"])
+            forms = self.of_items(read_json(body))
             if None not in forms:
                 self._learn(texts)
         return None if None in forms else forms  # type: ignore[return-value]  # mypy does not follow `in`

@@ -8,7 +8,7 @@ from typing import Any, Final
 from flask import Flask, Response, g
 from gunicorn.http.errors import ParseException  # type: ignore[import-untyped]
 from pydantic import ValidationError
-from werkzeug.exceptions import ClientDisconnected, HTTPException, MethodNotAllowed
+from werkzeug.exceptions import ClientDisconnected, HTTPException, MethodNotAllowed, RequestEntityTooLarge
 
 from inference.respond import as_json
 from inference.shapes import MOST_ERRORS
@@ -41,6 +41,7 @@ UNKNOWN_WORKLOAD: Final = Kind(slug="unknown-workload", title="No such workload"
 UNKNOWN_PREDICTION: Final = Kind(slug="unknown-prediction", title="No such prediction", status=404)
 NOT_READY: Final = Kind(slug="not-ready", title="Nothing can be answered yet", status=503)
 LOG_FULL: Final = Kind(slug="log-full", title="Feedback cannot be kept right now", status=503)
+TOO_LARGE: Final = Kind(slug="too-large", title="The body is larger than 1 MiB", status=413)
 MALFORMED_JSON: Final = Kind(slug="malformed-json", title="The body is not JSON", status=400)
 BAD_BODY: Final = Kind(slug="bad-request", title="The body did not arrive as its headers say", status=400)
 INVALID: Final = Kind(slug="invalid-request", title="The request is not valid", status=422)
@@ -116,6 +117,7 @@ def register(app: Flask) -> None:
     app.register_error_handler(NotReadyError, lambda error: problem(NOT_READY, str(error)))
     app.register_error_handler(ValidationError, _invalid)
     app.register_error_handler(HTTPException, _of_http)
+    app.register_error_handler(RequestEntityTooLarge, lambda _: problem(TOO_LARGE, "Ask in several requests."))
     # Chunks that are none, or an early end, and what stands behind the last chunk.
     for broken in (ClientDisconnected, ParseException):
         app.register_error_handler(

@@ -11,14 +11,19 @@ import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
 from inference.desk import Desk, Desks
 from inference.giving import give
 from inference.identity import Caller, read_caller
 from inference.items import CSV
-from inference.limits import cost_of, take_both, tell
+from inference.limits import cost_of, may_ask, take_both, tell
+from inference.logs import Seldom
+from inference.problems import ProblemError
 from inference.respond import JSON
 from inference.service import Lines, Service
 from inference.trail import name_request
+from ratchet.contracts.errors import RatchetError
 from ratchet.serve.limits import Allowance
 
 if TYPE_CHECKING:
@@ -40,17 +45,17 @@ class Shortcut:
         self._service = service
         self.log = service.log
         self._desks = desks
+        self._trouble = Seldom(__name__, "the short way failed, and Flask was asked")
         paths = {workload: f"/api/{workload}/predict" for workload in service.answerer.workloads()}
-        self._workloads = {path: workload for workload, path in paths.items()}
-        self._batches = {f"{path}/batch": workload for workload, path in paths.items()}
+        self._ways = {path: (self._answer, workload) for workload, path in paths.items()}
+        self._ways |= {f"{path}/batch": (self._answer_batch, workload) for workload, path in paths.items()}
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Answer, or have Flask answer: to the client it is the same."""
         started = time.perf_counter()
-        path = environ["PATH_INFO"]
-        if (path not in self._workloads and path not in self._batches) or not _is_plain(environ):
+        if environ["PATH_INFO"] not in self._ways or not _is_plain(environ):
             return self._app(environ, start_response)
-        body = _take_body(environ)
+        body: bytes = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
         answered = self.answer(environ, body, started, self.log)
         if answered is None:
             environ["wsgi.input"] = io.BytesIO(body)
@@ -61,19 +66,20 @@ class Shortcut:
 
     def answer(self, environ: dict[str, Any], body: bytes, started: float, log: Lines) -> Answered | None:
         """Return the body and headers of an answer; None: nothing has been counted or logged yet, and Flask is to be asked."""
-        path = environ["PATH_INFO"]
-        workload = self._workloads.get(path)
-        answer = self._answer if workload else self._answer_batch
-        workload = workload or self._batches.get(path)
-        if workload is None or not _is_plain(environ):
+        way = self._ways.get(environ["PATH_INFO"])
+        if way is None or not _is_plain(environ):
             return None
+        answer, workload = way
         try:
             holder = self._service.keys.holder(environ["HTTP_X_API_KEY"])
             # Nobody else has anything read here, where others would wait for it.
             if holder is None or "predict" not in holder.scopes:
                 return None
             return answer(self._desks.of(workload), holder.key_id, environ, body, started, log)
-        except Exception:  # noqa: BLE001  # whatever it is, Flask meets it too, and says it as it has to be said
+        except (RatchetError, ProblemError, ValidationError):  # Flask meets it too, and says it as it has to be said
+            return None
+        except Exception as error:  # noqa: BLE001  # a fault of ours: Flask's way may have none, and is slow
+            self._trouble.tell(error)
             return None
 
     def _answer(
@@ -93,7 +99,8 @@ class Shortcut:
         self, desk: Desk, key_id: str, environ: dict[str, Any], body: bytes, started: float, log: Lines
     ) -> Answered | None:
         """Do the same for a batch in JSON."""
-        forms = desk.memory.of_batch(body) if _is_json(environ) else None
+        has_room = _is_json(environ) and may_ask(self._service.limits, environ, key_id)
+        forms = desk.memory.of_batch(body) if has_room else None
         admitted = self._admit(key_id, environ, started, cost_of(len(forms))) if forms else None
         if forms is None or admitted is None:
             return None
@@ -106,15 +113,14 @@ class Shortcut:
         self, key_id: str, environ: dict[str, Any], started: float, cost: int = 1
     ) -> tuple[Caller, Allowance | None] | None:
         """Say who asks and what is left of their limits; None where Flask has to refuse, and nothing is counted yet."""
-        service = self._service
-        limits = service.limits
+        limits = self._service.limits
         if limits is not None and cost > 1 and not limits.could_allow(cost):
             return None
         allowance = take_both(limits, environ, key_id, cost) if limits else None
         if allowance is not None and not allowance.allowed:
             return None
         request_id = name_request(environ)
-        return read_caller(service, environ, request_id=request_id, key_id=key_id, started=started), allowance
+        return read_caller(self._service, environ, request_id=request_id, key_id=key_id, started=started), allowance
 
     def _headers(self, desk: Desk, caller: Caller, allowance: Allowance | None, length: int) -> list[tuple[str, str]]:
         return [
@@ -142,8 +148,3 @@ def _is_plain(environ: dict[str, Any]) -> bool:
 def _is_json(environ: dict[str, Any]) -> bool:
     """Whether it is said in JSON and may be answered so."""
     return CSV not in environ.get("CONTENT_TYPE", "").lower() and environ.get("HTTP_ACCEPT", ANY) in (ANY, JSON)
-
-
-def _take_body(environ: dict[str, Any]) -> bytes:
-    content: bytes = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
-    return content

@@ -18,11 +18,13 @@ def read(body: bytes, *, id_name: str) -> list[dict[str, Any]]:
     """Return a CSV's rows as questions; a cell that is left empty is a field that is left out."""
     allowed = {id_name, "target", "horizon", "statistic"}
     try:
-        rows = csv.reader(io.StringIO(body.decode("utf-8-sig"), newline=""), strict=True)
+        rows = csv.reader(io.StringIO(body.decode("utf-8-sig"), newline=""), strict=True, skipinitialspace=True)
         header = [name.strip() for name in next(rows, [])]
         if not {id_name, "target"} <= set(header) <= allowed or len(set(header)) < len(header):
             needed = f"{id_name}, target and, if wanted, horizon and statistic"
-            raise ProblemError(INVALID, f"The first row must name the columns, each once: {needed}.")
+            raise ProblemError(
+                INVALID, f"The first row must name the columns, separated by commas and each once: {needed}."
+            )
         return [_question(header, row) for _, row in zip(range(MAX_ROWS), filter(None, rows), strict=False)]
     except (UnicodeDecodeError, csv.Error) as error:
         raise ProblemError(INVALID, f"The body is not CSV in UTF-8: {error}") from error

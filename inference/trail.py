@@ -44,6 +44,8 @@ def register(app: Flask, service: Service) -> None:
         response.headers.add("X-Track", track)
         if release:
             response.headers.add("X-Release", release)
+        if request.method != "POST":  # no cache keeps what was posted; a key in a header of ours says nothing to one
+            response.headers["Cache-Control"] = "no-store"
         endpoint = request.endpoint
         # What is handed to the other track is counted there, and a warm-up is nobody's request.
         if endpoint in COUNTED and "X-Accel-Redirect" not in response.headers and not g.get("replayed"):

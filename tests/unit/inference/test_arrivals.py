@@ -11,14 +11,21 @@ from gunicorns import BODY, HEAD, PATH, PLAIN, connect, read_answer, with_lines
 from inference.arrivals import MOST, is_begun
 
 BEGUN = {
+    "a letter": PLAIN[:1],
+    "half a head": PLAIN[:60],
+    "half the head of another method": b"GET /api/health HTTP/1.0\r\nHost",
     "a head": PLAIN[: -len(BODY)],
     "a head and most of a body": PLAIN[:-1],
     "a body that looks like an end": with_lines(body=BODY + b"\r\n\r\n ")[:-1],
     "a length in small letters": PLAIN[:-1].replace(b"Content-Length", b"content-length"),
 }
 NOT_BEGUN = {
-    "nothing": b"",
+    "a letter": PLAIN[:1],
     "half a head": PLAIN[:60],
+    "half the head of another method": b"GET /api/health HTTP/1.0\r\nHost",
+    "nothing": b"",
+    "half a head of much": PLAIN[:60] + b"x" * 16_384,
+    "no first line of ours": b"POST /\r\nHost",
     "all of it": PLAIN,
     "more than that": PLAIN + b"x",
     "no length": HEAD + b"\r\n" + BODY,

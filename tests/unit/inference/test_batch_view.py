@@ -150,6 +150,16 @@ def test_csv_in_may_be_json_out(house):
     assert body["results"][0]["depot"] == "north/a"
 
 
+def test_spaces_after_commas_are_nobodys_names(house):
+    for text in ("depot, target, horizon\nnorth/a, sent, 2\n", 'depot, target, horizon\n"north/a", "sent", "2"\n'):
+        [result] = ask_csv(house, text).get_json()["results"]
+        assert (result["depot"], len(result.get("weeks", ()))) == ("north/a", 2)
+
+
+def test_another_separator_is_told_which_one_is_wanted(house):
+    assert "separated by commas" in ask_csv(house, "depot;target\nnorth/a;sent\n").get_json()["detail"]
+
+
 @pytest.mark.parametrize(
     "text",
     [

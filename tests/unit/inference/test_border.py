@@ -56,6 +56,12 @@ def test_every_answer_carries_request_id_and_track(house, path):
     assert answer.headers["X-Track"] == "production"
 
 
+def test_no_cache_on_the_way_keeps_what_a_key_was_answered(house):
+    """`X-API-Key` says nothing to a cache: it would give the answer to whoever asks next."""
+    for path in ("/api/parcels/series", "/api/parcels/release", "/api/ready", "/api/parcels/nothing"):
+        assert house.get(path).headers["Cache-Control"] == "no-store"
+
+
 def test_answers_about_a_workload_carry_the_release_even_when_refused(house):
     for answer in (house.predict(), house.predict({}), house.predict(key=None), house.get("/api/parcels/release")):
         assert answer.headers["X-Release"] == "BO1"
@@ -93,6 +99,7 @@ def test_unknown_routes_and_methods_are_problems_too(house, method, path, status
 def test_a_body_of_more_than_a_mebibyte_is_too_large(house):
     answer = house.predict(b" " * (1 << 20) + b"{}")
     assert (answer.status_code, answer.mimetype) == (413, "application/problem+json")
+    assert answer.get_json()["type"] == "/problems/too-large", "as the router says it"
 
 
 def test_what_nobody_foresaw_tells_the_log_and_not_the_world(house, monkeypatch, caplog):

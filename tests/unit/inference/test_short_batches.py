@@ -60,7 +60,7 @@ def ask(way, how, headers):
 
 
 @pytest.mark.parametrize("case", [*SHORT, *LONG])
-def test_both_ways_say_log_and_count_the_same(house, ways, case):
+def test_both_ways_say_log_and_count_the_same(house, ways, caplog, case):
     house.load(synthetic=True, coverage={"80": 0.5})
     short, long = ways()
     for way in (short, long):
@@ -68,6 +68,7 @@ def test_both_ways_say_log_and_count_the_same(house, ways, case):
     for _ in range(2):
         assert ask(short, *(SHORT | LONG)[case]) == ask(long, *(SHORT | LONG)[case])
     assert (short.rows(), short.figures()) == (long.rows(), long.figures())
+    assert "short way" not in caplog.text, "what a client did wrong is no fault of ours"
     # What nobody had asked is asked of Flask once.
     assert short.flask_asked == (1 if case in SHORT else 2 if case == ONCE else 3)
 
@@ -145,3 +146,14 @@ def test_nobody_whose_key_may_not_ask_has_a_batch_read(ways, monkeypatch):
     assert read == []
     ask(short, {"json": SAID}, KEY)
     assert len(read) == 1
+
+
+@pytest.mark.parametrize("limits", [{"per_key": 2}, {"per_address": 2}])
+def test_nobody_who_has_asked_too_much_has_a_batch_read(ways, monkeypatch, limits):
+    """It may have a quarter of a megabyte, and would be read where everybody waits for it."""
+    read = []
+    monkeypatch.setattr("inference.memory.Memory.of_batch", lambda _, body: read.append(body))
+    short, _ = ways(**limits)
+    answers = [ask(short, {"json": SAID}, KEY)[0][:3] for _ in range(4)]
+    assert answers == ["200", "200", "429", "429"]
+    assert len(read) == 2

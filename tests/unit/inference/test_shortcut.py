@@ -1,6 +1,7 @@
 """The short way and Flask's way say, log and count the same, whatever is asked."""
 
 import io
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -56,12 +57,13 @@ LONG = {
 
 
 @pytest.mark.parametrize("case", [*SHORT, *LONG])
-def test_both_ways_say_log_and_count_the_same(house, ways, case):
+def test_both_ways_say_log_and_count_the_same(house, ways, caplog, case):
     house.load(synthetic=True, coverage={"80": 0.5})
     short, long = ways()
     for _ in range(2):
         assert short.ask(*(SHORT | LONG)[case]) == long.ask(*(SHORT | LONG)[case])
     assert (short.rows(), short.figures()) == (long.rows(), long.figures())
+    assert "short way" not in caplog.text, "what a client did wrong is no fault of ours"
     assert (short.flask_asked, long.flask_asked) == (0 if case in SHORT else 2, 2)
 
 
@@ -127,3 +129,19 @@ def test_a_body_that_the_short_way_has_read_reaches_flask(house):
     environ["wsgi.input"] = io.BytesIO(b"{oh no")
     content, *_ = run_wsgi_app(Shortcut(flask, house.service, Desks(house.service)), environ)
     assert b"".join(content) == b"{oh no"
+
+
+def test_a_fault_of_the_short_way_is_told_and_costs_no_answer(ways, caplog, monkeypatch):
+    """Flask answers as ever: but for the log, all would only be slow."""
+    now = [1000.0]
+    monkeypatch.setattr("inference.logs.time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr("inference.desk.Desk.form_of_body", lambda *_: {}["a fault"])
+    short, _ = ways()
+    for _ in range(3):
+        assert short.ask(*SHORT["plain"])[0] == "200 OK"
+        now[0] += 25
+    said = "the short way failed, and Flask was asked"
+    assert caplog.messages == [f"{said} (1 times since it was last said): KeyError('a fault')"]
+    assert "Traceback" in caplog.text
+    short.ask(*SHORT["plain"])
+    assert caplog.messages[1:] == [f"{said} (3 times since it was last said): KeyError('a fault')"]

@@ -1,0 +1,129 @@
+"""What the database will never take, or nobody can read, is set aside and named; it blocks nobody, and can be brought back."""
+
+import random
+import subprocess
+from pathlib import Path
+
+import psycopg2
+import pytest
+from log_records import feedback, forecast, refuse, rows, ship
+
+from ratchet.serve import forward, segments
+from ratchet.serve.segments import count_records
+
+
+@pytest.mark.parametrize(
+    "poison",
+    [
+        pytest.param({"at": "yesterday or so"}, id="no time"),
+        pytest.param({"at": None}, id="without a time"),
+        pytest.param({"prediction_id": None}, id="without an id"),
+        pytest.param({"horizon": 1 << 40}, id="too large a number"),
+        pytest.param({"unique_id": "a\x00b"}, id="a character that PostgreSQL has not"),
+        pytest.param({"record": "recipe"}, id="of no kind"),
+        pytest.param({"prediction_id": random.Random(1).randbytes(9000).hex()}, id="longer than a key can be"),
+    ],
+)
+def test_a_poisonous_record_is_set_aside_and_blocks_nobody(spool, forwarder, postgres, workload, rejected, poison):
+    for number in range(20):
+        spool.append({**forecast(workload), **(poison if number == 7 else {})})
+    ship(spool, forwarder)
+    assert len(rows(postgres, "forecasts", workload)) == 19
+    assert segments.finished(spool.folder) == []
+    [aside] = (spool.folder / "rejected").iterdir()
+    assert '"reason"' in aside.read_text()
+    assert rejected == [1]
+
+
+def test_the_runbooks_lines_bring_back_what_was_set_aside(spool, forwarder, postgres, workload, rejected, monkeypatch):
+    for record in (forecast(workload, request_id="good"), forecast(workload, request_id="refused for now")):
+        spool.append(record)
+    spool.close()
+    insert = forwarder._insert
+
+    def insert_without_some(lines):
+        if b"refused for now" in lines:
+            raise psycopg2.errors.CheckViolation("not as long as this is so")
+        insert(lines)
+
+    monkeypatch.setattr(forwarder, "_insert", insert_without_some)
+    forwarder.ship()
+    assert [row["request_id"] for row in rows(postgres, "forecasts", workload)] == ["good"]
+    monkeypatch.setattr(forwarder, "_insert", insert)
+    page = (Path(__file__).parents[2] / "docs" / "runbook.md").read_text()
+    again = page.split("### ForecastLogSetAside")[1].split("```sh")[1].split("```")[0].split(" && ", maxsplit=1)[1]
+    for _ in range(2):  # what is there already is not stored twice
+        subprocess.run(["bash", "-euc", again], cwd=spool.folder, check=True)
+        assert forwarder.ship() == 1
+    assert sorted(row["request_id"] for row in rows(postgres, "forecasts", workload)) == ["good", "refused for now"]
+    assert rejected == [1]
+
+
+def test_feedback_of_no_kind_is_set_aside(spool, forwarder, postgres, workload, rejected):
+    spool.append(feedback(workload, f"of {workload}", 1, kind="praise"))
+    spool.append(feedback(workload, f"of {workload}", 2))
+    ship(spool, forwarder)
+    assert [row["value"] for row in rows(postgres, "feedback", workload)] == [2]
+    assert rejected == [1]
+
+
+def test_the_torn_last_line_of_a_killed_worker_is_set_aside(spool, forwarder, postgres, workload, rejected):
+    spool.append(forecast(workload))
+    spool.close()
+    [segment] = segments.finished(spool.folder)
+    with segment.open("ab") as stream:
+        stream.write(b'{"record":"forecast","predic')
+    forwarder.ship()
+    assert len(rows(postgres, "forecasts", workload)) == 1
+    assert rejected == [1]
+
+
+def test_what_is_torn_is_set_aside_once_however_long_the_database_is_away(
+    spool, forwarder, postgres, workload, rejected, monkeypatch
+):
+    spool.append(forecast(workload))
+    spool.close()
+    [segment] = segments.finished(spool.folder)
+    with segment.open("ab") as stream:
+        stream.write(b'{"record":"forecast","predic')
+    with monkeypatch.context() as away:
+        away.setattr(forward.psycopg2, "connect", refuse)
+        for _ in range(5):
+            with pytest.raises(psycopg2.OperationalError):
+                forwarder.ship()
+    forwarder.ship()
+    assert len(rows(postgres, "forecasts", workload)) == 1
+    [aside] = (spool.folder / "rejected").iterdir()
+    assert (len(aside.read_text().splitlines()), rejected) == (1, [1])
+
+
+def test_a_file_that_cannot_be_read_is_told_once_and_blocks_nobody(spool, forwarder, postgres, workload, caplog):
+    """As a worker of another user leaves it; the superuser can read all but a folder."""
+    for name in ("00000000000000000001-1.1.ready", "00000000000000000001-2.open"):
+        (spool.folder / name).mkdir()
+    for _ in range(3):
+        spool.append(forecast(workload))
+        spool.close()
+        forwarder.step(spool)
+    assert len(rows(postgres, "forecasts", workload)) == 3
+    assert [sum(name in line for line in caplog.messages) for name in ("-1.1.ready", "-2.open")] == [1, 1]
+    assert count_records(spool.folder) == 1
+
+
+def test_what_cannot_be_set_aside_blocks_nobody_and_is_set_aside_when_that_is_possible(
+    spool, forwarder, postgres, workload, rejected, monkeypatch
+):
+    now = [0.0]
+    monkeypatch.setattr(forwarder, "_clock", lambda: now[0])
+    (spool.folder / "rejected").touch()  # no folder can be made there
+    spool.append(forecast(workload, horizon=1 << 40))
+    spool.append(forecast(workload))
+    spool.close()
+    spool.append(forecast(workload))
+    assert ship(spool, forwarder) == 1
+    assert (len(rows(postgres, "forecasts", workload)), rejected) == (2, [])
+    assert len(segments.finished(spool.folder)) == 1
+    (spool.folder / "rejected").unlink()
+    now[0] += 60
+    assert forwarder.ship() == 1
+    assert (len(rows(postgres, "forecasts", workload)), rejected) == (2, [1])
