@@ -62,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def check(settings: Settings, more: ContainerSettings) -> None:
     """Return if every secret that any container needs is set to something of this installation's own, and can stand where it has to."""
     more.require(*more.secrets())
-    more.require_plain("postgres_password", "redis_password")
+    more.require_plain("postgres_password", "redis_password", "split_salt")
     if not settings.prediction_secret.get_secret_value() or not settings.database:
         raise RatchetError(
             "PREDICTION_SECRET and DATABASE_URL must be set: `make env` writes a .env with secrets of its own"

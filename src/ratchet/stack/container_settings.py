@@ -64,11 +64,12 @@ class ContainerSettings(BaseSettings):
             raise RatchetError("AIRFLOW_FERNET_KEY must be 32 bytes in URL-safe base64: `make env` makes one")
 
     def require_plain(self, *names: str) -> None:
-        """Return if these can stand in an address as they are; else a `RatchetError` that names all that cannot."""
+        """Return if these can stand as they are where they have to; else a `RatchetError` that names all that cannot."""
         odd = [name.upper() for name in names if not _PLAIN.fullmatch(getattr(self, name).get_secret_value())]
         if odd:
             raise RatchetError(
-                f"{', '.join(odd)} may hold only letters, digits and - . _ ~, since they stand in addresses: `make env` makes such ones"
+                f"{', '.join(odd)} may hold only letters, digits and - . _ ~, since they stand in addresses"
+                " and in the router's configuration: `make env` makes such ones"
             )
 
 

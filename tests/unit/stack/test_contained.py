@@ -46,7 +46,7 @@ def test_each_secret_is_refused_by_name_while_it_is_an_example(whole, name, valu
     assert contained.main(arguments) == 1
 
 
-@pytest.mark.parametrize("name", ["POSTGRES_PASSWORD", "REDIS_PASSWORD"])
+@pytest.mark.parametrize("name", ["POSTGRES_PASSWORD", "REDIS_PASSWORD", "SPLIT_SALT"])
 def test_a_password_that_would_break_the_address_it_stands_in_is_refused_by_name(whole, name, monkeypatch, capsys):
     for key, known in {**whole, name: "p@ss/wo#rd"}.items():
         monkeypatch.setenv(key, known)
