@@ -1,13 +1,11 @@
 """Who does the work of validation: this process, one on each core, or the workers of a Dask cluster. The same numbers, to the last bit."""
 
-import multiprocessing
 import os
-import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
+from queue import SimpleQueue
 from typing import Final, Self, TypeAlias
 
 import cloudpickle
@@ -17,6 +15,7 @@ from numpy.typing import NDArray
 from ratchet.contracts.errors import RatchetError
 from ratchet.contracts.forecaster import Forecaster
 from ratchet.train.code import code_version
+from ratchet.train.colleague import Colleague
 from ratchet.train.fit import answer, learn
 from ratchet.train.folds import Fold
 from ratchet.train.panel import Panel
@@ -117,43 +116,38 @@ def on_cores(processes: int, *, many: int = MANY_SERIES) -> Crew:
         if count < 2 or len(panel.names) < many:
             yield from in_process(panel, jobs, say)
             return
-        # Not forked: a copy of a process with threads in it may hang.
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(count, mp_context=context, initializer=_settle, initargs=(panel,)) as pool:
-            places = {pool.submit(_work_here, cloudpickle.dumps(job)): number for number, job in enumerate(jobs)}
-            say(f"{len(jobs)} jobs for {count} processes")
-            steps = Steps(panel, jobs, say)
+        held, colleagues, free = cloudpickle.dumps(panel), [], SimpleQueue[Colleague]()
+
+        def ask(job: Job) -> Floats:
+            one = free.get()
             try:
-                for future in as_completed(list(places)):
-                    number = places.pop(future)
-                    steps.came(number)
-                    yield number, future.result()
-            except BrokenProcessPool as error:
-                raise RatchetError("a process of this training was killed, perhaps for want of memory") from error
+                return one.ask(partial(_work_on, job))
             finally:
-                pool.shutdown(wait=False, cancel_futures=True)
+                free.put(one)
+
+        pool = ThreadPoolExecutor(count)
+        try:
+            for _ in range(count):
+                colleagues.append(Colleague(held))
+                free.put(colleagues[-1])
+            say(f"{len(jobs)} jobs for {count} processes")
+            places = {pool.submit(ask, job): number for number, job in enumerate(jobs)}
+            steps = Steps(panel, jobs, say)
+            for future in as_completed(list(places)):
+                number = places.pop(future)
+                found = future.result()
+                steps.came(number)
+                yield number, found
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for colleague in colleagues:
+                colleague.leave()
 
     return run
 
 
-_here: dict[str, Panel] = {}
-
-
-def _settle(panel: Panel) -> None:
-    """Begin as one of those processes: keep the panel, and end when the process that asks does, however that ends."""
-    _here["panel"] = panel
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    if parent := multiprocessing.parent_process():
-        parent.join()
-    os._exit(1)
-
-
-def _work_here(job: bytes) -> Floats:
-    mine: Job = cloudpickle.loads(job)
-    return work(mine, mine.own(_here["panel"]))
+def _work_on(job: Job, panel: Panel) -> Floats:
+    return work(job, job.own(panel))
 
 
 def on_dask(address: str) -> Crew:

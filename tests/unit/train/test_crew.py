@@ -39,7 +39,7 @@ if __name__ == "__main__":
     panel = Panel(names=("a\x1fv",), weeks=weeks, values=np.ones((1, 60)))
     jobs = [Job(family=Slow(), folds=(fold,)) for fold in plan(60, horizon=4)]
     threading.Thread(target=lambda: list(on_cores(2, many=1)(panel, jobs, lambda _: None)), daemon=True).start()
-    while len(found := [one.pid for one in psutil.Process().children() if "spawn_main" in " ".join(one.cmdline())]) < 2:
+    while len(found := [one.pid for one in psutil.Process().children() if "colleague" in " ".join(one.cmdline())]) < 2:
         time.sleep(0.1)
     time.sleep(2)
     print(*found, flush=True)
@@ -185,6 +185,69 @@ def test_few_series_are_not_worth_another_process(run, history, tmp_path):
     said = []
     run(history, tmp_path, recipe=("seasonal_naive",), crew=hire(""), progress=said.append)
     assert not any("processes" in line for line in said)
+
+
+STARTED = """
+import sys
+if __name__ != "__main__":
+    sys.exit("this process was started again")
+import numpy as np, pandas as pd
+from ratchet import forecasters
+from ratchet.train.crew import Job, in_process, on_cores
+from ratchet.train.folds import plan
+from ratchet.train.panel import Panel
+
+weeks = pd.date_range(end="2026-05-31", periods=200, freq="7D")
+panel = Panel(names=tuple(f"{n}\x1fv" for n in range(900)), weeks=weeks, values=np.ones((900, 200)))
+jobs = [Job(family=forecasters.find("naive"), folds=(fold,)) for fold in plan(200, horizon=4)]
+print(len(list(on_cores(2, many=1)(panel, jobs, print))))
+"""
+
+
+def test_what_this_process_was_started_with_is_not_started_again(tmp_path):
+    """Under Airflow that is Airflow, which a task may not start. The panel is larger than a pipe."""
+    script = tmp_path / "started.py"
+    script.write_text(STARTED)
+    ended = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stdout.splitlines()[-1:]) == (0, ["10"]), ended.stderr
+
+
+class Odd:
+    """A family that fails with an error that no other process can read."""
+
+    name, pooled, expects = "odd", False, False
+
+    def learn(self, _known):
+        class OddError(Exception):
+            def __reduce__(self):
+                raise TypeError("not this one")
+
+        raise OddError("seven")
+
+
+class Failing(Odd):
+    def learn(self, _known):
+        raise KeyError("eight")
+
+
+@pytest.mark.parametrize(("family", "error", "says"), [(Odd(), RatchetError, "seven"), (Failing(), KeyError, "eight")])
+def test_what_fails_in_another_process_fails_here_and_says_where(family, error, says, panel_of):
+    jobs = [Job(family=family, folds=(fold,)) for fold in plan(60, horizon=4)]
+    with pytest.raises(error, match=says) as raised:
+        list(on_cores(2, many=1)(panel_of(np.ones((3, 60))), jobs, lambda _: None))
+    assert "in learn" in str(raised.value) + "".join(getattr(raised.value, "__notes__", []))
+
+
+class Talking(Odd):
+    def learn(self, known):
+        sys.stdout.write("a library's own words\n")
+        os.write(1, b"and of one in C")
+        return forecasters.find("naive").learn(known)
+
+
+def test_what_a_library_prints_in_another_process_is_no_answer(panel_of):
+    jobs = [Job(family=Talking(), folds=(fold,)) for fold in plan(60, horizon=4)]
+    assert len(list(on_cores(2, many=1)(panel_of(np.ones((3, 60))), jobs, lambda _: None))) == len(jobs)
 
 
 class Deadly:
