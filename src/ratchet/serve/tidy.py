@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-import psycopg2
 from psycopg2 import sql
 
-from ratchet.database import clear_errors
+from ratchet.database import clear_errors, connect
 
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor  # noqa: N812  # it is a class
 
 DAYS_AHEAD: Final = 3
 CONNECT_SECONDS: Final = 5
+STATEMENT_SECONDS: Final = 120
 DAY_OF: Final = re.compile(r"forecasts_(\d{8})")
 # A partition is dropped under a lock on the whole log: better try again tomorrow than make the forwarder wait.
-OPTIONS: Final = "-c timezone=UTC -c lock_timeout=5s -c statement_timeout=120s -c client_min_messages=warning"
+SESSION: Final = "-c timezone=UTC -c lock_timeout=5s -c client_min_messages=warning"
 
 PARTITIONS: Final = """
 SELECT child.relname FROM pg_inherits
@@ -84,7 +84,9 @@ def _cursor(database_url: str) -> Iterator["Cursor"]:
     """A cursor whose every statement stands alone: what was dropped stays dropped if the next lock is not to be had."""
     with (
         clear_errors("the database of the forecast log"),
-        closing(psycopg2.connect(database_url, connect_timeout=CONNECT_SECONDS, options=OPTIONS)) as connection,
+        closing(
+            connect(database_url, connect_seconds=CONNECT_SECONDS, statement_seconds=STATEMENT_SECONDS, session=SESSION)
+        ) as connection,
     ):
         connection.autocommit = True
         with connection.cursor() as cursor:
