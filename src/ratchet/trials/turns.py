@@ -152,10 +152,11 @@ class Turns:
         return found
 
     def _promotion(self, workload: str) -> Experiment | None:
-        """The newest promotion, whatever was tried and called off since; None if production is something else than it says."""
+        """The newest promotion, whatever was tried and called off since; None if production is another release than it says."""
         newest = next(iter(self.journal.promotions(workload, limit=1)), None)
         live = self.trials.registry.live(workload, Track.PRODUCTION)
-        return newest if newest and live and live.release_id == newest.candidate else None
+        # Somebody may have removed the winner: whom it beat is who can answer.
+        return newest if newest and (live is None or live.release_id == newest.candidate) else None
 
     def _is_promoted(self, experiment: Experiment) -> bool:
         newest = self.journal.newest(experiment.experiment_id)
