@@ -30,10 +30,10 @@ ENSURE_DAY: Final = "SELECT ensure_forecast_day(%s)"
 DROP: Final = "DROP TABLE IF EXISTS {}"
 OLD_ANSWERS: Final = "DELETE FROM answers WHERE day < %s"
 OLD_FEEDBACK: Final = "DELETE FROM feedback WHERE at < %s"
-# Who met an experiment is of no use once it is over: its looks hold what was counted.
-OLD_PEOPLE: Final = (
-    "DELETE FROM experiment_clients USING experiments WHERE experiments.experiment_id = experiment_clients.experiment_id AND ended_at < %s",
-    "DELETE FROM experiment_raters USING experiments WHERE experiments.experiment_id = experiment_raters.experiment_id AND ended_at < %s",
+# Of an experiment that is over its looks hold what was counted: who met it, and the counts of each of its minutes, are of no use.
+OLD_COUNTS: Final = tuple(
+    f"DELETE FROM {table} USING experiments WHERE experiments.experiment_id = {table}.experiment_id AND ended_at < %s"  # noqa: S608  # our own names
+    for table in ("experiment_clients", "experiment_raters", "experiment_spans")
 )
 
 
@@ -67,7 +67,7 @@ def tidy_log(database_url: str, *, now: datetime, keep_days: int) -> Tidied:
         cursor.execute(OLD_ANSWERS, (oldest,))
         cursor.execute(OLD_FEEDBACK, (begins,))
         feedback = int(cursor.rowcount)
-        for statement in OLD_PEOPLE:
+        for statement in OLD_COUNTS:
             cursor.execute(statement, (begins,))
         ready = tuple(day for day in _days(cursor) if day >= today)
     return Tidied(ready=ready, dropped=dropped, feedback=feedback)
