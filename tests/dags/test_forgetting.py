@@ -64,6 +64,13 @@ def test_a_run_of_this_month_stays_however_little_is_kept(run_dag, airflow):
     assert ask(airflow, "SELECT count(*) FROM dag_run WHERE run_id = %s", run_id) == [(1,)]
 
 
+def test_what_celery_kept_of_tasks_goes_too(airflow):
+    ask(airflow, "CREATE TABLE celery_taskmeta (id serial PRIMARY KEY, date_done timestamp)")
+    ask(airflow, "INSERT INTO celery_taskmeta (date_done) VALUES (now() - interval '91 days'), (now())")
+    forget_runs(airflow, keep_days=90, now=datetime.now(UTC))
+    assert ask(airflow, "SELECT count(*) FROM celery_taskmeta") == [(1,)]
+
+
 def test_a_database_that_is_away_fails_the_task(airflow):
     with pytest.raises(RatchetError, match="`airflow db clean` failed"):
         forget_runs(airflow.replace("@127.0.0.1", "@127.0.0.2:1/none?x="), keep_days=90, now=datetime.now(UTC))

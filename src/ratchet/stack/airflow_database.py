@@ -15,8 +15,11 @@ from ratchet.contracts.errors import RatchetError
 
 LEAST_DAYS: Final = 30
 """No run lasts so long, nor does a question to a person."""
-FORGOTTEN: Final = "dag_run,log,job"
-"""With all that hangs on runs: tasks, what they said, what they were asked. Not `dag`: after a long pause all DAGs would be gone."""
+FORGOTTEN: Final = "dag_run,log,job,celery_taskmeta"
+"""With all that hangs on runs: tasks, what they said, what they were asked; and what Celery keeps of each task.
+
+Not `dag`: after a long pause all DAGs would be gone.
+"""
 FORGETTING_SECONDS: Final = 3600
 HEADS: Final = "SELECT version_num FROM alembic_version ORDER BY version_num"
 
