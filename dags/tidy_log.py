@@ -1,8 +1,8 @@
 """### Tidy: the forecast log has its next days ready, and neither it nor the registry keeps more than it should.
 
 Every day: partitions of today and the next three days are made, days older than `LOG_RETENTION_DAYS` are dropped whole, and feedback as
-old goes with them. A forecast never waits for this: the forwarder makes a day that is missing. Logs of tasks as old go too, and Airflow
-forgets its runs of 30 days ago or as old; the newest scheduled run of each DAG stays.
+old goes with them. A forecast never waits for this: the forwarder makes a day that is missing. Logs of tasks as old go too, and so
+do Airflow's runs, but none of the last 30 days and not the newest scheduled one of a DAG.
 
 Releases beyond the newest `RELEASES_KEEP` lose their files, unless an alias names them, a track serves them, an experiment is about them or
 its last word could bring them back; card, scores, plots and names stay in MLflow (`lifecycle` = `archived`, `files` = `gone`). Of its
