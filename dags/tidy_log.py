@@ -1,7 +1,8 @@
 """### Tidy: the forecast log has its next days ready, and neither it nor the registry keeps more than it should.
 
 Every day: partitions of today and the next three days are made, days older than `LOG_RETENTION_DAYS` are dropped whole, and feedback as
-old goes with them. A forecast never waits for this: the forwarder makes a day that is missing. Logs of tasks as old go too.
+old goes with them. A forecast never waits for this: the forwarder makes a day that is missing. Logs of tasks as old go too, and so
+do Airflow's runs, but none of the last 30 days and not the newest scheduled one of a DAG.
 
 Releases beyond the newest `RELEASES_KEEP` lose their files, unless an alias names them, a track serves them, an experiment is about them or
 its last word could bring them back; card, scores, plots and names stay in MLflow (`lifecycle` = `archived`, `files` = `gone`). Of its
@@ -10,7 +11,8 @@ issues those stay that a week may still be measured by. `ratchet tidy --dry-run`
 **By hand:** trigger it after lowering the retention. **On failure:** clear the task; running it twice equals running it once.
 """
 
-from datetime import timedelta
+import os
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow.sdk import CronTriggerTimetable, dag, task
@@ -29,7 +31,7 @@ from ratchet import workloads
     tags=["ratchet", "serve"],
 )
 def tidy_log() -> None:
-    """One task for the log, one for the logs of tasks and one for each workload's releases: one that fails keeps no other from it."""
+    """A task for each thing that grows: one that fails keeps no other from it."""
 
     @task
     def tidy() -> dict[str, int]:
@@ -56,8 +58,21 @@ def tidy_log() -> None:
 
         return Loop().tidy_task_logs(conf.get("logging", "base_log_folder"))
 
+    @task
+    def forget_runs() -> None:
+        from airflow.sdk.exceptions import AirflowSkipException
+
+        from ratchet.settings import Settings
+        from ratchet.stack import airflow_database
+
+        database = os.environ.get("AIRFLOW_DATABASE_URL")
+        if not database:
+            raise AirflowSkipException("Ratchet did not start this Airflow: whoever did looks after its database")
+        airflow_database.forget_runs(database, keep_days=Settings.load().log_retention_days, now=datetime.now(UTC))
+
     tidy()
     tidy_task_logs()
+    forget_runs()
     tidy_releases.expand(workload=workloads.names())
 
 

@@ -142,9 +142,9 @@ class Realised:
             transaction(self._database, what="PostgreSQL", error=MetricsError, statement_seconds=SECONDS) as opened,
             opened.connection.cursor("realised") as streamed,
         ):
-            streamed.itersize = AT_ONCE
             streamed.execute(FORECASTS, values)
-            yield from streamed
+            while rows := streamed.fetchmany(AT_ONCE):
+                yield from rows
 
 
 def measure(

@@ -159,7 +159,9 @@ class Settings(BaseSettings):
         default=False, description="fsync the spool: survives a power cut too, at the price of latency"
     )
     log_retention_days: int = Field(
-        default=90, ge=1, description="whole days that the forecast log, feedback and the logs of tasks are kept"
+        default=90,
+        ge=1,
+        description="whole days that the forecast log, feedback, runs of DAGs and the logs of tasks are kept",
     )
 
     @classmethod

@@ -10,7 +10,7 @@ import pytest
 
 from ratchet.__main__ import main
 from ratchet.contracts.errors import NotReadyError, RatchetError
-from ratchet.serve.keys import CONNECT, KeyStore, add_key, list_keys, revoke_key
+from ratchet.serve.keys import LIMITS, KeyStore, add_key, list_keys, revoke_key
 
 NOWHERE = "postgresql://nobody@127.0.0.1:1/none"
 
@@ -135,7 +135,7 @@ def test_a_revocation_that_could_not_be_written_down_is_written_later(postgres, 
 
 
 def test_a_table_that_somebody_holds_is_not_waited_for(postgres, store, monkeypatch):
-    monkeypatch.setitem(CONNECT, "options", CONNECT["options"].replace("3s", "200ms"))
+    monkeypatch.setitem(LIMITS, "statement_seconds", 1)
     store.refresh()
     key = add_key(postgres, "made before", ["predict"])
     holding = psycopg2.connect(postgres)

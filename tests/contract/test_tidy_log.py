@@ -82,8 +82,8 @@ def test_tidying_twice_changes_nothing(database):
     assert (again.dropped, again.feedback) == ((), 0)
 
 
-def test_who_asked_and_rated_in_an_experiment_goes_when_it_ended_as_long_ago(postgres):
-    """What was counted of them stays: nothing is decided by who they were once it is over."""
+def test_who_met_an_experiment_and_its_counts_by_the_minute_go_when_it_ended_as_long_ago(postgres):
+    """Its looks hold what was counted: nothing is decided by either once it is over."""
     journal, found = PostgresJournal(postgres), {}
     for name, days in (("old", 31), ("kept", 30), ("open", None)):
         opened = journal.open_experiment(f"tidy-{name}", production="a", candidate="b", at=NOW - timedelta(days=60))
@@ -99,7 +99,7 @@ def test_who_asked_and_rated_in_an_experiment_goes_when_it_ended_as_long_ago(pos
         for table, names in (
             (CLIENTS_LEFT, {"kept", "open"}),
             (RATERS_LEFT, {"kept", "open"}),
-            (SPANS_LEFT, {"old", "kept", "open"}),
+            (SPANS_LEFT, {"kept", "open"}),
         ):
             cursor.execute(table, (list(found),))
             assert {found[number] for (number,) in cursor.fetchall()} == names

@@ -18,7 +18,7 @@ EXPECTED = {
     "approve_promotion": ("approve_promotion.py", ["ask", "say"]),
     "decide_by_hand": ("decide_by_hand.py", ["say"]),
     "monitor_drift": ("monitor_drift.py", ["ask_for_another", "asks", "look"]),
-    "tidy_log": ("tidy_log.py", ["tidy", "tidy_releases", "tidy_task_logs"]),
+    "tidy_log": ("tidy_log.py", ["forget_runs", "tidy", "tidy_releases", "tidy_task_logs"]),
 }
 
 
@@ -154,7 +154,9 @@ def test_the_dags_turn_the_loop_on_a_real_metadata_database(run_dag, mlflow_addr
     assert "drift page: http" in drifting["log"]
 
     tidied = run_dag("tidy_log", "{}", **with_mlflow)
-    assert tidied["run"]["tasks"] == dict.fromkeys(("tidy", "tidy_releases", "tidy_task_logs"), "success")
+    assert tidied["run"]["tasks"] == dict.fromkeys(
+        ("forget_runs", "tidy", "tidy_releases", "tidy_task_logs"), "success"
+    )
     assert "{'removed': [], 'issues': {}, 'waits': ''}" in tidied["log"], "twelve releases are kept, and there are two"
 
 

@@ -14,9 +14,8 @@ import psycopg2
 from psycopg2 import errors
 from psycopg2.extensions import connection as Connection  # noqa: N812, it is a class
 
-from ratchet.database import outline
+from ratchet.database import hanging_up, outline
 from ratchet.serve import log_lines, segments
-from ratchet.serve.hanging_up import hanging_up
 from ratchet.serve.spool import Spool
 
 logger = logging.getLogger(__name__)

@@ -15,7 +15,7 @@ import orjson
 import psycopg2
 
 from ratchet.contracts.errors import NotReadyError, RatchetError
-from ratchet.database import clear_errors, outline
+from ratchet.database import clear_errors, connect, outline
 from ratchet.serve.cache import write_whole
 
 logger = logging.getLogger(__name__)
@@ -23,11 +23,7 @@ logger = logging.getLogger(__name__)
 WHAT: Final = "the database of API keys"
 PREFIX: Final = "rk"
 SCOPES: Final = frozenset({"predict", "operate"})
-CONNECT: Final[dict[str, Any]] = {
-    "connect_timeout": 3,
-    "options": "-c statement_timeout=3s",
-    "tcp_user_timeout": 5_000,
-}
+LIMITS: Final[dict[str, Any]] = {"connect_seconds": 3, "statement_seconds": 3}
 """A server that is locked or has gone silent is away: who waits for it learns of no other key, and of none that has ended."""
 
 INSERT: Final = "INSERT INTO api_keys (key_id, name, scopes, digest) VALUES (%s, %s, %s, %s)"
@@ -169,7 +165,7 @@ def _digest(key: str) -> bytes:
 
 
 def _change(database_url: str, statement: str, values: tuple[Any, ...]) -> int:
-    connection = psycopg2.connect(database_url, **CONNECT)
+    connection = connect(database_url, **LIMITS)
     try:
         with connection, connection.cursor() as cursor:
             cursor.execute(statement, values)
@@ -179,7 +175,7 @@ def _change(database_url: str, statement: str, values: tuple[Any, ...]) -> int:
 
 
 def _fetch(database_url: str, query: str) -> list[tuple[Any, ...]]:
-    connection = psycopg2.connect(database_url, **CONNECT)
+    connection = connect(database_url, **LIMITS)
     try:
         with connection, connection.cursor() as cursor:
             cursor.execute(query)

@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-import psycopg2
 from psycopg2 import sql
 
-from ratchet.database import clear_errors
+from ratchet.database import clear_errors, connect
 
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor  # noqa: N812  # it is a class
 
 DAYS_AHEAD: Final = 3
 CONNECT_SECONDS: Final = 5
+STATEMENT_SECONDS: Final = 120
 DAY_OF: Final = re.compile(r"forecasts_(\d{8})")
 # A partition is dropped under a lock on the whole log: better try again tomorrow than make the forwarder wait.
-OPTIONS: Final = "-c timezone=UTC -c lock_timeout=5s -c statement_timeout=120s -c client_min_messages=warning"
+SESSION: Final = "-c timezone=UTC -c lock_timeout=5s -c client_min_messages=warning"
 
 PARTITIONS: Final = """
 SELECT child.relname FROM pg_inherits
@@ -30,10 +30,10 @@ ENSURE_DAY: Final = "SELECT ensure_forecast_day(%s)"
 DROP: Final = "DROP TABLE IF EXISTS {}"
 OLD_ANSWERS: Final = "DELETE FROM answers WHERE day < %s"
 OLD_FEEDBACK: Final = "DELETE FROM feedback WHERE at < %s"
-# Who met an experiment is of no use once it is over: its looks hold what was counted.
-OLD_PEOPLE: Final = (
-    "DELETE FROM experiment_clients USING experiments WHERE experiments.experiment_id = experiment_clients.experiment_id AND ended_at < %s",
-    "DELETE FROM experiment_raters USING experiments WHERE experiments.experiment_id = experiment_raters.experiment_id AND ended_at < %s",
+# Of an experiment that is over its looks hold what was counted: who met it, and the counts of each of its minutes, are of no use.
+OLD_COUNTS: Final = tuple(
+    f"DELETE FROM {table} USING experiments WHERE experiments.experiment_id = {table}.experiment_id AND ended_at < %s"  # noqa: S608  # our own names
+    for table in ("experiment_clients", "experiment_raters", "experiment_spans")
 )
 
 
@@ -67,7 +67,7 @@ def tidy_log(database_url: str, *, now: datetime, keep_days: int) -> Tidied:
         cursor.execute(OLD_ANSWERS, (oldest,))
         cursor.execute(OLD_FEEDBACK, (begins,))
         feedback = int(cursor.rowcount)
-        for statement in OLD_PEOPLE:
+        for statement in OLD_COUNTS:
             cursor.execute(statement, (begins,))
         ready = tuple(day for day in _days(cursor) if day >= today)
     return Tidied(ready=ready, dropped=dropped, feedback=feedback)
@@ -84,7 +84,9 @@ def _cursor(database_url: str) -> Iterator["Cursor"]:
     """A cursor whose every statement stands alone: what was dropped stays dropped if the next lock is not to be had."""
     with (
         clear_errors("the database of the forecast log"),
-        closing(psycopg2.connect(database_url, connect_timeout=CONNECT_SECONDS, options=OPTIONS)) as connection,
+        closing(
+            connect(database_url, connect_seconds=CONNECT_SECONDS, statement_seconds=STATEMENT_SECONDS, session=SESSION)
+        ) as connection,
     ):
         connection.autocommit = True
         with connection.cursor() as cursor:

@@ -47,6 +47,7 @@ def airflow(settings: Settings, secrets: Secrets, database: str, home: Home, *, 
     """Airflow's own settings: LocalExecutor on database `airflow`, one user, no examples, nothing sent home."""
     address = address or f"http://127.0.0.1:{settings.airflow_port}"
     return {
+        "AIRFLOW_DATABASE_URL": database,  # Airflow hides its own setting from tasks; one of them forgets old runs
         "AIRFLOW_HOME": str(home.airflow),
         "AIRFLOW__API_AUTH__JWT_SECRET": secrets.airflow_jwt_secret,
         "AIRFLOW__API__BASE_URL": address,

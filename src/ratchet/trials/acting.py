@@ -24,9 +24,7 @@ EVERY: Final = 1_000_000
 TRIED: Final = {"rollback": "rolled_back", "revert": "rolled_back", "inconclusive": "inconclusive"}
 """What the registry says of the candidate of an experiment that ended with this word."""
 PROMOTED: Final = "promote"
-EMPTY: Final = (
-    "%s@production is empty: %s is gone from the registry, and %s answers everybody; docs/runbook.md, ProductionEmpty"
-)
+EMPTY: Final = "%s@production is empty: %s is gone from the registry, and %s; docs/runbook.md, ProductionEmpty"
 ENDINGS: Final = {Stage.DONE: PROMOTED, Stage.INCONCLUSIVE: "inconclusive"}
 
 
@@ -66,10 +64,15 @@ class Trials:
             self.place(release, now=now)
 
     def next_trial(self, workload: str, *, now: datetime) -> None:
-        """Open an experiment for the newest queued release unless clients meet another one; older queued ones are superseded."""
+        """Open an experiment for the newest queued release unless clients meet another one; older queued ones are superseded.
+
+        What somebody has made production by hand gets its name and mark, and is not tried against itself.
+        """
         production = self.registry.live(workload, Track.PRODUCTION)
-        waiting = self._waiting(workload, production) if production else []
         current = self.journal.current(workload)
+        if production and not current and not (production.state == "production" and production.best_of):
+            production = self._go_live(production)
+        waiting = self._waiting(workload, production) if production else []
         if production is None or not waiting:
             return
         newest = waiting[-1]
@@ -134,7 +137,8 @@ class Trials:
         """What may be tried beside production, oldest first; what was tried so already gets the mark that it should have."""
         past = self.journal.past(workload, limit=EVERY)
         tried = {one.candidate: one for one in past if one.production == production.release_id}
-        waiting = [release for release in self.registry.releases(workload) if release.state in ("queued", "trial")]
+        known = (one for one in self.registry.releases(workload) if one.release_id != production.release_id)
+        waiting = [release for release in known if release.state in ("queued", "trial")]
         for release in waiting:
             if (one := tried.get(release.release_id)) is not None:
                 beside, number = production.release_id, one.experiment_id
@@ -196,7 +200,8 @@ class Trials:
             stays = live.name_on(Track.PRODUCTION)
             log.error("%s is gone from the registry: %s@production stays %s", wanted.production, workload, stays)
             return replace(wanted, production=live.release_id)
-        log.error(EMPTY, workload, wanted.production, f"{workload}@candidate" if beside else "nobody")
+        answers = f"{workload}@candidate answers everybody" if beside else "nobody answers"
+        log.error(EMPTY, workload, wanted.production, answers)
         kept = wanted.candidate or (beside.release_id if beside else None)
         return replace(wanted, production=None, candidate=kept)
 

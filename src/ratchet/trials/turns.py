@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from ratchet.contracts.errors import RatchetError
@@ -13,12 +13,13 @@ from ratchet.contracts.ports import Experiment, Journal, LookRow, Track
 from ratchet.decide.orders import MEANT
 from ratchet.decide.state import OVER, Stage
 from ratchet.trials.acting import Trials
-from ratchet.trials.looking import AHEAD, Asked, Looker, overthrown, stopped_by
+from ratchet.trials.looking import AHEAD, TICK, Asked, Looker, overthrown, stopped_by
 from ratchet.trials.placed import find_look, require_same
 
 log = logging.getLogger("ratchet.trials")
 
-TICK: Final = timedelta(microseconds=1)
+ENDS: Final = (OrderKind.ROLLBACK, OrderKind.REVERT)
+"""Heard also where the newest look is far ahead, its clocks having been set back: nothing else could end its experiment until then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +130,8 @@ class Turns:
             require_same(self.journal, experiment, order, placed=placed)
         newest = self.journal.newest(experiment.experiment_id)
         # It may have waited for the lock while another look was taken; one that is far ahead is a clock's fault.
-        at = newest.at + TICK if newest and now <= newest.at < now + AHEAD else now
+        is_next = newest and now <= newest.at and (order.kind in ENDS or newest.at < now + AHEAD)
+        at = newest.at + TICK if newest and is_next else now
         row = self.looker.look(experiment, policy, Asked(at=at, actor=order.who, order=order), now=now)
         if row is None or row.at != at:
             raise RatchetError("another look came first; try again")
@@ -152,10 +154,11 @@ class Turns:
         return found
 
     def _promotion(self, workload: str) -> Experiment | None:
-        """The newest promotion, whatever was tried and called off since; None if production is something else than it says."""
+        """The newest promotion, whatever was tried and called off since; None if production is another release than it says."""
         newest = next(iter(self.journal.promotions(workload, limit=1)), None)
         live = self.trials.registry.live(workload, Track.PRODUCTION)
-        return newest if newest and live and live.release_id == newest.candidate else None
+        # Somebody may have removed the winner: whom it beat is who can answer.
+        return newest if newest and (live is None or live.release_id == newest.candidate) else None
 
     def _is_promoted(self, experiment: Experiment) -> bool:
         newest = self.journal.newest(experiment.experiment_id)

@@ -70,3 +70,40 @@ def test_a_revert_to_a_release_that_is_gone_leaves_production_as_it_is(house, at
     assert (house.on(Track.PRODUCTION), house.split.share()) == ("BO2", 0)
     assert "r1 is gone from the registry: toys@production stays BO2" in gone(caplog)
     assert not house.journal.pending(WORKLOAD)
+
+
+@pytest.mark.parametrize("at", ["promoted", "shadowed", "done"])
+def test_a_winner_that_is_gone_is_taken_back_by_a_persons_word(house, at):
+    """Whom it beat answers again: `ratchet revert`, as docs/runbook.md says under ProductionEmpty."""
+    (house.shadowed if at == "shadowed" else house.promoted)()
+    while at == "done" and house.journal.current(WORKLOAD):
+        house.hour()
+    house.registry.lose("r2")
+    house.hour()
+    assert house.on(Track.PRODUCTION) is None
+    assert house.say("revert")["acted"] == ["revert"]
+    house.hour()
+    assert (house.world, house.states) == (("BO1", None, 0), ["production"])
+
+
+def test_a_trial_beside_a_winner_that_is_gone_ends_and_the_winner_is_taken_back(house):
+    house.shadowed().on_trial_too(3)
+    house.registry.lose("r2")
+    house.say("rollback")
+    assert house.say("revert")["acted"] == ["revert"]
+    assert (house.on(Track.PRODUCTION), house.split.share()) == ("BO1", 0)
+
+
+@pytest.mark.parametrize("was", ["waiting", "on trial", "beaten"])
+def test_what_somebody_made_production_by_hand_is_production_and_is_not_tried_against_itself(house, was):
+    (house.promoted if was == "beaten" else house.on_trial)()
+    house.place(3)
+    chosen = {"waiting": "r3", "on trial": "r2", "beaten": "r1"}[was]
+    house.registry.lose("r2" if was == "beaten" else "r1")
+    (release,) = (one for one in house.registry.releases(WORKLOAD) if one.release_id == chosen)
+    house.registry.point(WORKLOAD, Track.PRODUCTION, release)
+    house.hour(80)
+    live = house.registry.live(WORKLOAD, Track.PRODUCTION)
+    assert (live.release_id, live.state, live.best_of is not None) == (chosen, "production", True)
+    past = [*house.journal.past(WORKLOAD, limit=9), house.journal.current(WORKLOAD)]
+    assert all(one.production != one.candidate for one in past if one)

@@ -83,9 +83,25 @@ def test_clocks_that_were_both_ahead_and_are_set_back_are_told_of(house):
     house.clock += 5 * 24 * HOUR
     house.hour()
     house.journal.time = house.clock = house.clock - 5 * 24 * HOUR
-    for one in (house.look, house.tick, lambda: house.say("rollback")):
+    for one in (house.look, house.tick, lambda: house.say("promote")):
         with pytest.raises(RatchetError, match=r"newest look is of 2026-11-21 .*, the database at 2026-11-16"):
             one()
+
+
+@pytest.mark.parametrize(("at", "word"), [("on_trial", "rollback"), ("promoted", "revert")])
+def test_a_person_ends_an_experiment_whose_looks_are_ahead_and_the_next_one_is_judged(house, at, word):
+    getattr(house, at)()
+    house.clock += 5 * 24 * HOUR
+    house.hour()
+    house.journal.time = house.clock = house.clock - 5 * 24 * HOUR
+    house.say(word)
+    assert (house.stage, house.world, house.states) == ("", ("BO1", None, 0), ["production", "rolled_back"])
+    house.clock += 49 * HOUR
+    house.journal.time = house.clock + 12 * HOUR
+    house.on_trial_too(3)
+    house.said.counts["candidate"] = replace(HEALTHY["candidate"], bad_requests=20.0)
+    house.tick(1 / 60)
+    assert (house.stage, house.world) == ("", ("BO1", None, 0))
 
 
 @pytest.mark.parametrize("word", ["rollback", None])

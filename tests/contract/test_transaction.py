@@ -1,0 +1,103 @@
+"""A transaction of the loop ends also where its backend hangs: the kernel under it goes on to acknowledge whatever is sent."""
+
+import os
+import signal
+import threading
+import time
+from contextlib import suppress
+from datetime import UTC, datetime
+
+import psycopg2
+import pytest
+
+from ratchet import database
+from ratchet.contracts.errors import JournalError, RatchetError
+from ratchet.observe.database import transaction
+from ratchet.serve import tidy
+
+NOW = datetime(2026, 11, 23, 7, tzinfo=UTC)
+HANGS = "the journal is away: the server hangs"
+
+
+@pytest.fixture
+def stop(monkeypatch):
+    """Stops a process without a word; it goes on after ten seconds, or when the test ends."""
+    monkeypatch.setattr(database, "GRACE_SECONDS", 0.5)
+    timers = []
+
+    def stop(pid):
+        os.kill(pid, signal.SIGSTOP)
+        timers.append(threading.Timer(10, go_on, (pid,)))
+        timers[-1].start()
+
+    yield stop
+    for timer in timers:
+        timer.cancel()
+        go_on(*timer.args)
+
+
+def go_on(pid):
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGCONT)
+
+
+def begin(postgres, *, seconds=1):
+    return transaction(postgres, what="the journal", error=JournalError, statement_seconds=seconds)
+
+
+@pytest.mark.parametrize("step", ["statement", "commit", "rollback", "rows"])
+def test_whatever_the_server_is_asked_for_is_given_up_where_nothing_is_heard(postgres, stop, step):
+    began = time.monotonic()
+    with pytest.raises(JournalError, match=HANGS), begin(postgres) as cursor:  # noqa: PT012
+        rows = cursor.connection.cursor("named")
+        rows.execute("SELECT 1")
+        stop(cursor.connection.info.backend_pid)
+        if step == "statement":
+            cursor.execute("SELECT 1")
+        elif step == "rows":
+            rows.fetchmany(10)
+        elif step == "rollback":
+            raise psycopg2.OperationalError("the server hangs, as it said before")
+    assert time.monotonic() - began < 5
+    with begin(postgres) as cursor:
+        cursor.execute("SELECT 1")
+        assert cursor.fetchall() == [(1,)]
+
+
+def test_a_statement_has_all_its_time_and_who_asks_nothing_may_rest(postgres, monkeypatch):
+    monkeypatch.setattr(database, "GRACE_SECONDS", 0.1)
+    with begin(postgres) as cursor:
+        cursor.execute("SELECT pg_sleep(0.9)")
+        time.sleep(1.5)
+        cursor.execute("SELECT pg_sleep(0.9)")
+
+
+def test_a_connection_that_is_lost_in_the_middle_is_said_so(postgres):
+    with (
+        pytest.raises(JournalError, match="the journal is away: server closed the connection unexpectedly"),
+        begin(postgres),
+    ):
+        raise psycopg2.OperationalError("server closed the connection unexpectedly\n\tThis probably means …")
+
+
+def test_a_host_that_is_gone_without_a_word_holds_a_lock_for_a_minute(postgres):
+    with begin(postgres) as cursor:
+        cursor.execute(
+            "SELECT current_setting('tcp_keepalives_idle')::int"
+            " + current_setting('tcp_keepalives_interval')::int * current_setting('tcp_keepalives_count')::int"
+        )
+        assert cursor.fetchone() == (60,)
+
+
+def test_tidying_the_log_ends_too(postgres, stop, monkeypatch):
+    monkeypatch.setattr(tidy, "STATEMENT_SECONDS", 1)
+    monkeypatch.setattr(tidy, "ENSURE_DAY", "SELECT pg_sleep(0.8), %s")
+    threading.Timer(0.4, lambda: stop(_asleep(postgres))).start()
+    with pytest.raises(RatchetError, match="the database of the forecast log is away: the server hangs"):
+        tidy.tidy_log(postgres, now=NOW, keep_days=90)
+
+
+def _asleep(postgres):
+    with begin(postgres) as cursor:
+        cursor.execute("SELECT pid FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(0.8), %'")
+        return cursor.fetchone()[0]
