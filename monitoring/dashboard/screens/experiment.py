@@ -49,7 +49,8 @@ def show() -> None:
         tracks.show(rows, live, _why(live["production"], experiments), now)
     if experiments:
         age = now - datetime.fromisoformat(experiments[0]["started_at"])
-        found = [side.get(track) for side in (rows, live) for track in ("production", "candidate")]
+        judged = experiments[0].get("evidence") or {}  # a winner that was taken back serves and is measured no more
+        found = [side.get(track) for side in (rows, live, judged) for track in ("production", "candidate")]
         names = list(dict.fromkeys(row["release"] for row in found if row))
         over_time.show(names, experiments[0]["verdicts"], age=age)
     with shown("Orders"):

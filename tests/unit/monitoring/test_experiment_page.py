@@ -99,6 +99,15 @@ def test_a_winner_is_not_tried_against_itself(monkeypatch, stage, candidate, say
     assert drawn == ["BO1", "CO1", "BO2"]
 
 
+def test_a_winner_that_was_taken_back_is_drawn(monkeypatch):
+    """It is on no track any more, and had its new name only after the trial whose figures are shown."""
+    back = {"verdict": "revert", "at": AT, "reason": "worse", "acted_at": AT, "scores": {}}
+    judged = {"candidate": {"release": "BO2"}, "production": {"release": "BO1"}}
+    ended = TRIED | {"stage": "rolled_back", "ended_at": AT, "moved": back, "evidence": judged, "verdicts": [back, PUT]}
+    _, drawn = opened(monkeypatch, ended, {"production": {}, "candidate": {"track": "production"}}, MEASURED[:2])
+    assert drawn == ["BO1", "CO1", "BO2"]
+
+
 @pytest.mark.parametrize(
     ("ended", "says"),
     [
