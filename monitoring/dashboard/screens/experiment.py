@@ -32,6 +32,7 @@ MEANS = {
     "inconclusive": "time was up without a difference; production stays",
     "revert": "the release that was beaten came back",
 }
+LOG_E = " Log e: how strongly the data speak for it; 0 or less: not at all; 3: by chance once in 20 at most."
 
 
 def show() -> None:
@@ -152,7 +153,7 @@ def _history(experiments: list[Body]) -> None:
             "Verdict": words.title(one["verdict"]),
             "Reason": one["reason"],
             "Carried out": words.moment(one["acted_at"]),
-            "Figures": ", ".join(f"{name} {value:.4g}" for name, value in one["scores"].items()),
+            "Figures": words.judged(one["scores"]),
         }
         for row in experiments
         for one in row["verdicts"]
@@ -170,5 +171,5 @@ def _history(experiments: list[Body]) -> None:
             for name, means in MEANS.items()
             if any(one["Verdict"] == words.title(name) for one in said)
         )
-        + "."
+        + f".{LOG_E if any('log e' in one['Figures'] for one in said) else ''}"
     )
