@@ -150,6 +150,13 @@ def test_pages_say_what_was_found_and_nothing_else_is_served(house):
             get(f"{house}{path}")
 
 
+def test_a_page_follows_the_systems_colours_and_stacks_its_columns_on_a_phone(house):
+    page = get(f"{house}/quality/w/20261116T00-abc")
+    assert "color-scheme:light dark" in page
+    assert ".checks td{display:block" in page
+    assert '<table class="checks">' in page
+
+
 def test_its_address_alone_lists_the_reports_the_newest_first(house):
     """`make status` names it, and whoever opened it read "no such report"."""
     listed = re.findall(r'href="([^"]*)"', get(f"{house}/"))
