@@ -14,6 +14,7 @@ ICON = (  # written out: an icon by name would be fetched from elsewhere
 TIGHT = """<style>
 .block-container {padding-top: 4.2rem; padding-bottom: 3rem; max-width: 1240px}
 [data-testid="stMetricValue"] {font-size: 1.5rem}
+[data-testid="stMetricValue"], [data-testid="stMetricValue"] * {white-space: normal !important}
 @media (max-width: 640px) {
 [data-testid="stHorizontalBlock"]:not(:has([data-testid="stHorizontalBlock"])):has([data-testid="stMetric"])
  > [data-testid="stColumn"] {min-width: calc(50% - 1rem); flex: 1 1 calc(50% - 1rem)}

@@ -2,12 +2,15 @@
 
 import json
 import secrets
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import httpx
 import streamlit as st
+from streamlit.runtime.scriptrunner import add_script_run_ctx, get_script_run_ctx
 
 from monitoring.dashboard.api import SECONDS, Api, Trouble
 from monitoring.dashboard.prometheus import Prometheus
@@ -96,6 +99,18 @@ def ask(what: str, *, operate: bool = False, track: str = "", **query: object) -
     """Return an answer of the router that is at most a quarter of a minute old."""
     key = keys().get("operate" if operate or track else "predict", "")
     return _ask(key, workload(), person(), what, track, tuple(sorted(query.items())))
+
+
+def together(*questions: Callable[[], dict[str, Any]]) -> list[dict[str, Any]]:
+    """Ask all of them at once and return what each said: a track that hangs is waited for once."""
+    context = get_script_run_ctx()
+    with ThreadPoolExecutor(len(questions), initializer=lambda: add_script_run_ctx(ctx=context)) as pool:
+        return [asked.result() for asked in [pool.submit(question) for question in questions]]
+
+
+def id_name(page: dict[str, Any]) -> str:
+    """Return what this workload calls the name of a series."""
+    return str(next(name for name in page["series"][0] if name != "target"))
 
 
 def check(*, operate: bool = False) -> None:

@@ -16,6 +16,20 @@ FIGURES = {
     "q": "moving-average order",
 }
 """What a family tells of a series, in words."""
+JUDGED = {
+    "log_guardrail": "log e of harm by failures",
+    "log_split": "log e of clients not in their shares",
+    "log_better": "log e of better ratings",
+    "log_worse": "log e of worse ratings",
+    "log_not_inferior": "log e of ratings no worse",
+    "error_low": "error against production from",
+    "error_high": "to",
+    "error_asked": "error on what people ask for",
+    "weeks": "matured weeks",
+    "drifting": "features that drift",
+    "data_age_hours": "hours since the newest data",
+}
+"""What a look goes by, in words."""
 
 
 def figure(value: float | None, digits: int = 2, unit: str = "") -> str:
@@ -66,6 +80,11 @@ def title(name: str) -> str:
     """Return a name from the code as a title: `activity_pattern` is `Activity pattern`."""
     text = phrase(name)
     return text[:1].upper() + text[1:]
+
+
+def judged(scores: dict[str, float]) -> str:
+    """Return what a look went by; what is nothing is left out."""
+    return ", ".join(f"{JUDGED.get(name) or phrase(name)} {value:.4g}" for name, value in scores.items() if value)
 
 
 def listed(value: Any) -> str:  # noqa: ANN401, a sentence or several

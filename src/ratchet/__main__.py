@@ -10,13 +10,14 @@ from typing import Any, TypeAlias
 from pydantic import ValidationError
 
 from ratchet import workloads
-from ratchet.asking import at_least, names
+from ratchet.asking import at_least
 from ratchet.backtest_command import add_backtest
 from ratchet.contracts.errors import RatchetError
 from ratchet.forecast_command import add_forecast
 from ratchet.ingest_command import add_ingest
+from ratchet.keys_command import add_keys
 from ratchet.policy_command import add_policy
-from ratchet.reading import as_lines, as_table, while_read
+from ratchet.reading import as_lines, while_read
 from ratchet.rehearse_command import add_rehearse
 from ratchet.release_command import add_releases
 from ratchet.settings import Settings, complaint
@@ -35,6 +36,11 @@ ORDERS = {
     "deny": "refuse it: production stays",
 }
 
+POSITIONAL = {
+    "workload": "default: the first of the setting WORKLOADS",
+    "service": "its name, as `ratchet status` shows it",
+}
+
 
 @while_read
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -51,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"ratchet: {complaint(problem)}", file=sys.stderr)
         return 1
     except RatchetError as problem:
-        print(f"ratchet: {problem}", file=sys.stderr)
+        print(f"ratchet: {problem}{_because_stopped() if ' is away' in str(problem) else ''}", file=sys.stderr)
         return 1
     except ModuleNotFoundError as problem:
         needed = str(problem.name).partition(".")[0]
@@ -70,6 +76,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _because_stopped() -> str:
+    """Who is away because `make down` stopped all of it is no riddle."""
+    from ratchet.stack.paths import Home
+
+    home = Home(Settings().home)
+    if not home.environment.exists():
+        return ""
+    from ratchet.stack.supervised import Supervisor
+
+    return "" if Supervisor(home).is_running() else "; Ratchet is stopped. `make up` starts it."
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="ratchet", description="Trains forecasters, tries each on live traffic, promotes on evidence."
@@ -79,7 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_loop(commands)
     add_policy(commands)
     add_rehearse(commands)
-    _add_keys(commands)
+    add_keys(commands)
     return parser
 
 
@@ -87,7 +105,7 @@ def _add_stack(commands: Commands) -> None:
     _add(commands, "up", "start the whole loop on this machine", _up)
     _add(commands, "status", "what runs where", _status)
     _add(commands, "down", "stop it; data stays", _down)
-    _add(commands, "logs", "a service's log", _logs, ("service",))
+    _add(commands, "logs", "a service's log, and what comes", _logs, ("service",))
     _add(commands, "restart", "restart one service", _restart, ("service",))
     clean = _add(commands, "clean", "stop it and delete all local state, after asking", _clean)
     clean.add_argument("--yes", action="store_true", help="do not ask")
@@ -96,7 +114,7 @@ def _add_stack(commands: Commands) -> None:
     traffic = _add(commands, "traffic", "send realistic users for a while, then say what was sent", _traffic)
     traffic.add_argument("--seconds", type=float, default=150.0, help="how long (default: 150)")
     traffic.add_argument("--rate", type=float, default=20.0, help="forecasts per second (default: 20)")
-    traffic.add_argument("--seed", type=at_least(0), default=7)
+    traffic.add_argument("--seed", type=at_least(0), default=7, help="another one, other users (default: 7)")
 
 
 def _add_loop(commands: Commands) -> None:
@@ -124,25 +142,12 @@ def _add_loop(commands: Commands) -> None:
         by_hand.add_argument("--why", required=True, help="kept with the verdict")
 
 
-def _add_keys(commands: Commands) -> None:
-    keys = commands.add_parser("keys", help="API keys: add, list, revoke").add_subparsers(
-        required=True, metavar="ACTION"
-    )
-    add = _add(keys, "add", "make a key and print it, once", _keys_add, ("name",))
-    add.add_argument("--scopes", default="predict", help="predict, operate, or both separated by a comma")
-    _add(keys, "list", "every key's id, name, scopes and state", _keys_list)
-    _add(keys, "revoke", "end a key; effective within 10 s", _keys_revoke, ("key_id",))
-
-
 def _add(
     commands: Commands, name: str, what: str, command: Command, positional: Sequence[str] = ()
 ) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = commands.add_parser(name, help=what, description=what)
     for argument in positional:
-        if argument == "workload":
-            parser.add_argument("workload", nargs="?", help="default: the first of the setting WORKLOADS")
-        else:
-            parser.add_argument(argument)
+        parser.add_argument(argument, nargs="?" if argument == "workload" else None, help=POSITIONAL[argument])
     parser.set_defaults(command=command)
     return parser
 
@@ -262,30 +267,6 @@ def _by_hand(kind: str) -> Command:
         return loop.order(_workload(options, loop.settings), OrderKind(kind), who=getpass.getuser(), why=options.why)
 
     return command
-
-
-def _keys_add(options: argparse.Namespace) -> str:
-    from ratchet.serve.keys import add_key
-
-    return add_key(Settings.load().database, options.name, names(options.scopes))
-
-
-def _keys_list(_: argparse.Namespace) -> str:
-    from ratchet.serve.keys import list_keys
-
-    keys = list_keys(Settings.load().database)
-    rows = [("id", "name", "scopes", "made", "revoked")]
-    for key in keys:
-        made, revoked = (f"{at:%Y-%m-%d %H:%M}" if at else "" for at in (key.created_at, key.revoked_at))
-        rows.append((key.key_id, key.name, ",".join(key.scopes), made, revoked))
-    return as_table(rows) if keys else "no key was ever made: `ratchet keys add NAME`"
-
-
-def _keys_revoke(options: argparse.Namespace) -> None:
-    from ratchet.serve.keys import revoke_key
-
-    if not revoke_key(Settings.load().database, options.key_id):
-        raise RatchetError(f"no key that is valid has the id {options.key_id}: see `ratchet keys list`")
 
 
 if __name__ == "__main__":

@@ -1,29 +1,42 @@
 """`ratchet forecast`: what the live release says of one series, as a table, and as a chart that any terminal can show."""
 
 import argparse
+import difflib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ratchet import workloads
-from ratchet.contracts.errors import RatchetError
+from ratchet.contracts.errors import RatchetError, UnknownSeriesError
 from ratchet.contracts.ports import Track
+from ratchet.contracts.release import CARD
 from ratchet.settings import Settings
+
+if TYPE_CHECKING:
+    from ratchet.serve.release import OpenRelease
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001  # argparse has no public name for it
 Week = dict[str, Any]
 WIDTH = 60
+MANY = 20_000
+"""Series among which a wrong name is compared."""
 
 
 def add_forecast(commands: Commands) -> None:
     """Add `forecast` to the command line."""
-    command = commands.add_parser("forecast", help="what the live release says of one series")
+    what = "what the live release says of one series"
+    command = commands.add_parser("forecast", help=what, description=what)
     command.set_defaults(command=forecast)
     command.add_argument("unique_id", help="such as owner/name")
     command.add_argument("--target", help="default: the workload's first")
     command.add_argument("--horizon", type=int, default=8, help="weeks (default: 8)")
-    command.add_argument("--workload", default=workloads.names()[0])
-    command.add_argument("--track", choices=[track.value for track in Track], default=Track.PRODUCTION.value)
+    command.add_argument("--workload", default=workloads.names()[0], help="default: %(default)s")
+    command.add_argument(
+        "--track",
+        choices=[track.value for track in Track],
+        default=Track.PRODUCTION.value,
+        help="whose release (default: production)",
+    )
     command.add_argument("--release", type=Path, help="a release folder, in place of the live one")
     command.add_argument("--plot", action="store_true", help="a chart as well")
     command.add_argument("--explain", action="store_true", help="what families tell of the series as well")
@@ -34,13 +47,18 @@ def forecast(options: argparse.Namespace) -> str:
     from ratchet.serve.release import open_release  # noqa: PLC0415 - only this command opens releases
 
     found = workloads.find(options.workload)
+    if options.release and not (options.release / CARD).is_file():
+        raise RatchetError(f"no release in {options.release}: it has no {CARD}")
     opened = open_release(options.release or _live(options.workload, Track(options.track)), verify=False)
     if not 1 <= options.horizon <= opened.card.horizon:
         raise RatchetError(f"--horizon must be between 1 and {opened.card.horizon}")
     target = options.target or found.targets[0]
     if target not in opened.card.targets:
         raise RatchetError(f"no target `{target}`; there are: {', '.join(opened.card.targets)}")
-    weeks = opened.forecast(options.unique_id, target, options.horizon)
+    try:
+        weeks = opened.forecast(options.unique_id, target, options.horizon)
+    except UnknownSeriesError as error:
+        raise RatchetError(f"{error}; {_nearest(opened, options.unique_id)}") from None
     head = f"{options.unique_id} {target}, {opened.card.release_id}, data to {opened.data_hour:%Y-%m-%d %H:%M} UTC"
     note = ["trained on synthetic sample data"] if opened.card.synthetic else []
     told = explain(opened.scores.of(options.unique_id, target)) if options.explain else ()
@@ -82,6 +100,17 @@ def explain(record: dict[str, Any]) -> list[str]:
 
 def _figures(figures: dict[str, float]) -> str:
     return ", ".join(f"{name} {value:g}" for name, value in figures.items())
+
+
+def _nearest(opened: "OpenRelease", unique_id: str) -> str:
+    """Say which names are most like one that is not there: those that hold it, else those that are written like it."""
+    page = opened.series(limit=MANY)
+    names = list(dict.fromkeys(name for name, _ in page.series))
+    inside = dict.fromkeys(
+        name for name, _ in opened.series(search=unique_id, limit=3 * len(opened.card.targets)).series
+    )
+    near = list(inside)[:3] or difflib.get_close_matches(unique_id, names, n=3)
+    return f"did you mean {', '.join(near)}?" if near else f"there are {len(names):,}, such as {names[0]}"
 
 
 def _live(workload: str, track: Track) -> Path:

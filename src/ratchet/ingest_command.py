@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 Parsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001  # argparse has no public name for it
 
+_AS_BEFORE: Final = argparse.SUPPRESS
+"""What is said before WHAT and not after it stands."""
 _SAMPLE: Final = "sample"
 _SHOWN: Final = 10
 _WHAT: Final = "land what is new and rebuild gold"
@@ -27,10 +29,11 @@ def add_ingest(commands: Parsers) -> None:
     parser = commands.add_parser(
         "ingest",
         help=_WHAT,
-        description=f"{_WHAT.capitalize()}. Without a further word: what the setting EVENTS names, for the first workload.",
+        description=f"{_WHAT.capitalize()}. Without WHAT: what the setting EVENTS names, for the first workload.",
         epilog="What has landed is never read again; a run that was stopped goes on where it was.",
     )
     parser.set_defaults(command=_ingest, workload=None, kind=None, where=(), first="", last="", land_only=False)
+    _add_options(parser, by_hour=True)
     what = parser.add_subparsers(metavar="WHAT")
     known: set[str] = set()
     for name in workloads.names():
@@ -60,9 +63,13 @@ def _add_kind(what: Parsers, kind: SourceKind, workload: str) -> None:
 def _add_options(parser: argparse.ArgumentParser, *, by_hour: bool) -> None:
     if by_hour:
         hour = "2026-01-31 or 2026-01-31T05, UTC"
-        parser.add_argument("--from", dest="first", default="", metavar="HOUR", help=f"first hour to land: {hour}")
-        parser.add_argument("--to", dest="last", default="", metavar="HOUR", help="last one; a day counts whole")
-    parser.add_argument("--land-only", action="store_true", help="leave gold as it is")
+        parser.add_argument(
+            "--from", dest="first", metavar="HOUR", help=f"first hour to land: {hour}", default=_AS_BEFORE
+        )
+        parser.add_argument(
+            "--to", dest="last", metavar="HOUR", help="last one; a day counts whole", default=_AS_BEFORE
+        )
+    parser.add_argument("--land-only", action="store_true", help="leave gold as it is", default=_AS_BEFORE)
 
 
 def _ingest(options: argparse.Namespace) -> str:
@@ -70,6 +77,9 @@ def _ingest(options: argparse.Namespace) -> str:
 
     loop = Loop()
     workload = str(options.workload or loop.settings.workloads.split(",")[0])
+    by_hour = {kind.name: kind.by_hour for kind in workloads.find(workload).source_kinds}
+    if not by_hour.get(options.kind, True) and (options.first or options.last):
+        raise RatchetError(f"{options.kind} has no hours to choose from: leave --from and --to out")
     given = _given(options)
     span = Span.parse(options.first or loop.settings.events_from, options.last or loop.settings.events_to)
     with Bar(sys.stderr) as bar:

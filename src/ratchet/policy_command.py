@@ -14,19 +14,21 @@ WORKLOAD = "default: the first of the setting WORKLOADS"
 
 def add_policy(commands: Commands) -> None:
     """Add `policy` to the command line."""
-    actions = commands.add_parser("policy", help="rules that decide: show, compare, replay").add_subparsers(
-        required=True, metavar="ACTION"
-    )
-    comparing = actions.add_parser("compare", help="what each rule does to simulated experiments whose truth is known")
+    what = "rules that decide: show, compare, replay"
+    actions = commands.add_parser("policy", help=what, description=what).add_subparsers(required=True, metavar="ACTION")
+    what = "what each rule does to simulated experiments whose truth is known"
+    comparing = actions.add_parser("compare", help=what, description=what)
     comparing.set_defaults(command=compare_rules)
     comparing.add_argument(
         "--runs", type=at_least(1), default=100, help="experiments per scenario (default: 100, about a minute)"
     )
-    comparing.add_argument("--seed", type=at_least(0), default=1)
-    showing = actions.add_parser("show", help="every parameter as it is in force here")
+    comparing.add_argument("--seed", type=at_least(0), default=1, help="another one, other experiments (default: 1)")
+    what = "every parameter as it is in force here"
+    showing = actions.add_parser("show", help=what, description=what)
     showing.set_defaults(command=show)
     showing.add_argument("workload", nargs="?", help=WORKLOAD)
-    replaying = actions.add_parser("replay", help="judge every recorded look again and name each byte that differs")
+    what = "judge every recorded look again and name each byte that differs"
+    replaying = actions.add_parser("replay", help=what, description=what)
     replaying.set_defaults(command=replay)
     replaying.add_argument("workload", nargs="?", help=WORKLOAD)
     replaying.add_argument("--experiment", type=int, help="only this one")
@@ -48,7 +50,8 @@ def replay(options: argparse.Namespace) -> int:
     from ratchet.loop import Loop
 
     loop = Loop()
-    found = loop.replay(_workload(options, loop.settings), experiment=options.experiment)
+    workload = _workload(options, loop.settings)
+    found = loop.replay(workload, experiment=options.experiment)
     for one in found:
         old = f", {one.without_body} from before looks were kept whole" if one.without_body else ""
         said = f"{len(one.differences)} differ:" if one.differences else "every byte is reproduced"
@@ -58,7 +61,8 @@ def replay(options: argparse.Namespace) -> int:
         for difference in one.differences:
             print(f"  {difference}")
     if not found:
-        raise RatchetError("there is no experiment to replay")
+        which = "experiment" if options.experiment is None else f"experiment {options.experiment}"
+        raise RatchetError(f"there is no {which} of {workload} to replay")
     return int(any(one.differences for one in found))
 
 

@@ -12,7 +12,8 @@ Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # n
 
 def add_rehearse(commands: Commands) -> None:
     """Add `rehearse` to the command line."""
-    rehearse = commands.add_parser("rehearse", help="live through your own history with the loop, and say what it did")
+    what = "live through your own history with the loop, and say what it did"
+    rehearse = commands.add_parser("rehearse", help=what, description=what)
     rehearse.set_defaults(command=_rehearse)
     rehearse.add_argument("workload", nargs="?", help="default: the first of the setting WORKLOADS")
     rehearse.add_argument("--from", dest="first", help="a day of the first week (default: a year before the last)")
@@ -33,7 +34,7 @@ def add_rehearse(commands: Commands) -> None:
     rehearse.add_argument(
         "--no-refresh", action="store_true", help="let forecasts age: issue no release again (default: every week)"
     )
-    rehearse.add_argument("--seed", type=at_least(0), default=1)
+    rehearse.add_argument("--seed", type=at_least(0), default=1, help="another one, other users (default: 1)")
     rehearse.add_argument("--processes", type=at_least(1), help="default: one a core")
     rehearse.add_argument("--out", help="folder of the report (default: DATA_HOME/rehearsals/<workload>)")
 

@@ -26,7 +26,7 @@ def add_train(commands: Commands) -> None:
     command.add_argument(
         "--recipe", type=names, default=(), help="families, separated by commas (default: the workload's own)"
     )
-    command.add_argument("--reason", default="by hand")
+    command.add_argument("--reason", default="by hand", help="kept with the run (default: by hand)")
     command.add_argument("--trials", type=int, help="other settings of families to try at most (TRAIN_TRIALS)")
     command.add_argument("--seconds", type=float, help="seconds after which no more begin (TRAIN_SECONDS)")
 

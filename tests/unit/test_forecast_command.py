@@ -59,9 +59,24 @@ def test_what_families_tell_of_a_series_is_said_on_request(capsys, folder, tmp_p
     [
         pytest.param(("--horizon", "99"), "between 1 and 12", id="too-far"),
         pytest.param(("--target", "stars"), "no target `stars`; there are: sent, lost", id="no-such-target"),
+        pytest.param(("--release", "/nowhere"), "no release in /nowhere: it has no card.json", id="no-release"),
     ],
 )
 def test_what_cannot_be_answered_is_said(words, told, capsys, folder):
     code, _, err = run(capsys, folder, *words)
     assert code == 1
     assert told in err
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        pytest.param("flask", "did you mean pallets/flask?", id="a part"),
+        pytest.param("Pallets/Flask", "did you mean pallets/flask?", id="another case"),
+        pytest.param("palets/flask", "did you mean pallets/flask?", id="a letter missing"),
+        pytest.param("qqq", "there are 1, such as pallets/flask", id="nothing like it"),
+    ],
+)
+def test_a_wrong_name_is_answered_with_the_nearest(name, told, capsys, folder):
+    assert main(["forecast", name, "--release", str(folder), "--target", "sent"]) == 1
+    assert capsys.readouterr().err == f"ratchet: no forecast for '{name}', sent; {told}\n"

@@ -107,6 +107,9 @@ def test_what_landed_is_told_even_if_gold_cannot_be_built(capsys, tmp_path):
         pytest.param(("archive", "/no/such/folder"), "no such folder", id="no folder"),
         pytest.param(("github", "flask"), "write owner/name", id="no repository"),
         pytest.param(("archive", "x", "--from", "soon"), "`soon` is no hour", id="no hour"),
+        pytest.param(("--from", "tomorrow"), "`tomorrow` is no hour", id="no hour of what EVENTS names"),
+        pytest.param(("--from", "soon", "archive", "x"), "`soon` is no hour", id="before the source"),
+        pytest.param(("--to", "2026-01-01", "csv", "x"), "leave --from and --to out", id="no hours"),
     ],
 )
 def test_a_mistake_is_one_clear_line(capsys, words, problem):

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from ratchet.__main__ import main
+from ratchet.__main__ import _parser, main
 
 
 def test_a_command_whose_library_is_not_installed_says_so_in_one_line():
@@ -111,3 +111,42 @@ def test_a_reader_that_goes_away_is_no_fault(tmp_path):
         asked.stdin.write(b"go\n")
         asked.stdin.close()
         assert (asked.stderr.read(), asked.wait(timeout=60)) == (b"", 0)
+
+
+def test_what_is_away_because_all_is_stopped_says_so(capsys, monkeypatch, tmp_path):
+    """After `make down` the addresses that were left lead nowhere."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DATA_HOME", str(tmp_path))
+    for name in ("DATABASE_URL", "MLFLOW_TRACKING_URI"):
+        monkeypatch.delenv(name, raising=False)
+    away = "ratchet: MLflow at 127.0.0.1:9 is away: Connection refused"
+    (tmp_path / ".env").write_text("MLFLOW_TRACKING_URI=http://127.0.0.1:9\n")
+    assert main(["forecast", "a/b"]) == 1
+    assert capsys.readouterr().err == f"{away}\n"
+    (tmp_path / "stack.env").touch()
+    assert main(["forecast", "a/b"]) == 1
+    assert capsys.readouterr().err == f"{away}; Ratchet is stopped. `make up` starts it.\n"
+
+
+def test_an_experiment_that_there_is_not_is_named(capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("ratchet.loop.Loop.replay", lambda *_, **__: [])
+    monkeypatch.setenv("DATA_HOME", str(tmp_path))
+    assert main(["policy", "replay", "--experiment", "99"]) == 1
+    assert "no experiment 99 of github_activity" in capsys.readouterr().err
+
+
+def _parsers(parser):
+    yield parser
+    for action in parser._actions:
+        for below in getattr(action, "choices", None) or () if isinstance(action.choices, dict) else ():
+            yield from _parsers(action.choices[below])
+
+
+@pytest.mark.parametrize("parser", list(_parsers(_parser())), ids=lambda parser: parser.prog)
+def test_help_says_what_each_command_does_and_what_each_word_is(parser):
+    assert parser.description
+    unexplained = [
+        action.dest for action in parser._actions if not action.help and not isinstance(action.choices, dict)
+    ]
+    assert unexplained == []

@@ -1,6 +1,7 @@
 """A table of questions: CSV up, progress, a table, CSV down."""
 
 import io
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -12,11 +13,10 @@ CHUNK = 500
 MOST = 10_000
 
 
-def show() -> None:
-    """Ask for a table and answer each of its rows."""
-    page = session.ask("series", limit=3)
-    id_name = next(name for name in page["series"][0] if name != "target")
-    example = pd.DataFrame([{id_name: row[id_name], "target": row["target"], "horizon": 4} for row in page["series"]])
+def show(page: dict[str, Any]) -> None:
+    """Ask for a table and answer each of its rows; some of the page's series make the example."""
+    id_name, rows = session.id_name(page), page["series"][:3]
+    example = pd.DataFrame([{id_name: row[id_name], "target": row["target"], "horizon": 4} for row in rows])
     st.write(
         f"A CSV with the columns `{id_name}`, `target` and, if wanted, `horizon`: up to {MOST:,} rows. Each gets a forecast or a reason."
     )

@@ -32,6 +32,7 @@ MEANS = {
     "inconclusive": "time was up without a difference; production stays",
     "revert": "the release that was beaten came back",
 }
+LOG_E = " Log e: how strongly the data speak for it; 0 or less: not at all; 3: by chance once in 20 at most."
 
 
 def show() -> None:
@@ -49,7 +50,8 @@ def show() -> None:
         tracks.show(rows, live, _why(live["production"], experiments), now)
     if experiments:
         age = now - datetime.fromisoformat(experiments[0]["started_at"])
-        found = [side.get(track) for side in (rows, live) for track in ("production", "candidate")]
+        judged = experiments[0].get("evidence") or {}  # a winner that was taken back serves and is measured no more
+        found = [side.get(track) for side in (rows, live, judged) for track in ("production", "candidate")]
         names = list(dict.fromkeys(row["release"] for row in found if row))
         over_time.show(names, experiments[0]["verdicts"], age=age)
     with shown("Orders"):
@@ -151,7 +153,7 @@ def _history(experiments: list[Body]) -> None:
             "Verdict": words.title(one["verdict"]),
             "Reason": one["reason"],
             "Carried out": words.moment(one["acted_at"]),
-            "Figures": ", ".join(f"{name} {value:.4g}" for name, value in one["scores"].items()),
+            "Figures": words.judged(one["scores"]),
         }
         for row in experiments
         for one in row["verdicts"]
@@ -169,5 +171,5 @@ def _history(experiments: list[Body]) -> None:
             for name, means in MEANS.items()
             if any(one["Verdict"] == words.title(name) for one in said)
         )
-        + "."
+        + f".{LOG_E if any('log e' in one['Figures'] for one in said) else ''}"
     )

@@ -1,6 +1,7 @@
 """*Forecast*: one series, a history of one's own, or a whole table of them."""
 
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -20,39 +21,40 @@ Body = dict[str, Any]
 def show() -> None:
     """Show the page."""
     st.title("Forecast")
-    release = session.ask("release")
+    release, page = session.together(partial(session.ask, "release"), partial(session.ask, "series", limit=MANY))
     one, mine, table = st.tabs(["One series", "Your own history", "A table of series"])
     with one, shown("This series"):
-        _one(release)
+        _one(release, page)
     with mine, shown("Your history"):
-        own.show(release)
+        own.show(release, session.id_name(page))
     with table, shown("The table"):
-        batch.show()
+        batch.show(page)
 
 
-def _one(release: Body) -> None:
-    found = _pick(release)
+def _one(release: Body, page: Body) -> None:
+    found = _pick(release, page)
     if found is None:
         return
     id_name, unique_id, target, horizon = found
-    answer = _predict(id_name, unique_id, target, horizon)
-    with st.spinner("Reading the history …"):
-        detail = session.ask("series/detail", unique_id=unique_id, target=target, weeks=PAST)
+    with st.spinner("Forecasting …"):
+        answer, detail = session.together(
+            partial(_predict, id_name, unique_id, target, horizon),
+            partial(session.ask, "series/detail", unique_id=unique_id, target=target, weeks=PAST),
+        )
     _say(answer, detail, target, datetime.now(UTC).date())
     compare = st.toggle("Show what each family would have said", value=False)
     _chart(answer, detail, title=f"{words.title(target)} of {unique_id} by week", compare=compare, horizon=horizon)
     _rate(answer)
 
 
-def _pick(release: Body) -> tuple[str, str, str, int] | None:
-    page = session.ask("series", limit=MANY)
+def _pick(release: Body, page: Body) -> tuple[str, str, str, int] | None:
     if page["total"] > MANY:
         wanted = st.text_input("Search", placeholder="Any part of a name", max_chars=200)
         page = session.ask("series", limit=MANY, search=wanted)
     if not page["series"]:
         nothing("Nothing of that name is forecast.", "Try fewer letters, or bring your own history in the next tab.")
         return None
-    id_name = next(name for name in page["series"][0] if name != "target")
+    id_name = session.id_name(page)
     ids = list(dict.fromkeys(row[id_name] for row in page["series"]))
     left, middle, right = st.columns([3, 2, 2])
     unique_id = left.selectbox(words.title(id_name), ids, help=f"{len(ids)} to choose from: type to search")
@@ -67,10 +69,9 @@ def _predict(id_name: str, unique_id: str, target: str, horizon: int) -> Body:
     """Ask once for what is on the screen: a click elsewhere on the page is no new forecast."""
     wanted = (session.workload(), unique_id, target, horizon)
     if st.session_state.get("asked") != wanted:
-        with st.spinner("Forecasting …"):
-            st.session_state["answer"] = session.user().post(
-                "predict", {id_name: unique_id, "target": target, "horizon": horizon}
-            )
+        st.session_state["answer"] = session.user().post(
+            "predict", {id_name: unique_id, "target": target, "horizon": horizon}
+        )
         st.session_state["asked"] = wanted
     answer: Body = st.session_state["answer"]
     return answer

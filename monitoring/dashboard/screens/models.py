@@ -67,8 +67,9 @@ def _card(release: Listed) -> None:
     )
     cells[2].metric("Series", run.params.get("series", words.NOTHING), border=True)
     cells[3].metric("Weeks ahead", run.params.get("horizon", words.NOTHING), border=True)
+    recipe = ", ".join(map(words.title, run.params.get("recipe", "").split()))
     st.caption(
-        f"Recipe: {run.params.get('recipe', '')}. Code {run.params.get('code_version', '')}. [The training run in MLflow]({run.address})"
+        f"Recipe: {recipe}. Code {run.params.get('code_version', '')}. [The training run in MLflow]({run.address})"
     )
     left, right = st.columns(2)
     with left:

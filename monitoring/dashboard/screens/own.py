@@ -17,12 +17,11 @@ DATED = re.compile(r"\d-\d")
 Body = dict[str, Any]
 
 
-def show(release: Body) -> None:
+def show(release: Body, id_name: str) -> None:
     """Ask for a history and forecast it."""
-    page = session.ask("series", limit=1)
-    id_name = next(name for name in page["series"][0] if name != "target")
     st.write(
-        "Weekly counts, oldest first, the last one being last week's: pasted, or a CSV with the counts in its last column."
+        f"Weekly counts, oldest first, up to the newest week that {release['release']} knows (data as of"
+        f" {words.moment(release['data_hour'])}): pasted, or a CSV with the counts in its last column."
     )
     with st.form("own"):
         left, right = st.columns(2)

@@ -52,12 +52,17 @@ class Report:
 _PAGE: Final = Template("""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>$workload: quality of $partition</title>
-<style>body{font:15px/1.5 system-ui;max-width:60rem;margin:2rem auto;padding:0 1rem}table{border-collapse:collapse;width:100%}
+<style>:root{color-scheme:light dark}
+body{font:15px/1.5 system-ui;max-width:60rem;margin:2rem auto;padding:0 1rem}table{border-collapse:collapse;width:100%}
 td,th{border-bottom:1px solid #ccc;padding:.3rem .6rem;text-align:left;overflow-wrap:anywhere}
-.failed{background:#fdd}.odd{background:#ffc}</style></head>
+.failed{background:#fdd;color:#000}.odd{background:#ffc;color:#000}
+.checks td:first-child,.checks td:nth-child(n+4){white-space:nowrap}
+@media (max-width:40rem){.checks th{display:none}.checks td{display:block;border:0;padding:0 .3rem}
+.checks td:first-child{font-weight:600;margin-top:.6rem}.checks td:nth-child(2)::before{content:"found: "}
+.checks td:nth-child(3)::before{content:"wanted: "}.checks td:nth-child(4)::before{content:"if it fails: "}}</style></head>
 <body><h1>$workload: gold $verdict</h1>
 <p>Partition $partition, data up to $data_hour, looked at $checked_at.$synthetic</p>
-<table><tr><th>check</th><th>found</th><th>wanted</th><th>if it fails</th><th></th></tr>$checks</table>
+<table class="checks"><tr><th>check</th><th>found</th><th>wanted</th><th>if it fails</th><th></th></tr>$checks</table>
 <h2>Records</h2><table>$intake</table><h2>Rejected, by reason</h2><table>$reasons</table></body></html>
 """)
 

@@ -15,11 +15,40 @@ from typing import Any, Final
 FOLDER: Final = "quality"
 _PAGE: Final = re.compile(r"/quality/([a-z0-9_]+)/([A-Za-z0-9-]+)")
 _TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
+_HTML: Final = "text/html; charset=utf-8"
+_INDEX: Final = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Ratchet: quality of gold</title>
+<style>
+  :root {{ color-scheme: light dark }}
+  body {{ font: 1rem/1.6 system-ui, sans-serif; max-width: 40rem; margin: 4rem auto; padding: 0 1rem }}
+  h1 {{ font-size: 1.5rem }}
+</style>
+<h1>Quality of gold</h1>
+<p>What was checked before gold moved, or stayed; the newest first.</p>
+<ul>
+{listed}
+</ul>
+</html>
+"""
 
 
 def address(host: str, port: int, workload: str, partition: str) -> str:
-    """Where the report about a partition can be read."""
-    return f"http://{host}:{port}/quality/{workload}/{partition}"
+    """Where the report about a partition can be read; a server that listens everywhere is read here."""
+    here = "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104  # compared, not bound
+    return f"http://{here}:{port}/quality/{workload}/{partition}"
+
+
+def index(home: Path) -> str:
+    """A page with every report there is, the newest first."""
+    found = sorted((home / "gold").glob(f"*/{FOLDER}/*.html"), key=lambda page: page.stat().st_mtime, reverse=True)
+    links = [
+        f'<li><a href="{FOLDER}/{page.parts[-3]}/{page.stem}">{page.parts[-3]}: {page.stem}</a></li>' for page in found
+    ]
+    listed = "\n".join(links) or "<li>No gold has been built yet.</li>"
+    return _INDEX.format(listed=listed)
 
 
 def exposition(home: Path, *, now: datetime) -> str:
@@ -34,7 +63,7 @@ def exposition(home: Path, *, now: datetime) -> str:
 
 
 def serve(home: Path, *, host: str, port: int, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
-    """Answer `/metrics`, `/health` and `/quality/<workload>/<partition>` until the process is stopped."""
+    """Answer `/`, `/metrics`, `/health` and `/quality/<workload>/<partition>` until the process is stopped."""
     make_server(home, host=host, port=port, clock=clock).serve_forever()
 
 
@@ -65,10 +94,12 @@ def _answer(home: Path, path: str, now: datetime) -> tuple[HTTPStatus, str, str]
         return HTTPStatus.OK, _TEXT, exposition(home, now=now)
     if path == "/health":
         return HTTPStatus.OK, _TEXT, "ok\n"
+    if path == "/":
+        return HTTPStatus.OK, _HTML, index(home)
     asked = _PAGE.fullmatch(path)
     page = home / "gold" / asked[1] / FOLDER / f"{asked[2]}.html" if asked else None
     if page and page.is_file():
-        return HTTPStatus.OK, "text/html; charset=utf-8", page.read_text(encoding="utf-8")
+        return HTTPStatus.OK, _HTML, page.read_text(encoding="utf-8")
     return HTTPStatus.NOT_FOUND, _TEXT, "no such report\n"
 
 

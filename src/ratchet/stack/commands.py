@@ -36,7 +36,7 @@ def logs(settings: Settings, service: str, *, lines: int = 40, follow: bool = Tr
     if not path.exists():
         known = ", ".join(sorted(found.stem for found in folder.glob("*.log")))
         there = f"make logs S=… with one of: {known}" if known else "nothing has been logged yet, `make up` starts all"
-        raise RatchetError(f"there is no log of {service or 'nothing'}: {there}")
+        raise RatchetError(f"there is no log of {service}: {there}" if service else f"whose log? {there}")
     os.execvp("tail", ["tail", "-n", str(lines), *(["-F"] if follow else []), str(path)])  # noqa: S606  # becomes tail
 
 

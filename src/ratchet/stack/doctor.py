@@ -41,6 +41,12 @@ _PROGRAMS: Final = {
     "alertmanager": ("prometheus-alertmanager", "alertmanager"),
 }
 _LIBRARIES: Final = ("apache-airflow", "mlflow", "duckdb", "flask", "gunicorn", "boto3", "psycopg2-binary")
+_SECRETS: Final = {
+    name.upper()
+    for fields in (Settings.model_fields, ContainerSettings.model_fields)
+    for name, field in fields.items()
+    if field.annotation is SecretStr
+}
 # Read by programs that stand beside ours, by boto3 or by compose itself.
 _OTHERS: Final = (
     *("AWS_", "COMPOSE_", "PUBLISH", "REGISTRY", "RELEASE", "GRAFANA_PORT"),
@@ -115,8 +121,9 @@ def _env_file(path: Path) -> Iterator[Finding]:
         yield _bad(
             ".env", f"{', '.join(unchanged)} are still `{UNCHANGED}`, which no container accepts: run `make env`"
         )
-    if path.stat().st_mode & 0o077:
-        yield _bad(".env", f"others on this machine may read it: chmod 600 {path}")
+    kept = [name for name, value in values.items() if value and (name in _SECRETS or name.startswith("AWS_"))]
+    if kept and path.stat().st_mode & 0o077:
+        yield _bad(".env", f"others on this machine may read {', '.join(kept)} in it: chmod 600 {path}")
     yield _well(".env", f"{len(values)} values")
 
 

@@ -3,13 +3,16 @@
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from ratchet.stack.paths import Home
 from ratchet.stack.ports import holder, is_taken
 from ratchet.stack.services import Service
 
 FREE_GB = 2.0
-_REACHED_BY_LOOPBACK = ("127.0.0.1", "0.0.0.0")  # noqa: S104  # compared, not bound
+HERE: Final = "127.0.0.1"
+"""Where the parts meet, whatever else they listen on."""
+EVERYWHERE: Final = "0.0.0.0"  # noqa: S104  # compared, not bound
 _SOCKET_PATH_LIMIT = 100
 _SETTING = {
     "airflow-api-server": "AIRFLOW_PORT",
@@ -49,7 +52,7 @@ def _socket_path(home: Home) -> list[str]:
 
 
 def _address(bind: str) -> list[str]:
-    if bind in _REACHED_BY_LOOPBACK:
+    if bind in (HERE, EVERYWHERE):
         return []
     return [
         f"BIND={bind}: the parts meet at 127.0.0.1, so set that (this machine alone) or 0.0.0.0 (every address it has) in .env"

@@ -64,7 +64,7 @@ def run(settings: Settings, *, seconds: float, rate: float, seed: int) -> None:
     if not Supervisor(home).is_running():
         raise RatchetError("Ratchet is stopped. `make up` starts it.")
     if not 0 < seconds <= _MAX_SECONDS or not 0 < rate <= 200:  # a simulation for one machine, not a load test
-        raise RatchetError("traffic is bounded: at most an hour, at most 200 forecasts a second")
+        raise RatchetError("traffic is bounded: more than nothing, at most an hour, at most 200 forecasts a second")
     stack = Stack(settings=settings, secrets=secrets.load(home.secrets), home=home)
     workload = first_turn.first_workload(stack)
     with workload.sample_actuals.open() as lines:

@@ -1,6 +1,7 @@
 """What keeps gold where it is, what is only reported, and what Prometheus and people can read of it."""
 
 import json
+import re
 import threading
 from datetime import UTC, datetime, timedelta
 from urllib import error, request
@@ -144,6 +145,29 @@ def test_prometheus_reads_age_rejections_and_failures(house):
 def test_pages_say_what_was_found_and_nothing_else_is_served(house):
     assert "<h1>w: gold moved</h1>" in get(f"{house}/quality/w/20261116T00-abc")
     assert "<h1>w: gold stayed as it was</h1>" in get(f"{house}/quality/w/20261116T00-abc-refused")
-    for path in ("/quality/w/none", "/quality/w/..%2f..%2fnewest", "/quality/../w/x", "/"):
+    for path in ("/quality/w/none", "/quality/w/..%2f..%2fnewest", "/quality/../w/x"):
         with pytest.raises(error.HTTPError, match="404"):
             get(f"{house}{path}")
+
+
+def test_a_page_follows_the_systems_colours_and_stacks_its_columns_on_a_phone(house):
+    page = get(f"{house}/quality/w/20261116T00-abc")
+    assert "color-scheme:light dark" in page
+    assert ".checks td{display:block" in page
+    assert '<table class="checks">' in page
+
+
+def test_its_address_alone_lists_the_reports_the_newest_first(house):
+    """`make status` names it, and whoever opened it read "no such report"."""
+    listed = re.findall(r'href="([^"]*)"', get(f"{house}/"))
+    assert sorted(listed) == ["quality/w/20261116T00-abc", "quality/w/20261116T00-abc-refused"]
+    assert all("<h1>w: gold" in get(f"{house}/{link}") for link in listed)
+
+
+def test_a_home_without_reports_says_that_there_are_none(tmp_path):
+    assert "No gold has been built yet" in gold_reports.index(tmp_path)
+
+
+@pytest.mark.parametrize(("bind", "host"), [("0.0.0.0", "127.0.0.1"), ("127.0.0.1", "127.0.0.1")])
+def test_a_link_to_a_report_is_one_that_a_browser_can_open(bind, host):
+    assert gold_reports.address(bind, 9108, "w", "p") == f"http://{host}:9108/quality/w/p"

@@ -1,5 +1,7 @@
 """The page *Experiment* while the database cannot answer all of it."""
 
+from dataclasses import fields
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -7,6 +9,8 @@ from monitoring.dashboard import session
 from monitoring.dashboard.api import Trouble
 from monitoring.dashboard.screens import over_time
 from monitoring.dashboard.screens.experiment import _measured
+from monitoring.dashboard.words import JUDGED
+from ratchet.decide.figures import Figures
 
 AT = "2026-10-10T00:00:00+00:00"
 HELD = {"at": AT, "verdict": "hold", "reason": "split alarm", "acted_at": None, "scores": {}}
@@ -99,6 +103,15 @@ def test_a_winner_is_not_tried_against_itself(monkeypatch, stage, candidate, say
     assert drawn == ["BO1", "CO1", "BO2"]
 
 
+def test_a_winner_that_was_taken_back_is_drawn(monkeypatch):
+    """It is on no track any more, and had its new name only after the trial whose figures are shown."""
+    back = {"verdict": "revert", "at": AT, "reason": "worse", "acted_at": AT, "scores": {}}
+    judged = {"candidate": {"release": "BO2"}, "production": {"release": "BO1"}}
+    ended = TRIED | {"stage": "rolled_back", "ended_at": AT, "moved": back, "evidence": judged, "verdicts": [back, PUT]}
+    _, drawn = opened(monkeypatch, ended, {"production": {}, "candidate": {"track": "production"}}, MEASURED[:2])
+    assert drawn == ["BO1", "CO1", "BO2"]
+
+
 @pytest.mark.parametrize(
     ("ended", "says"),
     [
@@ -111,3 +124,21 @@ def test_figures_say_of_when_they_are(monkeypatch, ended, says):
     found, _ = opened(monkeypatch, TRIED | {"ended_at": ended}, live, [row("production", "BO1")])
     assert says in texts(found)
     assert [one.value for one in found.metric if one.label == "Forecasts"] == ["9", "0"]
+
+
+def test_what_a_look_went_by_is_told_in_words(monkeypatch):
+    """They were names from the code, most of them nothing: `weeks 0, drifting 0, log_split 0.3`."""
+    scores = {"weeks": 0.0, "log_split": 0.31, "clients_candidate": 50.0, "error_low": -0.125, "error_high": 0.5}
+    found, _ = opened(
+        monkeypatch, TRIED | {"verdicts": [HELD | {"scores": scores}]}, {"production": {}, "candidate": {}}, []
+    )
+    told = found.dataframe[0].value["Figures"].tolist()
+    assert told == [
+        "log e of clients not in their shares 0.31, clients candidate 50, error against production from -0.125, to 0.5"
+    ]
+    assert "Log e: how strongly the data speak for it" in found.caption[-1].value
+
+
+def test_every_figure_that_a_look_computes_has_words():
+    """A new one is written down beside the others."""
+    assert [field.name for field in fields(Figures) if field.name not in JUDGED] == []

@@ -1,5 +1,6 @@
 """What the page *Forecast* says of numbers, and of a forecast that is older than its first week."""
 
+import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -7,24 +8,26 @@ from streamlit.testing.v1 import AppTest
 
 from monitoring.dashboard import charts, session
 
+KNOWN = "2026-11-16T00:00:00+00:00"
 TODAY = datetime.now(UTC).date()
 
 
 class User:
     """Who is told, for each week, that most have nothing and some have three."""
 
-    def __init__(self, first):
-        self.first = first
+    def __init__(self, first, met):
+        self.first, self.met = first, met
 
     def post(self, what, body):
         assert what == "predict"
+        self.met(what)
         weeks = [
             {"week": (self.first + timedelta(weeks=number)).isoformat(), "median": 0.0, "mean": 0.75}
             | {"lo_80": 0.0, "hi_80": 3.0, "lo_95": 0.0, "hi_95": 3.0}
             for number in range(body["horizon"])
         ]
         said = {"prediction_id": "p", "release": "BO1", "family": "tsb", "track": "production", "note": ""}
-        return said | {"weeks": weeks, "data_hour": "2026-11-16T00:00:00+00:00"}
+        return said | {"weeks": weeks, "data_hour": KNOWN}
 
 
 def page():
@@ -37,11 +40,11 @@ def page():
 def opened(monkeypatch):
     """The page for a forecast whose first week ends so many days from today."""
 
-    def opened(days):
+    def opened(days, met=lambda _: None):
         first = TODAY + timedelta(days=days)
         history = [{"week": (first - timedelta(weeks=1)).isoformat(), "value": 3.0}]
         answers = {
-            "release": {"targets": ["sales"], "horizon": 8},
+            "release": {"release": "BO1", "data_hour": KNOWN, "targets": ["sales"], "horizon": 8},
             "series": {"series": [{"shop": "a/b", "target": "sales"}], "total": 1},
             "series/detail": {
                 "history": history,
@@ -50,9 +53,9 @@ def opened(monkeypatch):
                 "explained": {"farima": {"d": 0.312, "d_error": 0.098}, "prophet": {"trend": 2.5}},
             },
         }
-        monkeypatch.setattr(session, "ask", lambda what, **_: answers[what])
+        monkeypatch.setattr(session, "ask", lambda what, **_: met(what) or answers[what])
         monkeypatch.setattr(session, "workload", lambda: "parcels")
-        monkeypatch.setattr(session, "user", lambda: User(first))
+        monkeypatch.setattr(session, "user", lambda: User(first, met))
         monkeypatch.setattr(charts, "show", lambda *_, **__: None)
         return AppTest.from_function(page, default_timeout=60).run()
 
@@ -88,3 +91,26 @@ def test_what_families_tell_of_the_series_stands_beside_their_errors(opened):
         "What FARIMA tells of it: long memory d 0.31, its standard error 0.10.",
         "What Prophet tells of it: Trend 2.50.",
     ]
+
+
+def test_a_track_that_hangs_is_waited_for_twice(opened):
+    """Everything was asked in turn, and what can be asked for three times: the page was there after half a minute."""
+    pairs = {name: threading.Barrier(2) for name in ("begins", "goes on")}
+    of = {"release": "begins", "series": "begins", "predict": "goes on", "series/detail": "goes on"}
+    asked = []
+
+    def met(what):
+        asked.append(what)
+        pairs[of[what]].wait(timeout=10)
+
+    seen = opened(3, met)
+    assert not seen.exception
+    assert sorted(asked) == sorted(of)
+    assert [one.value for one in seen.title] == ["Forecast"]
+
+
+def test_a_history_ends_where_the_releases_own_data_end(opened):
+    """Not last week: data may be older, and the forecast follows on what the release knows."""
+    assert "up to the newest week that BO1 knows (data as of 2026-11-16 00:00 UTC)" in " ".join(
+        one.value for one in opened(3).markdown
+    )

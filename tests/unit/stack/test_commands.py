@@ -11,9 +11,10 @@ import pytest
 
 from ratchet.contracts.errors import RatchetError
 from ratchet.settings import Settings
-from ratchet.stack import commands
+from ratchet.stack import commands, table
 from ratchet.stack.container_settings import ContainerSettings
 from ratchet.stack.paths import ROOT, Home
+from ratchet.stack.supervised import Supervisor
 from ratchet.stack.up import up
 
 
@@ -25,6 +26,17 @@ def settings(tmp_path):
 def test_status_of_a_stopped_stack_says_how_to_start_it(settings, capsys):
     assert commands.status(settings) == 3
     assert "make up" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("bind", ["127.0.0.1", "0.0.0.0"])
+def test_every_address_of_the_table_can_be_opened(make_stack, capsys, bind):
+    """0.0.0.0 is every address of a machine, and none that a browser opens."""
+    stack = make_stack(bind=bind)
+    table.status(stack, Supervisor(stack.home))
+    told = capsys.readouterr().out
+    assert f"http://127.0.0.1:{stack.settings.router_port} " in told
+    assert "://0.0.0.0" not in told
+    assert ("every other address of this machine" in told) == (bind == "0.0.0.0")
 
 
 def test_down_of_a_stopped_stack_is_no_error(settings, capsys):

@@ -44,6 +44,15 @@ def test_an_example_password_is_named(tmp_path):
     assert "POSTGRES_PASSWORD are still `changeme`" in bad(tmp_path)[".env"]
 
 
+@pytest.mark.parametrize(("line", "says"), [("ROUTER_PORT=7001", ""), ("NOTIFY_URLS=slack://a/b/c", "chmod 600")])
+def test_an_env_file_that_others_may_read_matters_once_it_holds_a_secret(tmp_path, line, says):
+    """As `cp .env.example .env` leaves it."""
+    (tmp_path / ".env").write_text(f"{line}\nPREDICTION_SECRET=\n")
+    (tmp_path / ".env").chmod(0o644)
+    assert says in bad(tmp_path).get(".env", "")
+    assert (".env" in bad(tmp_path)) == bool(says)
+
+
 def test_a_senseless_value_is_named_and_nothing_else_is_guessed(tmp_path, monkeypatch):
     monkeypatch.setenv("POLL_SECONDS", "80")
     found = bad(tmp_path)
