@@ -15,6 +15,7 @@ import hypothesis
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
+import dbt_server
 from ratchet.migrations import migrate
 from ratchet.settings import Settings
 from ratchet.stack import postgres as embedded
@@ -31,10 +32,10 @@ hypothesis.settings.load_profile("patient")
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
-ONE_PROCESS = ("tests/e2e", "tests/contract/register")
+ONE_PROCESS = ("tests/e2e", "tests/contract/register", "tests/unit/ingest")
 """Folders whose files share something that is slow to start. One stack, a minute of two cores: in the order of their names, first those
 that look at a candidate on trial, then those that break things around it, last the one that promotes it, stops all and starts it again.
-One MLflow server, eight seconds of a core, and MLflow itself in the process that asks it, three."""
+One MLflow server, eight seconds of a core, and MLflow itself in the process that asks it, three. One dbt that has read the models, five."""
 
 
 class Together(LoadFileScheduling):
@@ -140,3 +141,18 @@ def object_store(object_store_address: str, monkeypatch: pytest.MonkeyPatch) -> 
     client.create_bucket(Bucket="events")
     yield client
     client.close()
+
+
+@pytest.fixture(scope="session")
+def loaded_dbt(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, ...]]:
+    """The words that start dbt in a process that has loaded it, and read the models, already."""
+    with dbt_server.running(tmp_path_factory.mktemp("dbt")) as command:
+        yield command
+
+
+@pytest.fixture(scope="module")
+def warm_dbt(loaded_dbt: tuple[str, ...]) -> Iterator[None]:
+    """Builds in this module do not wait for dbt to load. How dbt is started, killed and outlived is tested without this."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dbt_server.PROGRAM, loaded_dbt)
+        yield

@@ -20,6 +20,8 @@ from ratchet.ingest.warehouse.build import build, project_of
 from ratchet.ingest.warehouse.read import read
 from ratchet.ingest.warehouse.state import ARRIVING, State
 
+pytestmark = pytest.mark.usefixtures("warm_dbt")
+
 WORKLOAD = workloads.find("github_activity")
 ERAS = {
     "events_2011-02": "2011-04-30",

@@ -20,6 +20,8 @@ from ratchet.rehearsal import read_gold
 from ratchet.settings import Settings
 from ratchet.wiring import Wired
 
+pytestmark = pytest.mark.usefixtures("warm_dbt")
+
 WORKLOAD = workloads.find("github_activity")
 TARGET_OF = {
     ("WatchEvent", "started"): "new_stars",

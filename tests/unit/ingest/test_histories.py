@@ -19,6 +19,8 @@ from ratchet.workloads.github_activity.sources.api import RepositoryApi
 from ratchet.workloads.github_activity.sources.csv_folder import CsvFolder
 from web import Asked, Reply, serve
 
+pytestmark = pytest.mark.usefixtures("warm_dbt")
+
 WORKLOAD = workloads.find("github_activity")
 DAY = 24 * 60
 ASKED = datetime(2026, 2, 18, 10, 35, tzinfo=UTC)

@@ -11,6 +11,8 @@ import pytest
 
 from ratchet import ingest, workloads
 
+pytestmark = pytest.mark.usefixtures("warm_dbt")
+
 STEPS = {
     "read": "ratchet.ingest.warehouse.build:read",
     "announced": "ratchet.ingest.warehouse.state:State.announce",

@@ -14,6 +14,8 @@ from ratchet.ingest.bronze import FolderBronze
 from ratchet.ingest.manifest import Landed, Manifest
 from ratchet.ingest.warehouse.build import build
 
+pytestmark = pytest.mark.usefixtures("warm_dbt")
+
 WORKLOAD = workloads.find("github_activity")
 SOURCES = ("github_archive", "github_api", "github_csv")
 

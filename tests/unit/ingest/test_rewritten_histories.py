@@ -14,6 +14,8 @@ from ratchet.ingest.warehouse.build import build
 from ratchet.workloads.github_activity.sources.api import RepositoryApi
 from web import Asked, serve
 
+pytestmark = pytest.mark.usefixtures("warm_dbt")
+
 WORKLOAD = workloads.find("github_activity")
 FIRST, SECOND, THIRD = (START + timedelta(days=days) for days in (12, 13, 14))
 NAMES = ("left/alone", "re/based", "re/rooted", "cut/off", "there/again", "made/anew")

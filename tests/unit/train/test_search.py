@@ -32,7 +32,7 @@ def dice(name, *, season_length=52, seed=0):
     def forecast(values, horizon):
         rng = np.random.default_rng([seed, len(name), values.shape[1], int(values.sum())])
         noise = np.repeat(rng.normal(0, 1, (-(-len(values) // 3), horizon)), 3, axis=0)[: len(values)]
-        return np.abs(np.nanmedian(values[:, -52:], axis=1)[:, None] + noise)
+        return np.abs(np.median(values[:, -52:], axis=1)[:, None] + noise)
 
     made = Family(name=name, learn=lambda _: Local(arithmetic=forecast))
     return made.made_with({"season_length": season_length, "seed": seed})
