@@ -123,6 +123,11 @@ def forecast(stack: Stack, key: str) -> dict[str, Any] | None:
     return _call(stack, key, *found) if found else None
 
 
+def release(stack: Stack, key: str) -> dict[str, Any] | None:
+    """What is told of the release that answers, or None while there is none."""
+    return _call(stack, key, f"/api/{first_workload(stack).name}/release")
+
+
 def _call(stack: Stack, key: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any] | None:
     address = f"http://127.0.0.1:{stack.settings.router_port}{path}"
     headers = {"Content-Type": "application/json", "X-API-Key": key}

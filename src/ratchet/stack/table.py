@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from ratchet.stack.api_keys import Keys
-from ratchet.stack.first_turn import example
+from ratchet.stack.first_turn import example, release
 from ratchet.stack.preflight import EVERYWHERE, HERE
 from ratchet.stack.services import Service, Stack
 from ratchet.stack.supervised import ProcessState, Supervisor
@@ -20,7 +20,9 @@ def show(stack: Stack, keys: Keys) -> None:
         print(f"  operate  {keys.operate}  (may also read logs, metrics, evidence)")
     found = example(stack, keys.predict)
     if found:
-        print(f"\nA forecast:\n{curl(stack, keys.predict, *found)}\n\nUsers to watch it with: make traffic")
+        print(f"\nA forecast:\n{curl(stack, keys.predict, *found)}")
+    if (release(stack, keys.predict) or {}).get("synthetic"):
+        print("\nUsers to watch it with: make traffic")
 
 
 def status(stack: Stack, supervisor: Supervisor) -> None:

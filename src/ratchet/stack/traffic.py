@@ -66,6 +66,8 @@ def run(settings: Settings, *, seconds: float, rate: float, seed: int) -> None:
     if not 0 < seconds <= _MAX_SECONDS or not 0 < rate <= 200:  # a simulation for one machine, not a load test
         raise RatchetError("traffic is bounded: more than nothing, at most an hour, at most 200 forecasts a second")
     stack = Stack(settings=settings, secrets=secrets.load(home.secrets), home=home)
+    key = api_keys.of_home(home, stack.shared_environment).predict
+    _require_sample(first_turn.release(stack, key))
     workload = first_turn.first_workload(stack)
     with workload.sample_actuals.open() as lines:
         actuals = _read_actuals(csv.DictReader(lines))
@@ -73,8 +75,19 @@ def run(settings: Settings, *, seconds: float, rate: float, seed: int) -> None:
     print(
         f"{len(visits)} forecasts for {_PEOPLE} simulated people over {seconds:.0f} s; they rate by what the synthetic sample holds back"
     )
-    _report(Sender(stack, workload, actuals).send(visits))
+    _report(Sender(stack, workload, actuals, key).send(visits))
     _look(stack, workload.name, workload.dag_id("evaluate_ab"))
+
+
+def _require_sample(release: dict[str, Any] | None) -> None:
+    """Return where simulated people do no harm: their ratings are counted, and the experiment is judged by the plain rule."""
+    if release is None:
+        raise RatchetError("no release answers yet: `make up` trains the first one")
+    if not release["synthetic"]:
+        raise RatchetError(
+            f"{release['release']} was trained on data of your own: simulated people would rate it by an invented future, and"
+            " decide its experiment. They are for the sample"
+        )
 
 
 def _read_actuals(rows: Iterable[dict[str, str]]) -> dict[Series, list[float]]:
@@ -120,10 +133,10 @@ def rating(forecast: list[float], actual: list[float], *, mood: float) -> int:
 class Sender:
     """Sends visits through the router, one connection per sending thread, and keeps count."""
 
-    def __init__(self, stack: Stack, workload: Workload, actuals: dict[Series, list[float]]) -> None:
+    def __init__(self, stack: Stack, workload: Workload, actuals: dict[Series, list[float]], key: str) -> None:
         self.sent = Sent()
         self._port = stack.settings.router_port
-        self._key = api_keys.of_home(stack.home, stack.shared_environment).predict
+        self._key = key
         self._workload, self._actuals = workload, actuals
         self._local = threading.local()
         self._begin = 0.0

@@ -5,6 +5,7 @@ import pytest
 from ratchet.contracts.errors import RatchetError
 from ratchet.settings import Settings
 from ratchet.stack import traffic
+from ratchet.stack.api_keys import Keys
 
 SERIES = [(f"thing-{number}", target) for number in range(10) for target in ("x", "y")]
 
@@ -39,4 +40,22 @@ def test_a_week_of_nothing_is_rated_by_how_much_was_promised():
 
 def test_traffic_needs_a_stack_that_runs(tmp_path):
     with pytest.raises(RatchetError, match="make up"):
+        traffic.run(Settings(_env_file=None, data_home=tmp_path), seconds=1, rate=1, seed=1)
+
+
+@pytest.mark.parametrize(
+    ("release", "says"),
+    [
+        pytest.param(None, "no release answers yet", id="none"),
+        pytest.param({"release": "BO7", "synthetic": False}, "BO7 was trained on data of your own", id="own"),
+    ],
+)
+def test_simulated_people_rate_the_sample_and_nothing_else(release, says, tmp_path, monkeypatch):
+    """They would decide a real experiment by an invented future."""
+    monkeypatch.setattr(traffic.Supervisor, "is_running", lambda _: True)
+    monkeypatch.setattr(traffic.secrets, "load", lambda _: None)
+    monkeypatch.setattr(traffic.api_keys, "of_home", lambda *_: Keys(predict="p", operate="o", fresh=False))
+    monkeypatch.setattr(traffic.Stack, "shared_environment", {})
+    monkeypatch.setattr(traffic.first_turn, "release", lambda *_: release)
+    with pytest.raises(RatchetError, match=says):
         traffic.run(Settings(_env_file=None, data_home=tmp_path), seconds=1, rate=1, seed=1)
