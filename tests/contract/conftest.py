@@ -1,5 +1,8 @@
+import os
+import signal
+import threading
 import uuid
-from contextlib import closing
+from contextlib import closing, suppress
 
 import pytest
 from log_records import PointingSpool
@@ -15,6 +18,27 @@ def place(request, tmp_path):
     if request.param == "folder":
         return opened(str(tmp_path / "shared"))
     return opened(f"{request.getfixturevalue('bucket')}/{uuid.uuid4().hex}")
+
+
+@pytest.fixture
+def hang():
+    """Stops a process without a word; it goes on after ten seconds, or when the test ends."""
+    timers = []
+
+    def stop(pid):
+        os.kill(pid, signal.SIGSTOP)
+        timers.append(threading.Timer(10, go_on, (pid,)))
+        timers[-1].start()
+
+    yield stop
+    for timer in timers:
+        timer.cancel()
+        go_on(*timer.args)
+
+
+def go_on(pid):
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGCONT)
 
 
 @pytest.fixture

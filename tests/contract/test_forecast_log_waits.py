@@ -4,7 +4,7 @@ import os
 import signal
 import threading
 import time
-from contextlib import closing, suppress
+from contextlib import closing
 
 import psycopg2
 import pytest
@@ -52,19 +52,10 @@ def test_a_database_that_is_too_slow_for_one_record_costs_none(spool, forwarder,
 
 
 @pytest.fixture
-def stopped(monkeypatch):
-    """Stops a process without a word, for one that waits a second for words; it goes on when the test ends, or earlier."""
+def stopped(monkeypatch, hang):
+    """Stops a process without a word, for one that waits a second for words."""
     monkeypatch.setattr(forward, "SILENT_SECONDS", 1.0)
-    pids = []
-
-    def stop(pid):
-        os.kill(pid, signal.SIGSTOP)
-        pids.append(pid)
-
-    yield stop
-    for pid in pids:
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGCONT)
+    return hang
 
 
 def test_a_backend_that_hangs_without_a_word_is_left_and_nothing_is_lost(

@@ -1,10 +1,7 @@
 """A transaction of the loop ends also where its backend hangs: the kernel under it goes on to acknowledge whatever is sent."""
 
-import os
-import signal
 import threading
 import time
-from contextlib import suppress
 from datetime import UTC, datetime
 
 import psycopg2
@@ -20,25 +17,10 @@ HANGS = "the journal is away: the server hangs"
 
 
 @pytest.fixture
-def stop(monkeypatch):
-    """Stops a process without a word; it goes on after ten seconds, or when the test ends."""
+def stop(monkeypatch, hang):
+    """Stops a process without a word, for those who wait half a second longer than for a statement."""
     monkeypatch.setattr(database, "GRACE_SECONDS", 0.5)
-    timers = []
-
-    def stop(pid):
-        os.kill(pid, signal.SIGSTOP)
-        timers.append(threading.Timer(10, go_on, (pid,)))
-        timers[-1].start()
-
-    yield stop
-    for timer in timers:
-        timer.cancel()
-        go_on(*timer.args)
-
-
-def go_on(pid):
-    with suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGCONT)
+    return hang
 
 
 def begin(postgres, *, seconds=1):
