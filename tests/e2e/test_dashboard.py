@@ -72,6 +72,8 @@ def choose(page, label, option):
         page.get_by_role("combobox", name=label).click()
         with contextlib.suppress(Error):
             page.get_by_role("option", name=option).click(timeout=patience)
+            settle(page)  # a page that moves as it is chosen forgets it
+            page.get_by_test_id("stSelectbox").filter(has_text=option).first.wait_for(timeout=3_000)
             return
     pytest.fail(f"the list of {label} does not stay open")
 

@@ -26,14 +26,18 @@ def show() -> None:
     with st.expander("Promote, roll back, hold …", icon=":material/front_hand:", expanded=bool(waiting)):
         st.write("The loop takes an order up within a minute, writes it down with your reason, and answers here.")
         with st.form("order", border=False):
-            kind = st.selectbox("Order", list(KINDS), format_func=KINDS.__getitem__)
+            # None is chosen beforehand: a choice that is lost, as the page moves, must not become another order.
+            kind = st.selectbox(
+                "Order", list(KINDS), index=None, format_func=KINDS.__getitem__, placeholder="Choose one"
+            )
             why = st.text_input("Reason", max_chars=500, placeholder="It stays in the record for good")
             key = st.text_input(
                 "Operator's key", type="password", autocomplete="off", help="Yours, with the scope `operate`"
             )
             if st.form_submit_button("Go on", type="primary"):
-                if len(why.strip()) < LEAST or not key.strip():
-                    raise Trouble("Something is missing", "A reason and a key with the scope `operate` are needed.")
+                if kind is None or len(why.strip()) < LEAST or not key.strip():
+                    wanted = "An order, a reason and a key with the scope `operate` are needed."
+                    raise Trouble("Something is missing", wanted)
                 _confirm(replace(session.user(), key=key.strip()), kind, why.strip())
 
 
