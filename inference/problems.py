@@ -106,7 +106,9 @@ def name_errors(error: ValidationError) -> tuple[str, list[dict[str, str]]]:
 
 def _say(kind: str, message: str) -> str:
     """Return pydantic's words; of what has been parsed already, as a batch has, it would name the class that it wanted."""
-    return "Input should be an object" if kind == "model_type" else message[:LONGEST_WORD]
+    if kind == "model_type":
+        return "Input should be an object"
+    return message.removeprefix("Value error, ")[:LONGEST_WORD]
 
 
 def register(app: Flask) -> None:

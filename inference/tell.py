@@ -39,7 +39,7 @@ def find_row(opened: OpenRelease, unique_id: str, target: str, *, history_may_be
     try:
         return opened.row(unique_id, target)
     except UnknownSeriesError as error:
-        ways = [f"{error}. GET /api/{opened.card.workload}/series?search=… lists what there is."]
+        ways = [f"{error}. GET /api/{opened.card.workload}/series lists what there is."]
         if history_may_be_posted and opened.yardstick is not None:
             ways.append("A question in JSON that brings the weekly counts as `history` is answered from them.")
         raise ProblemError(UNKNOWN_SERIES, " ".join(ways)) from None
