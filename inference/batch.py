@@ -15,11 +15,10 @@ from inference.giving import give
 from inference.identity import caller, require
 from inference.items import CSV, read
 from inference.limits import count_items
-from inference.problems import INVALID, UNKNOWN_SERIES, Kind, ProblemError, describe, name_errors
+from inference.problems import INVALID, Kind, ProblemError, describe, name_errors
 from inference.questions import Question
 from inference.respond import JSON
 from inference.service import Service
-from ratchet.contracts.errors import UnknownSeriesError
 from ratchet.serve.many import find_rows, render_rows
 
 
@@ -79,8 +78,6 @@ def _answer_unknown(desk: Desk, question: Question, *, now: datetime) -> Form:
     """Answer what the release does not know from a posted history, or say that there is none that makes sense."""
     try:
         return desk.form_now(question, now)
-    except UnknownSeriesError as error:
-        return _refuse(UNKNOWN_SERIES, str(error))
     except ProblemError as error:
         return _refuse(error.kind, error.detail)
 

@@ -7,7 +7,7 @@ from inference.identity import Caller
 from inference.memory import Memory, remember
 from inference.questions import Question, list_of, questions
 from inference.service import Lines, Service
-from inference.tell import Standing, Told, tell
+from inference.tell import Standing, Told, find_row, tell
 from ratchet.serve.prediction_ids import mint, mint_many
 from ratchet.serve.swap import Serving
 
@@ -44,7 +44,7 @@ class Desk:
         form = self.memory.of_question(question)
         if form is None:
             opened = self.serving.opened
-            row = opened.row(question.unique_id, question.target)
+            row = find_row(opened, question.unique_id, question.target, history_may_be_posted=True)
             form = self.lay_out(question, row, opened.rendered(row, question.horizon))
         return form
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ratchet.contracts.errors import UnknownSeriesError
+from inference.tell import find_row
 from ratchet.contracts.release import family_file
 from ratchet.serve.release import DIGITS, OpenRelease
 
@@ -13,8 +13,8 @@ Row = dict[str, Any]
 
 
 def tell(opened: OpenRelease, unique_id: str, target: str) -> Row:
-    """Return the family that answers, every family's weeks and scores; `UnknownSeriesError` if the release does not know it."""
-    row = opened.row(unique_id, target)
+    """Return the family that answers, every family's weeks and scores, or raise the problem that the release does not know it."""
+    row = find_row(opened, unique_id, target, history_may_be_posted=False)
     said = {name: _weeks(opened, name, row) for name in sorted({*opened.card.families, *opened.card.ensemble})}
     record = opened.scores.of(unique_id, target)
     return {
@@ -52,6 +52,3 @@ def _weeks(opened: OpenRelease, family: str, row: int) -> list[Row]:
         for week, value in zip(opened.weeks, values, strict=False)
         if math.isfinite(value)
     ]
-
-
-__all__ = ["UnknownSeriesError", "rank", "tell"]

@@ -2,6 +2,7 @@
 
 import gc
 import os
+import resource
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,6 +13,9 @@ from ratchet.settings import Settings
 YOUNG = (20_000, 20, 20)
 # A thread that loads a release or ships the log may hold up a forecast for so long, each time the forecast asks the system for something.
 SWITCH_SECONDS = 0.0005
+# Of a worker, if the system gives it so many files: it needs some for its log, without which no forecast is written down, and for releases.
+CONNECTIONS = 1000
+OTHER_FILES = 128
 _settings = Settings.load()
 if not _settings.prediction_secret.get_secret_value():
     raise SystemExit(
@@ -23,6 +27,11 @@ os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", str(_settings.home / "run" / f
 _counts = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
 _port = {"production": _settings.production_port, "candidate": _settings.candidate_port}[_settings.track]
 
+
+def _connections(files: int, _hard: int) -> int:
+    return CONNECTIONS if files == resource.RLIM_INFINITY else min(CONNECTIONS, max(files - OTHER_FILES, files // 2))
+
+
 wsgi_app = "inference.wsgi:application()"
 # A router on this machine comes by a socket, which costs both of them less than TCP; everybody else comes by the port.
 _socket = os.environ.get("TRACK_SOCKET")
@@ -32,6 +41,7 @@ workers = _settings.web_workers
 threads = _settings.web_threads
 timeout = 30
 graceful_timeout = 10
+worker_connections = _connections(*resource.getrlimit(resource.RLIMIT_NOFILE))
 keepalive = 75  # longer than nginx keeps an idle connection: the side that may still send must be the first to hang up
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108, a heartbeat file must not wait for a disk
 # By default SCRIPT_NAME: a path would begin where a client says, and what a router lets pass be another one here.

@@ -13,7 +13,7 @@ from werkzeug.exceptions import ClientDisconnected, HTTPException, MethodNotAllo
 from inference.respond import as_json
 from inference.shapes import MOST_ERRORS
 from inference.written import as_written
-from ratchet.contracts.errors import NotReadyError, UnknownSeriesError
+from ratchet.contracts.errors import NotReadyError
 from ratchet.serve.answer import UnknownWorkloadError
 
 logger = logging.getLogger(__name__)
@@ -106,13 +106,14 @@ def name_errors(error: ValidationError) -> tuple[str, list[dict[str, str]]]:
 
 def _say(kind: str, message: str) -> str:
     """Return pydantic's words; of what has been parsed already, as a batch has, it would name the class that it wanted."""
-    return "Input should be an object" if kind == "model_type" else message[:LONGEST_WORD]
+    if kind == "model_type":
+        return "Input should be an object"
+    return message.removeprefix("Value error, ")[:LONGEST_WORD]
 
 
 def register(app: Flask) -> None:
     """Map each error that can reach the border to its problem; whatever is not foreseen is a 500 without details."""
     app.register_error_handler(ProblemError, lambda error: problem(error.kind, error.detail))
-    app.register_error_handler(UnknownSeriesError, lambda error: problem(UNKNOWN_SERIES, str(error)))
     app.register_error_handler(UnknownWorkloadError, lambda error: problem(UNKNOWN_WORKLOAD, str(error)))
     app.register_error_handler(NotReadyError, lambda error: problem(NOT_READY, str(error)))
     app.register_error_handler(ValidationError, _invalid)

@@ -45,9 +45,9 @@ def write(results: Sequence[dict[str, Any]], asked: Sequence[Any], *, id_name: s
 
 
 def _question(header: list[str], row: list[str]) -> dict[str, Any]:
-    if len(row) > len(header):
-        return {"row": "has more cells than the header"}
     question: dict[str, Any] = {name: cell for name, cell in zip(header, row, strict=False) if cell}
+    if len(row) > len(header):
+        question["a cell without a column"] = row[len(header)]  # no question has such a field, and its problem names it
     horizon = question.get("horizon", "")
     if WHOLE.fullmatch(horizon):
         question["horizon"] = int(horizon)

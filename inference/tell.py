@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import orjson
 
 from inference.history import History, lay_out
-from inference.problems import NO_HISTORIES, ProblemError
+from inference.problems import NO_HISTORIES, UNKNOWN_SERIES, ProblemError
 from ratchet import posted
 from ratchet.contracts.errors import UnknownSeriesError
 from ratchet.serve.release import DIGITS, OpenRelease
@@ -34,13 +34,22 @@ class Told(NamedTuple):
     note: str | None
 
 
+def find_row(opened: OpenRelease, unique_id: str, target: str, *, history_may_be_posted: bool) -> int:
+    """Return where a release has a series, or raise a problem that says how whoever asks can go on."""
+    try:
+        return opened.row(unique_id, target)
+    except UnknownSeriesError as error:
+        ways = [f"{error}. GET /api/{opened.card.workload}/series lists what there is."]
+        if history_may_be_posted and opened.yardstick is not None:
+            ways.append("A question in JSON that brings the weekly counts as `history` is answered from them.")
+        raise ProblemError(UNKNOWN_SERIES, " ".join(ways)) from None
+
+
 def tell(opened: OpenRelease, question: "Question", now: datetime) -> Told:
     """Answer from the release or, where it does not know the series, from the history that was posted."""
     try:
         row = opened.row(question.unique_id, question.target)
     except UnknownSeriesError:
-        if question.history is None:
-            raise
         return _tell_from_history(opened, question, now)
     return Standing(opened).tell(question, row, opened.rendered(row, question.horizon))
 

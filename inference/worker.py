@@ -17,7 +17,7 @@ from weakref import WeakSet
 from gunicorn.workers.gthread import TConn  # type: ignore[import-untyped]
 
 from inference.arrivals import Arrivals
-from inference.leaving import LeavingWorker
+from inference.entering import EnteringWorker
 from inference.plain import read_plain, send_rest, write_plain
 from inference.round import LARGE, Round
 from inference.shortcut import Shortcut
@@ -25,7 +25,7 @@ from inference.shortcut import Shortcut
 NOTHING_YET: Final = b""
 
 
-class Worker(LeavingWorker):
+class Worker(EnteringWorker):
     """gunicorn's `gthread`, which looks at each request first; an application without a `Shortcut` is served as ever."""
 
     _shortcut: Shortcut | None = None
@@ -49,18 +49,6 @@ class Worker(LeavingWorker):
         finally:
             self._end_round()
             self._had_batch = False
-
-    def accept(self, listener: socket.socket) -> None:
-        """Take a connection in and watch it: a thread is only for one that has said something."""
-        try:
-            client, address = listener.accept()
-        except (BlockingIOError, ConnectionAbortedError):  # another worker has it, or it is gone again
-            return
-        self.nr_conns += 1
-        conn = TConn(self.cfg, client, address, listener.getsockname())
-        conn.set_timeout()
-        self.pending_conns.append(conn)
-        self.poller.register(client, EVENT_READ, partial(self.on_pending_socket_readable, conn))
 
     def on_pending_socket_readable(self, conn: TConn, client: socket.socket) -> None:
         """Answer the first request of a connection here, or pass it on."""

@@ -1,12 +1,13 @@
 """What the database will never take, or nobody can read, is set aside and named; it blocks nobody, and can be brought back."""
 
+import json
 import random
 import subprocess
 from pathlib import Path
 
 import psycopg2
 import pytest
-from log_records import feedback, forecast, refuse, rows, ship
+from log_records import PointingSpool, feedback, forecast, refuse, rows, ship
 
 from ratchet.serve import forward, segments
 from ratchet.serve.segments import count_records
@@ -57,6 +58,52 @@ def test_the_runbooks_lines_bring_back_what_was_set_aside(spool, forwarder, post
         assert forwarder.ship() == 1
     assert sorted(row["request_id"] for row in rows(postgres, "forecasts", workload)) == ["good", "refused for now"]
     assert rejected == [1]
+
+
+def leave_damaged(spool, workload, whole, damaged):
+    """A segment of sixteen forecasts with two answers in turn, the first of which was damaged on the disk."""
+    for number in range(16):
+        spool.append(forecast(workload, horizon=1 + number % 2, request_id=str(number)))
+    spool.close()
+    [segment] = segments.finished(spool.folder)
+    segment.write_bytes(segment.read_bytes().replace(whole, damaged, 1))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param((b'"target":"sent"', b'"target":"sen\xff"'), id="what it says"),
+        pytest.param((b'"horizon":1,', b'"horizon":"1x",'), id="what it says, and it is JSON still"),
+        pytest.param((b'"answer","answer_id":"', b'"answer","answer_id":"\xff'), id="its id"),
+        pytest.param((b'{"record":"answer",', b'{"record"~"answer",'), id="that it is one"),
+    ],
+)
+@pytest.mark.parametrize("spool", [PointingSpool], indirect=True, ids=["as now"])
+def test_a_damaged_answer_takes_all_that_point_at_it_along_at_once(
+    spool, forwarder, postgres, workload, rejected, damage
+):
+    """It may have been given thousands of times: to find each by halving held all others up for minutes."""
+    leave_damaged(spool, workload, *damage)
+    inserted, insert = [], forwarder._insert
+    forwarder._insert = lambda lines: inserted.append(lines) or insert(lines)
+    assert forwarder.ship() == 1
+    assert [row["horizon"] for row in rows(postgres, "forecasts", workload)] == [2] * 8
+    [aside] = (spool.folder / "rejected").iterdir()
+    first, *others = map(json.loads, aside.read_text().splitlines())
+    assert ("damaged" in first["reason"], first["lines"].count('"record":"forecast"')) == (True, 8)
+    assert len(rejected) == 8 + len(others) <= 9
+    assert len(inserted) <= 10, "it alone is found by halving where nothing tells what it was"
+
+
+@pytest.mark.parametrize("spool", [PointingSpool], indirect=True, ids=["as now"])
+def test_whoever_mends_a_damaged_answer_brings_back_all_that_point_at_it(spool, forwarder, postgres, workload):
+    leave_damaged(spool, workload, b'"target":"sent"', b'"target":"sent')
+    forwarder.ship()
+    [aside] = (spool.folder / "rejected").iterdir()
+    mended = json.loads(aside.read_text())["lines"].replace('"target":"sent,', '"target":"sent",')
+    (spool.folder / "0-0.1.ready").write_text(mended + "\n")
+    assert forwarder.ship() == 1
+    assert len(rows(postgres, "forecasts", workload)) == 16
 
 
 def test_feedback_of_no_kind_is_set_aside(spool, forwarder, postgres, workload, rejected):

@@ -85,3 +85,15 @@ def test_a_hung_candidate_fails_no_post_and_costs_about_two_seconds(house):
     answers = [house.track_of(client, X_User_Id=user) for user in users]
     assert set(answers) == {"production"}
     assert time.monotonic() - started < 11, "three waits of two seconds, then the candidate is left alone for a while"
+
+
+@pytest.mark.parametrize("path", ["/api/parcels/release", "/api/parcels/series?limit=3", "/api/ready", "/docs"])
+def test_what_a_hung_candidate_would_say_from_memory_is_asked_of_production_two_seconds_later(house, path):
+    client = house.client()
+    users = (f"user-{number}" for number in range(100))
+    theirs = next(user for user in users if house.predicted(f"user:{user}", 20) == "candidate")
+    house.tracks["candidate"].hangs.set()
+    started = time.monotonic()
+    status, headers, _ = house.ask(client, path=path, method="GET", X_User_Id=theirs)
+    assert (status, headers["X-Track"]) == (200, "production")
+    assert 1.5 < time.monotonic() - started < 3

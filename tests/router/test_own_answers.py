@@ -2,6 +2,7 @@
 
 import json
 import re
+import socket
 
 import pytest
 from two_tracks import PREDICT
@@ -37,3 +38,10 @@ def test_what_the_router_answers_itself_carries_a_request_id(house, path, method
 def test_headers_of_more_than_eight_kilobytes_are_refused_as_a_problem(house):
     status, _, body = house.ask(house.client(), X_User_Id="x" * 9000)
     assert (status, json.loads(body)["type"]) == (431, "/problems/headers-too-large")
+
+
+def test_another_version_of_http_is_refused_with_the_status_that_the_problem_names(house):
+    with socket.create_connection(("127.0.0.1", house.port), timeout=5) as client:
+        client.sendall(b"GET / HTTP/2.0\r\nHost: here\r\n\r\n")
+        head, _, body = client.makefile("rb").read().partition(b"\r\n\r\n")
+    assert (head.split()[1], json.loads(body)["status"]) == (b"501", 501)

@@ -51,6 +51,8 @@ TOO_MUCH: Final = errors.QueryCanceled
 WAITS: Final = errors.LockNotAvailable
 """What it says where somebody else holds the same rows: a backend that hangs with what it was sent earlier."""
 
+DAMAGED: Final = "an answer is damaged, so nothing says what was answered by those that point at it"
+
 STAGE: Final = """
 CREATE TEMP TABLE IF NOT EXISTS stage (
     body jsonb NOT NULL CHECK (body ->> 'record' IN ('answer', 'forecast', 'feedback'))
@@ -206,20 +208,27 @@ class Forwarder:
     def _store(self, lines: bytes) -> Iterator[tuple[bytes, str]]:
         """Store all lines in one transaction; if the data is at fault, halve until the one that is stands alone, and name it.
 
+        Answers that were damaged, and all that point at one, are told by their ids and named at once: thousands may.
         What is too much at once goes in halves too; one that is too much by itself waits for a better time.
         """
         try:
             self._insert(lines)
         except (*AT_FAULT, TOO_MUCH) as error:
             answers, records = log_lines.sort_out(lines)
-            if len(records) <= 1:
-                if isinstance(error, TOO_MUCH):
-                    raise
+            damaged, records = log_lines.part_damaged(answers, records)
+            parts = [records]
+            if damaged:
+                yield b"\n".join(damaged), DAMAGED
+            elif len(records) > 1:
+                middle = len(records) // 2
+                parts = [records[:middle], records[middle:]]
+            elif isinstance(error, TOO_MUCH):
+                raise
+            else:
                 yield lines[:-1], str(error).strip()
                 return
-            middle = len(records) // 2
-            for half in (records[:middle], records[middle:]):
-                yield from self._store(log_lines.put_together(answers, half))
+            for part in parts:
+                yield from self._store(log_lines.put_together(answers, part))
 
     def _insert(self, lines: bytes) -> None:
         connection = self._connect()
@@ -249,9 +258,11 @@ class Forwarder:
         (folder / f"{path.name.split('.')[0]}.jsonl").write_bytes(
             b"".join(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in rows)
         )
-        for _, reason in refused:
-            logger.error("a record is set aside in %s: %s", folder, reason.splitlines()[0])
-            self._on_rejected()
+        for lines, reason in refused:
+            count = max(log_lines.count_records(lines + b"\n"), 1)
+            logger.error("%d set aside in %s: %s", count, folder, reason.splitlines()[0])
+            for _ in range(count):
+                self._on_rejected()
 
     def _note(self, error: Exception | None) -> None:
         """Log the first failure and the recovery, and put the next try off."""

@@ -16,6 +16,7 @@ ANSWER: Final = b'{"record":"answer","answer_id":"'
 FORECAST: Final = b'{"record":"forecast","answer_id":"'
 ANY_FORECAST: Final = b'{"record":"forecast",'
 ID_BYTES: Final = 16
+BEFORE_CONTENT: Final = len(ANSWER) + 2 * ID_BYTES + len(b'",')
 GIVEN: Final = ("prediction_id", "assigned", "client", "request_id", "at", "latency_ms")
 
 Answers = Mapping[bytes, bytes]
@@ -46,6 +47,15 @@ def sort_out(lines: bytes) -> tuple[dict[bytes, bytes], list[bytes]]:
         else:
             records.append(line)
     return answers, records
+
+
+def part_damaged(answers: Answers, records: Sequence[bytes]) -> tuple[list[bytes], list[bytes]]:
+    """Part answers that are not what their ids say, and forecasts that find no other, from the records that remain."""
+    damaged = {one: line for one, line in answers.items() if name_answer(b"{" + line[BEFORE_CONTENT:]) != one}
+    whole = answers.keys() - damaged.keys()
+    lost = [line for line in records if line.startswith(FORECAST) and _id(line, FORECAST) not in whole]
+    gone = set(lost)
+    return [*damaged.values(), *lost], [line for line in records if line not in gone]
 
 
 def put_together(answers: dict[bytes, bytes], records: Sequence[bytes]) -> bytes:

@@ -53,6 +53,20 @@ def test_what_is_wrong_with_an_item_is_said_as_of_a_single_question(house, item)
     assert ask(house, [item]).get_json()["results"] == [single]
 
 
+@pytest.mark.parametrize("can_be_posted", [True, False])
+def test_whoever_asks_for_what_is_not_known_is_told_the_ways_on_in_the_same_words_everywhere(house, can_be_posted):
+    house.load(2, **({} if can_be_posted else {"posted": None}))
+    unknown = {"depot": "no/where", "target": "sent"}
+    told = house.predict(unknown).get_json()["detail"]
+    [in_batch] = ask(house, [unknown]).get_json()["results"]
+    [in_table] = csv.DictReader(io.StringIO(ask_csv(house, "depot,target\nno/where,sent\n", Accept="text/csv").text))
+    assert (in_batch["detail"], in_table["problem"]) == (told, f"unknown-series: {told}")
+    assert house.get(told.split("GET ")[1].split()[0]).get_json()["total"] == 6
+    assert ("`history`" in told) == can_be_posted
+    if can_be_posted:
+        assert house.predict({**unknown, "history": [1, 2, 3]}).status_code == 200
+
+
 def test_rounding_many_is_rounding_each(house):
     opened = house.slot.current.opened
     figures = np.random.default_rng(1).gamma(0.3, 4000, (6, 12)).astype(np.float32)
@@ -154,6 +168,13 @@ def test_spaces_after_commas_are_nobodys_names(house):
     for text in ("depot, target, horizon\nnorth/a, sent, 2\n", 'depot, target, horizon\n"north/a", "sent", "2"\n'):
         [result] = ask_csv(house, text).get_json()["results"]
         assert (result["depot"], len(result.get("weeks", ()))) == ("north/a", 2)
+
+
+def test_a_row_with_more_cells_than_the_header_is_told_so_beside_what_it_asks(house):
+    text = ask_csv(house, "depot,target\nnorth/a,sent,3\n", Accept="text/csv").text
+    [row] = csv.DictReader(io.StringIO(text))
+    problem = "invalid-request: a cell without a column: Extra inputs are not permitted"
+    assert (row["depot"], row["target"], row["problem"]) == ("north/a", "sent", problem)
 
 
 def test_another_separator_is_told_which_one_is_wanted(house):

@@ -73,6 +73,11 @@ def test_what_is_not_there_is_named(library, path, status, slug):
     assert (answer.status_code, answer.get_json()["type"]) == (status, f"/problems/{slug}")
 
 
+def test_whoever_looks_for_a_series_that_is_not_there_is_told_where_they_are_listed(library):
+    detail = library.ask("series/detail?unique_id=nobody&target=sent", "rk_p").get_json()["detail"]
+    assert ("GET /api/parcels/series lists" in detail, "history" in detail) == (True, False)
+
+
 def test_a_series_with_its_history_oldest_first(library):
     found = library.ask("series/detail?unique_id=north/a&target=sent&weeks=5", "rk_p").get_json()
     assert found["history"] == [{"week": "2026-10-25", "value": 5.0}, {"week": "2026-11-01", "value": 7.0}]

@@ -130,6 +130,12 @@ def test_an_error_answer_does_not_outgrow_its_question(house):
     assert house.predict({str(n): 1 for n in range(5000)}).get_json()["detail"].startswith("5002 things")
 
 
+def test_what_is_wrong_is_said_without_the_words_of_a_library(house):
+    assert house.predict({"depot": "a\x00", "target": "sent"}).get_json()["detail"] == (
+        "depot: must not hold the character U+0000"
+    )
+
+
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b'{"depot": "north/a", "target": "sent"', b"[" * 5000])
 def test_what_is_not_json_is_said_to_be_none(house, body):
     answer = house.predict(body)
