@@ -130,7 +130,7 @@ class Said:
     def surroundings(self, *_):
         return AROUND
 
-    def warm_up(self, _release, _requests, **_):
+    def warm_up(self, _workload, _release_id, _requests, **_):
         return self.replayed
 
 

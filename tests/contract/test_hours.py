@@ -253,6 +253,19 @@ def test_failures_that_no_log_holds_are_added_and_those_answered_from_the_other_
     assert (look.production, look.candidate) == (counts(3, 2, 1), counts(1, 1, 1))
 
 
+def test_what_neither_track_could_answer_is_nobodys_harm(hours, stage, traffic):
+    """The router asks both: of twenty such requests in a canary each fails about twenty, beside 5 % of the clients."""
+    for number in range(19):
+        traffic.ask(f"p{number}", minute=1)
+    traffic.ask("c", minute=1, assigned="candidate")
+    traffic.ask("bob", minute=2, assigned="candidate", track="production")
+    look = looked(hours, stage, metrics=Quiet(failures=(39, 21)))
+    assert (look.production, look.candidate) == (counts(38, 19, 19), counts(2, 1, 2))
+    unknown = looked(hours, stage, at=TEN + 2 * HOUR, after=TEN + HOUR, metrics=Quiet(failures=(None, 21)))
+    assert unknown.production.requests is None
+    assert unknown.candidate.bad_requests == 21
+
+
 def test_figures_that_nobody_has_are_a_gap_by_the_hour_and_the_log_alone_guards_by_the_minute(hours, stage, traffic):
     traffic.ask("bob", minute=1, assigned="candidate", track="production")
     hourly = looked(hours, stage, metrics=Away())

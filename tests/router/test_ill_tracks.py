@@ -42,6 +42,23 @@ def test_both_tracks_know_a_request_by_one_id_when_the_second_one_answers_it(hou
     assert re.fullmatch("[0-9a-f]{24}", first)
 
 
+def test_what_neither_track_can_answer_has_failed_on_both_whomever_it_was_meant_for(house):
+    """A look takes it for nobody's harm, since it is in the counts of both."""
+    time.sleep(2.5)
+    house.rig.share(5)
+    tracks, ids = house.tracks.values(), [f"{number:024x}" for number in range(100)]
+    for track in tracks:
+        track.status = 500
+        track.request_ids.clear()
+    try:
+        statuses = [house.ask(house.client(), X_User_Id=name)[0] for name in ids]
+    finally:
+        for track in tracks:
+            track.status = 200
+    assert set(statuses) == {500}
+    assert {track.name: len(set(track.request_ids)) for track in tracks} == {"production": 100, "candidate": 100}
+
+
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_an_order_that_a_track_may_have_taken_is_not_given_to_the_other_one(house, method):
     house.rig.share(0)

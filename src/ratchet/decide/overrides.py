@@ -20,7 +20,12 @@ MAY_BE_ZERO: Final = frozenset(
     {"canary_hours", "min_ab_hours", "warmup_requests", "min_requests", "min_raters", "min_bad", "carry_hours"}
     | {"cooldown_hours", "max_cooldown_hours", "watch_hours", "watch_raters", "max_watch_hours", "shadow_weeks"}
     | {"min_weeks", "approval_hours", "margin", "quarantine_p", "split_soft_p", "day_soft_p"}
+    | {"composite.rating_weight", "composite.latency_weight", "composite.min_requests", "composite.min_ratings"}
+    | {"composite.promote_above", "composite.rollback_below"}
 )
+LARGEST: Final = 1e6
+SHORTEST_RESTART: Final = 0.1
+"""Hours: each restart that is due costs a look its time."""
 
 
 def override(policy: EvidencePolicy, text: str, *, workload: str, workloads: frozenset[str]) -> EvidencePolicy:
@@ -74,10 +79,13 @@ def _checked(policy: EvidencePolicy) -> EvidencePolicy:
     for name in SHARES:
         if getattr(policy, name) not in WEIGHTS:
             raise RatchetError(f"POLICY: {name} can be {', '.join(map(str, WEIGHTS))}, as the router's splits are")
-    for name, value in asdict(policy).items():
+    plain = {f"composite.{name}": value for name, value in asdict(policy.composite).items()}
+    for name, value in (asdict(policy) | plain).items():
         for number in value if isinstance(value, tuple) else (value,):
             if isinstance(number, int | float) and not isinstance(number, bool):
                 _check_number(name, number)
+    if not (policy.bets and policy.bad_odds):
+        raise RatchetError("POLICY: bets and bad_odds need a number each at least")
     if max(policy.bets) >= 1:
         raise RatchetError("POLICY: bets must be below 1: a stake of 1 could lose all")
     return policy
@@ -86,5 +94,9 @@ def _checked(policy: EvidencePolicy) -> EvidencePolicy:
 def _check_number(name: str, number: float) -> None:
     if not math.isfinite(number) or number < 0 or (number == 0 and name not in MAY_BE_ZERO):
         raise RatchetError(f"POLICY: {name} must be above 0, not {number:g}")
+    if number > LARGEST:
+        raise RatchetError(f"POLICY: {name} must be at most {LARGEST:,.0f}, not {number:g}")
+    if name.endswith("_restart_hours") and number < SHORTEST_RESTART:
+        raise RatchetError(f"POLICY: {name} must be at least {SHORTEST_RESTART:g}, not {number:g}")
     if name.startswith("alpha_") and number >= 1:
         raise RatchetError(f"POLICY: {name} must be below 1, not {number:g}")

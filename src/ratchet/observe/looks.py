@@ -56,7 +56,8 @@ def fill_look(hours: PostgresHours, metrics: Clocked, comparison: Comparison, wi
         )
     if is_hourly:
         gaps += _gaps_of_metrics(metrics, comparison, window)
-    counts = {side: _with_failures(sides[side], _failures(metrics, comparison, side, window)) for side in Track}
+    lost = _lost(sides, {side: _failures(metrics, comparison, side, window) for side in Track})
+    counts = {side: _with_lost(sides[side].counts, lost[side]) for side in Track}
     return Look(
         at=window.at,
         production=counts[Track.PRODUCTION],
@@ -113,12 +114,20 @@ def _failures(metrics: Clocked, comparison: Comparison, side: Track, window: Win
     return 0 if found is None and window.cadence is Cadence.MINUTE else found
 
 
-def _with_failures(side: Counted, failed: int | None) -> TrackCounts:
-    """The router answers a track's failure from the other one: that is logged as a fallback, and must not count twice."""
-    counts = side.counts
-    if failed is None or counts.requests is None or counts.bad_requests is None:
+def _lost(sides: dict[Track, Counted], failed: dict[Track, int | None]) -> dict[Track, int | None]:
+    """What each track failed to answer, without what the other one answered instead: that is logged as a fallback.
+
+    The router asks both before it gives up. What neither could answer is a failure of each, whoever it was meant for, so
+    that the track with the smaller share would look like the worse one: it says nothing about either.
+    """
+    lost = {side: max(count - sides[side].fallbacks, 0) for side, count in failed.items() if count is not None}
+    neither = min(lost.values()) if len(lost) == len(failed) else 0
+    return {side: lost[side] - neither if side in lost else None for side in failed}
+
+
+def _with_lost(counts: TrackCounts, lost: int | None) -> TrackCounts:
+    if lost is None or counts.requests is None or counts.bad_requests is None:
         return TrackCounts(requests=None, bad_requests=None, new_clients=counts.new_clients)
-    lost = max(failed - side.fallbacks, 0)
     return TrackCounts(
         requests=counts.requests + lost, bad_requests=counts.bad_requests + lost, new_clients=counts.new_clients
     )

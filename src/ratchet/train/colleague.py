@@ -1,6 +1,6 @@
-"""Another process of this machine, which works on what this one holds.
+"""Other processes of this machine, which work on what this one holds.
 
-It begins with this file and with nothing that its parent was started with: under Airflow that is Airflow itself, which no task may start
+Each begins with this file and with nothing that its parent was started with: under Airflow that is Airflow itself, which no task may start
 again, and which `multiprocessing` would. Where it dies, whoever waits for it is told; `multiprocessing` waits for ever for one that dies
 before it has read all that it was given.
 """
@@ -11,7 +11,8 @@ import subprocess
 import sys
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
@@ -68,6 +69,36 @@ class Colleague:
         """End it, whatever it is at."""
         self._process.kill()
         self._process.wait()
+
+
+def ask_each(
+    held: object, questions: Sequence[Callable[[Any], Answer]], *, processes: int
+) -> Iterator[tuple[int, Answer]]:
+    """Share questions about a thing out to so many processes: each one's number with its answer, as they come.
+
+    None is left where one of them fails or is killed, which is raised, or where nobody reads on.
+    """
+    dumped, colleagues, free = cloudpickle.dumps(held), list[Colleague](), SimpleQueue[Colleague]()
+
+    def ask(question: Callable[[Any], Answer]) -> Answer:
+        one = free.get()
+        try:
+            return one.ask(question)
+        finally:
+            free.put(one)
+
+    pool = ThreadPoolExecutor(processes)
+    try:
+        for _ in range(processes):
+            colleagues.append(Colleague(dumped))
+            free.put(colleagues[-1])
+        places = {pool.submit(ask, question): number for number, question in enumerate(questions)}
+        for future in as_completed(list(places)):
+            yield places.pop(future), future.result()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for colleague in colleagues:
+            colleague.leave()
 
 
 def work_for_parent() -> None:

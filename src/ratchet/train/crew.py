@@ -2,10 +2,8 @@
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from functools import cache, partial
-from queue import SimpleQueue
 from typing import Final, Self, TypeAlias
 
 import cloudpickle
@@ -15,7 +13,7 @@ from numpy.typing import NDArray
 from ratchet.contracts.errors import RatchetError
 from ratchet.contracts.forecaster import Forecaster
 from ratchet.train.code import code_version
-from ratchet.train.colleague import Colleague
+from ratchet.train.colleague import ask_each
 from ratchet.train.fit import answer, learn
 from ratchet.train.folds import Fold
 from ratchet.train.panel import Panel
@@ -116,32 +114,11 @@ def on_cores(processes: int, *, many: int = MANY_SERIES) -> Crew:
         if count < 2 or len(panel.names) < many:
             yield from in_process(panel, jobs, say)
             return
-        held, colleagues, free = cloudpickle.dumps(panel), [], SimpleQueue[Colleague]()
-
-        def ask(job: Job) -> Floats:
-            one = free.get()
-            try:
-                return one.ask(partial(_work_on, job))
-            finally:
-                free.put(one)
-
-        pool = ThreadPoolExecutor(count)
-        try:
-            for _ in range(count):
-                colleagues.append(Colleague(held))
-                free.put(colleagues[-1])
-            say(f"{len(jobs)} jobs for {count} processes")
-            places = {pool.submit(ask, job): number for number, job in enumerate(jobs)}
-            steps = Steps(panel, jobs, say)
-            for future in as_completed(list(places)):
-                number = places.pop(future)
-                found = future.result()
-                steps.came(number)
-                yield number, found
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-            for colleague in colleagues:
-                colleague.leave()
+        say(f"{len(jobs)} jobs for {count} processes")
+        steps = Steps(panel, jobs, say)
+        for number, found in ask_each(panel, [partial(_work_on, job) for job in jobs], processes=count):
+            steps.came(number)
+            yield number, found
 
     return run
 

@@ -14,7 +14,7 @@ from ratchet.contracts.ports import Experiment, Journal, LookRow, Registry, Rele
 from ratchet.decide import Record, State, queued
 from ratchet.decide.records import from_json
 from ratchet.decide.state import OVER, Stage, is_shadowed
-from ratchet.trials.placement import Placement, place, standing
+from ratchet.trials.placement import BEATEN, Placement, place, standing
 
 log = logging.getLogger("ratchet.trials")
 
@@ -72,6 +72,8 @@ class Trials:
         current = self.journal.current(workload)
         if production and not current and not (production.state == "production" and production.best_of):
             production = self._go_live(production)
+        if production:
+            self._mark_beaten(production)
         waiting = self._waiting(workload, production) if production else []
         if production is None or not waiting:
             return
@@ -233,14 +235,25 @@ class Trials:
         live = self.registry.live(experiment.workload, Track.PRODUCTION)
         sides = (experiment.production, experiment.candidate)
         for release_id, wanted in zip(sides, standing(state), strict=True):
-            release = known.get(release_id)
-            # What should have come back may be gone.
-            state_now = "production" if live is not None and release_id == live.release_id else wanted
+            release, state_now = known.get(release_id), _standing_now(release_id, wanted, live)
             if release is not None and release.state != state_now:
                 self.registry.mark(release, state_now)
+
+    def _mark_beaten(self, production: Release) -> None:
+        """Nothing else is called production: somebody may have moved the alias, or something else have gone live, outside a trial."""
+        for release in self.registry.releases(production.workload):
+            if release.state == "production" and release.release_id != production.release_id:
+                self.registry.mark(release, BEATEN)
 
     def _ending(self, experiment: Experiment, state: State) -> str:
         if state.stage is not Stage.ROLLED_BACK:
             return ENDINGS[state.stage]
         row = self.journal.newest(experiment.experiment_id)
         return row.decision.verdict.value if row else Verdict.ROLLBACK.value
+
+
+def _standing_now(release_id: str, wanted: str, live: Release | None) -> str:
+    """Only what is live is called production: what should have come back may be gone, and somebody may have moved the alias."""
+    if live is not None and release_id == live.release_id:
+        return "production"
+    return BEATEN if live is not None and wanted == "production" else wanted

@@ -52,7 +52,7 @@ class Measured(Protocol):
     ) -> Surroundings:
         """What else is so: nothing that a verdict rests on."""
 
-    def warm_up(self, release: Release, requests: int, *, now: datetime) -> int:
+    def warm_up(self, workload: str, release_id: str, requests: int, *, now: datetime) -> int:
         """How many replayed requests the candidate's track answered."""
 
 
@@ -156,8 +156,7 @@ class Looker:
         is_ready = self.measured.is_served(workload, track, candidate)
         if state.stage is Stage.PROMOTING or not is_ready or is_plain(policy):
             return replace(look, is_ready=is_ready)
-        release = self.find(workload, candidate)
-        answered = self.measured.warm_up(release, policy.warmup_requests, now=look.at)
+        answered = self.measured.warm_up(workload, candidate, policy.warmup_requests, now=look.at)
         return replace(look, is_ready=True, replayed_requests=answered)
 
     def _obstacle(self, workload: str, policy: EvidencePolicy, at: datetime) -> str:

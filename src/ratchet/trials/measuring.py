@@ -42,7 +42,8 @@ class Measurements:
     actuals: Callable[[str, date], Iterable[Actual]]
     """What really happened from a week on; empty while gold holds nothing newer."""
     around: Around
-    replay: Callable[[str, Sequence[Question], int], int]
+    replay: Callable[[str, str, Sequence[Question], int], int]
+    """Of a workload, to a release."""
     workers: int
     """How many processes a track has at least."""
 
@@ -129,14 +130,14 @@ class Measurements:
             return seen
         return replace(seen, segments=segments)
 
-    def warm_up(self, release: Release, requests: int, *, now: datetime) -> int:
+    def warm_up(self, workload: str, release_id: str, requests: int, *, now: datetime) -> int:
         """How many replayed requests the candidate's track answered: recent questions, or the release's own series."""
         try:
-            asked = self.asked.questions(release.workload, since=now - DAY, limit=max(requests, 1))
+            asked = self.asked.questions(workload, since=now - DAY, limit=max(requests, 1))
         except MetricsError as error:
             log.warning("no recent questions to warm up with: %s", error)
             asked = []
-        return self.replay(release.workload, asked, requests)
+        return self.replay(workload, release_id, asked, requests)
 
 
 def compared(experiment: Experiment, state: State, policy: EvidencePolicy) -> Comparison:

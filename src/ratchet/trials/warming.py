@@ -3,9 +3,10 @@
 import http.client
 import json
 import logging
+import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, Final
@@ -16,6 +17,8 @@ from ratchet.serve.replay import HEADER, issue_ticket
 
 log = logging.getLogger("ratchet.trials")
 
+ROUND_SECONDS: Final = 20.0
+"""The workload's lock is held meanwhile, and others wait for it for half a minute at most."""
 TIMEOUT_SECONDS: Final = 5.0
 OWN_SERIES: Final = 100
 
@@ -26,22 +29,29 @@ class WarmUp:
 
     address: str
     secret: bytes
+    answered: dict[str, int] = field(default_factory=dict)
+    """By `release_id`: what a slow one had answered, all that it was asked, when its last round's time was over."""
 
-    def replay(self, workload: str, asked: Sequence[Question], requests: int) -> int:
-        """Ask `requests` times, going through the questions again and again; how many were answered with a forecast."""
+    def replay(self, workload: str, release_id: str, asked: Sequence[Question], requests: int) -> int:
+        """Go through the questions again and again; how many of `requests` requests were answered with a forecast.
+
+        It asks for `ROUND_SECONDS` at most, and goes on from there when it is called again, unless something failed.
+        """
         address = urlsplit(self.address)
         connection = http.client.HTTPConnection(str(address.hostname), address.port, timeout=TIMEOUT_SECONDS)
-        answered = 0
+        before = self.answered.pop(release_id, 0)
+        answered, failed = before, 0
         try:
-            id_name, own = self._own_series(connection, workload)
-            for status in islice(
-                self._statuses(connection, workload, id_name, [*dict.fromkeys(asked), *own]), requests
-            ):
+            for status in islice(self._statuses(connection, workload, asked, before), requests - before):
                 answered += status == http.HTTPStatus.OK
+                failed += status != http.HTTPStatus.OK
         except (OSError, http.client.HTTPException, ValueError, KeyError) as error:
             log.warning("the candidate's track broke off its warm-up after %d answers: %r", answered, error)
+            failed += 1
         finally:
             connection.close()
+        if answered < requests and not failed:
+            self.answered[release_id] = answered
         return answered
 
     def _own_series(self, connection: http.client.HTTPConnection, workload: str) -> tuple[str, list[Question]]:
@@ -52,11 +62,17 @@ class WarmUp:
         return id_name, [Question(unique_id=one[id_name], target=one["target"], horizon=1) for one in own]
 
     def _statuses(
-        self, connection: http.client.HTTPConnection, workload: str, id_name: str, questions: Sequence[Question]
+        self, connection: http.client.HTTPConnection, workload: str, asked: Sequence[Question], passed: int
     ) -> Iterator[int]:
-        """Ask in turn. A series that this release lacks is left out: not knowing one is no fault of the track."""
-        left = deque(questions)
-        while left:
+        """Ask in turn, the first after those that were passed, until time is up.
+
+        A series that this release lacks is left out: not knowing one is no fault of the track.
+        """
+        until = time.monotonic() + ROUND_SECONDS
+        id_name, own = self._own_series(connection, workload)
+        left = deque(dict.fromkeys((*asked, *own)))
+        left.rotate(-passed)
+        while left and time.monotonic() < until:
             question = left.popleft()
             body = {id_name: question.unique_id, "target": question.target, "horizon": question.horizon}
             status, _ = self._ask(connection, f"/api/{workload}/predict", body)

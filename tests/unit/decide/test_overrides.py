@@ -48,6 +48,13 @@ def test_it_may_be_said_for_one_workload():
         ('{"max_ab_hours": -1}', "max_ab_hours must be above 0"),
         ('{"max_ab_hours": NaN}', "max_ab_hours must be above 0"),
         ('{"bets": [0.5, 1.0]}', "bets must be below 1"),
+        ('{"bets": []}', "bets and bad_odds need a number each"),
+        ('{"bad_odds": []}', "bets and bad_odds need a number each"),
+        ('{"split_concentration": 1e308}', "split_concentration must be at most 1,000,000"),
+        ('{"guardrail_restart_hours": 1e-9}', "guardrail_restart_hours must be at least 0.1"),
+        ('{"composite": {"latency_budget_ms": 0}}', "composite.latency_budget_ms must be above 0"),
+        ('{"composite": {"promote_above": NaN}}', "composite.promote_above must be above 0"),
+        ('{"composite": {"min_ratings": -1}}', "composite.min_ratings must be above 0"),
     ],
 )
 def test_what_makes_no_sense_is_refused_by_name(text, complaint):

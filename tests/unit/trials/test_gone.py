@@ -55,6 +55,20 @@ def test_a_candidate_that_is_gone_leaves_its_share_to_production(house, caplog):
     assert house.stage == ""
 
 
+def test_a_candidate_that_is_gone_as_it_is_warmed_up_stops_no_look_and_can_be_rolled_back(house):
+    """Its track still serves it for some seconds."""
+    for number in (1, 2):
+        house.place(number)
+    house.said.replayed = 3
+    house.tick()
+    assert house.stage == "warmup"
+    house.registry.lose("r2")
+    assert house.hour()["reason"] == "warmed up with 3 of 200 replayed requests"
+    assert house.world == ("BO1", None, 0)
+    assert house.say("rollback")["acted"] == ["rollback"]
+    assert house.stage == ""
+
+
 def test_a_promotion_whose_beaten_release_is_gone_stands_and_its_watch_ends(house):
     house.promoted()
     house.registry.lose("r1")
@@ -105,5 +119,26 @@ def test_what_somebody_made_production_by_hand_is_production_and_is_not_tried_ag
     house.hour(80)
     live = house.registry.live(WORKLOAD, Track.PRODUCTION)
     assert (live.release_id, live.state, live.best_of is not None) == (chosen, "production", True)
+    assert house.states.count("production") == 1
     past = [*house.journal.past(WORKLOAD, limit=9), house.journal.current(WORKLOAD)]
     assert all(one.production != one.candidate for one in past if one)
+
+
+def test_what_somebody_took_out_of_production_by_hand_is_beaten_and_may_be_tidied(house):
+    house.promoted()
+    while house.journal.current(WORKLOAD) or house.journal.shadows(WORKLOAD):
+        house.hour()
+    (old,) = (one for one in house.registry.releases(WORKLOAD) if one.release_id == "r1")
+    house.registry.point(WORKLOAD, Track.PRODUCTION, old)
+    house.hour()
+    assert house.states == ["production", "beaten"]
+
+
+def test_a_shadow_whose_loser_was_made_production_by_hand_marks_each_once(house, monkeypatch):
+    house.shadowed()
+    (old,) = (one for one in house.registry.releases(WORKLOAD) if one.release_id == "r1")
+    house.registry.point(WORKLOAD, Track.PRODUCTION, old)
+    house.hour()
+    assert house.states == ["production", "beaten"]
+    monkeypatch.setattr(house.registry, "mark", None)
+    house.hour()
