@@ -120,7 +120,7 @@ class RepositoryApi:
     ) -> Iterator[Piece | Walked]:
         cursor, kind = _resume(landed, part, repository), part.rpartition("/")[2]
         began = _began(cursor, self.clock())
-        until, truncated = began, None
+        until, problem = began, None
         lines: list[bytes] = []
         pages = 0
         try:
@@ -134,8 +134,8 @@ class RepositoryApi:
                 if pages >= _PAGES_A_PIECE and lines:
                     yield self._piece(lines, part, cursor, self.clock(), landed)
                     lines, pages = [], 0
-        except TruncatedError as error:
-            until, truncated = error.until, error
+        except SourceError as error:  # what was told before lands all the same
+            until, problem = error.until if isinstance(error, TruncatedError) else "", error
         if lines:
             yield self._piece(lines, part, cursor, self.clock(), landed)
         if (
@@ -144,8 +144,8 @@ class RepositoryApi:
             landed.keep_note(part, json.dumps(cursor, sort_keys=True))
         if until:
             yield _walked(part, {"until": until, "anew": cursor.get("anew")}, repository, self.clock())
-        if truncated:
-            raise truncated
+        if problem:
+            raise problem
 
     def _told(self, walked: Sequence[Walked], landed: Landings) -> Iterator[Piece]:
         """One small piece for all walks, unless the last one told the same: a quiet hour costs a file, not one for each kind."""

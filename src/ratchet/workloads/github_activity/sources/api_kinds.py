@@ -4,12 +4,15 @@ Each walk yields pages with a cursor to go on behind them, and at last a page th
 A cursor is a small JSON object; `{}` begins anew.
 """
 
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ratchet.contracts.errors import NotThereError
-from ratchet.workloads.github_activity.sources.api_client import Answer, ApiClient, RefusedError
+from ratchet.contracts.errors import NotThereError, SourceError
+from ratchet.workloads.github_activity.sources.api_client import Answer, ApiClient, LimitedError, RefusedError
+
+log = logging.getLogger(__name__)
 
 PAGE: Final = 100
 _STARS_WITH_TIME: Final = "application/vnd.github.star+json"
@@ -18,6 +21,7 @@ _EMPTY_REPOSITORY: Final = 409
 _SWITCHED_OFF: Final = 410
 _TOO_MANY_PAGES: Final = 422
 _LAST_PAGE_OF_STARS: Final = 400
+_RUNS_OF_A_COMPARISON: Final = 3
 
 Item = Mapping[str, Any]
 Cursor = dict[str, Any]
@@ -49,7 +53,8 @@ def commits(api: ApiClient, repository: str, cursor: Cursor) -> Iterator[Page]:
 
     If history was rewritten, those reachable from the old head and not from the new come as well, and are gone. Where the two have nothing
     in common, or the old one was swept away, all of the new head is walked through, and `anew` in the cursor says since when: what was seen
-    before and not in that walk is gone. Dates would not do: a merge brings commits that are older than the newest one seen.
+    before and not in that walk is gone. So it is where a comparison has failed in three runs: some are too large to be answered.
+    Dates would not do: a merge brings commits that are older than the newest one seen.
     """
     state = cursor if cursor.get("next") else _look_at_head(api, repository, cursor)
     if "next" not in state:
@@ -61,9 +66,13 @@ def commits(api: ApiClient, repository: str, cursor: Cursor) -> Iterator[Page]:
         compared = _comparison(url)
         try:
             answer = api.get_one(url, has=("commits", "behind_by")) if compared else api.get(url, has=("sha",))
-        except NotThereError:
-            if not compared:
+        except SourceError as error:
+            failed = _failed_runs(state, error) if compared else 0
+            if failed < _RUNS_OF_A_COMPARISON:
+                if failed:
+                    yield Page(items=(), cursor={**state, "next": url, "failed": failed})
                 raise
+            log.warning("%s; all commits of %s are walked through anew", error, repository)
             url, state = _all_of(repository, to), {**state, "anew": f"{api.now():%Y-%m-%dT%H:%M:%SZ}"}
             continue
         items = answer.body["commits"] if compared else answer.body
@@ -76,6 +85,13 @@ def commits(api: ApiClient, repository: str, cursor: Cursor) -> Iterator[Page]:
 
 def _anew(cursor: Cursor) -> Cursor:
     return {"anew": cursor["anew"]} if "anew" in cursor else {}
+
+
+def _failed_runs(cursor: Cursor, error: SourceError) -> int:
+    """In how many runs a comparison has failed: as good as in all where two have nothing in common; 0 where it was not answered at all."""
+    if isinstance(error, NotThereError):
+        return _RUNS_OF_A_COMPARISON
+    return 0 if error.lasting or isinstance(error, LimitedError) else int(cursor.get("failed", 0)) + 1
 
 
 def _comparison(url: str) -> str:
