@@ -1,4 +1,4 @@
-"""A build says how far it has come: file by file to who listens, now and then to the log."""
+"""A build says how far it has come, file by file to who listens, now and then to the log; and which files were of no use."""
 
 import gzip
 import itertools
@@ -80,3 +80,15 @@ def test_the_log_says_it_twice_a_minute_while_much_is_read(caplog):
         f"w: {files} of 1,000 files" for files in (8, 16, 24)
     ]
     assert caplog.records[0].message == "w: 8 of 1,000 files read, 800.0 of 100,000.0 MB"
+
+
+def test_files_of_which_nothing_can_be_read_are_named_with_what_is_wrong(home, caplog):
+    pages = {MONDAY + timedelta(hours=at): [gzip.compress(b"<html>\nlog in")] for at in range(30, 42)}
+    ingest.land(FakeSource(pages, name="github_archive"), bronze=home / "bronze")
+    build(WORKLOAD, home=home, bronze=FolderBronze(home / "bronze"), sources=["github_archive"])
+    told = [record.message for record in caplog.records if record.levelno == logging.WARNING]
+    assert len(told) == 11
+    assert (
+        told[0] == "github_activity: github_archive 2026-02-10/6.json.gz: none of its 2 records can be read: not JSON"
+    )
+    assert told[-1] == "github_activity: and 2 files more of which nothing can be read"

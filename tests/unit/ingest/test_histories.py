@@ -87,6 +87,7 @@ def export_histories(home: Path) -> None:
     rows = [f"{hour},{MONDAY + timedelta(hours=hour - 504):%Y-%m-%dT%H:%M:%SZ},ada" for hour in range(504 + 58)]
     exports.write("was/exported", "commits", "\n".join(["sha,author_date,author", *rows, ""]))
     exports.land()
+    exports.write("with/blanks", "commits", commits(ROWS).replace(",", " , "))
     exports.write("code/base", "commits", commits(ROWS))
     exports.land()
     exports.now = EXPORTED - timedelta(hours=18)  # on the Sunday
@@ -182,6 +183,10 @@ def test_weeks_begin_with_what_counts_not_with_what_was_superseded(ask):
 @pytest.mark.parametrize(("repository", "rows"), [("put/back", 2 * ROWS), ("often/edited", 4 * ROWS)])
 def test_of_several_files_within_an_hour_the_last_that_landed_counts(ask, repository, rows):
     assert ask(f"select count(*) from silver.known_items where unique_id = '{repository}'") == [(rows,)]
+
+
+def test_blanks_around_commas_are_no_part_of_a_date(ask):
+    assert ask("select count(*) from silver.known_items where unique_id = 'with/blanks'") == [(ROWS,)]
 
 
 def test_rows_without_an_id_are_all_different_whoever_wrote_them(ask):

@@ -4,6 +4,7 @@ Files that are not in the warehouse yet are read in batches (`read`), taken in b
 taken in (`state`). Killed at any step and run again, a build goes on with the batch in which it was.
 """
 
+import logging
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,9 +20,12 @@ from ratchet.ingest.manifest import Landed
 from ratchet.ingest.quality_page import Intake
 from ratchet.ingest.warehouse.dbt import Project
 from ratchet.ingest.warehouse.progress import Building, Told, ToLog
-from ratchet.ingest.warehouse.read import Task, read
+from ratchet.ingest.warehouse.read import Count, Task, read
 from ratchet.ingest.warehouse.state import ARRIVING, State, fingerprints
 
+log = logging.getLogger(__name__)
+
+_NAMED: Final = 10
 _BATCH_BYTES: Final = 1 << 30
 _BATCH_FILES: Final = 5000
 _TAKE_IN: Final = ("--select", "config.materialized:incremental", "touched_weeks", "every_record_is_accounted_for")
@@ -61,6 +65,7 @@ def build(
     place = folder(home, workload.name)
     place.mkdir(parents=True, exist_ok=True)
     state, made_by = State(place=place), fingerprints(workload)
+    state.require_database()
     pending = _pending(state, landed, silver=made_by[0])
     if pending or state.made_by() != made_by:
         state.begin(made_by[0])
@@ -104,12 +109,23 @@ def _take_in(
         with project.prepared("build", *only, hold=hold) as run_models:
             counts = read(workload.name, tasks, out=arriving, hold=hold, heard=told.read)
             state.announce(workload, list(zip(batch, tasks, counts, strict=True)))
+            _name_unreadable(workload.name, batch, counts)
             told.model()
             run_models()
         state.finish()
         for entry in batch:
             bronze.forget_copy(entry)
     shutil.rmtree(arriving, ignore_errors=True)
+
+
+def _name_unreadable(workload: str, batch: Sequence[Landed], counts: Sequence[Count]) -> None:
+    """Say in the log which files hold no record at all that could be read: their series are not there, or shorter."""
+    found = [(entry, count) for entry, count in zip(batch, counts, strict=True) if count.records == count.rejected > 0]
+    for entry, count in found[:_NAMED]:
+        what = f"{entry.source} {entry.part or entry.file}"
+        log.warning("%s: %s: none of its %d records can be read: %s", workload, what, count.records, count.reason)
+    if len(found) > _NAMED:
+        log.warning("%s: and %d files more of which nothing can be read", workload, len(found) - _NAMED)
 
 
 def project_of(workload: Workload, state: State, *, unit_tests: bool = False) -> Project:

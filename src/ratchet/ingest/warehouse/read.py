@@ -70,6 +70,8 @@ class Count:
     rejected: int
     newest: str | None
     """When its newest record happened (UTC, naive, ISO 8601)."""
+    reason: str | None
+    """Why the first one that is no record was rejected."""
 
 
 def read(
@@ -115,6 +117,7 @@ def _read_file(found: Records, task: Task, rows: "_Table", rejected: "_Table") -
     _require_whole(task)
     file, parse, moment = task.landed, found.parse, list(found.columns).index(found.moment)
     line = bad = 0
+    why: str | None = None
     newest = datetime.min  # noqa: DTZ901  # naive, as rows are
     for line, record in enumerate(records(Path(task.path), partial(found.quick, file)), start=1):
         row = record if isinstance(record, tuple) else parse(file, record) if isinstance(record, Mapping) else record
@@ -124,9 +127,10 @@ def _read_file(found: Records, task: Task, rows: "_Table", rejected: "_Table") -
             continue
         bad += 1
         reason, raw = (row, _shown(record)) if isinstance(row, str) else (row.reason, row.raw)
+        why = why or reason
         rejected.add((task.file_id, line, reason, found.mask(raw.decode("utf-8", "backslashreplace"))))
     known = newest.isoformat() if line > bad else None
-    return Count(file_id=task.file_id, records=line, rejected=bad, newest=known)
+    return Count(file_id=task.file_id, records=line, rejected=bad, newest=known, reason=why)
 
 
 def _require_whole(task: Task) -> None:
