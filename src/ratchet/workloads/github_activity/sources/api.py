@@ -178,7 +178,7 @@ def _trouble(name: str, error: SourceError) -> Trouble:
 def _look_up(api: ApiClient, asked: str, landed: Landings) -> Repository:
     """The repository's id and name today: renamed ones are followed, and asking again costs nothing while nothing changes."""
     known = _parse(landed.note(asked))
-    answer = api.get_one(f"/repos/{asked}", has=("id", "full_name"), etag=known.get("etag", ""))
+    answer = api.get_one(f"/repos/{asked}", has={"id": int, "full_name": str}, etag=known.get("etag", ""))
     if answer.body is not None:
         known = {
             "repo_id": answer.body["id"],
@@ -229,7 +229,7 @@ def _line(item: Item, repository: Repository, kind: str, now: datetime, *, gone:
         **({"gone": True} if gone else {}),
         "item": item,
     }
-    return json.dumps(row, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+    return json.dumps(row, ensure_ascii=False, separators=(",", ":")).encode(errors="replace") + b"\n"
 
 
 def _names(text: str) -> Iterator[str]:

@@ -16,7 +16,10 @@ log = logging.getLogger(__name__)
 
 PAGE: Final = 100
 _STARS_WITH_TIME: Final = "application/vnd.github.star+json"
-_CHANGES: Final = ("number", "updated_at")
+_CHANGES: Final = {"number": int, "updated_at": str}
+_COMMIT: Final = {"sha": str}
+_COMPARED: Final = {"commits": list, "behind_by": int}
+_STAR: Final = {"starred_at": str}
 _EMPTY_REPOSITORY: Final = 409
 _SWITCHED_OFF: Final = 410
 _TOO_MANY_PAGES: Final = 422
@@ -65,7 +68,7 @@ def commits(api: ApiClient, repository: str, cursor: Cursor) -> Iterator[Page]:
     while url:
         compared = _comparison(url)
         try:
-            answer = api.get_one(url, has=("commits", "behind_by")) if compared else api.get(url, has=("sha",))
+            answer = api.get_one(url, has=_COMPARED) if compared else api.get(url, has=_COMMIT)
         except SourceError as error:
             failed = _failed_runs(state, error) if compared else 0
             if failed < _RUNS_OF_A_COMPARISON:
@@ -104,7 +107,7 @@ def _look_at_head(api: ApiClient, repository: str, cursor: Cursor) -> Cursor:
     """The cursor of a walk to the head of today; without `next` if there is nothing to walk to."""
     head = cursor.get("head", "")
     try:
-        newest = api.get(f"{repository}/commits", has=("sha",), etag=cursor.get("etag", ""), per_page="1")
+        newest = api.get(f"{repository}/commits", has=_COMMIT, etag=cursor.get("etag", ""), per_page="1")
     except RefusedError as error:
         if error.status == _EMPTY_REPOSITORY:
             return cursor
@@ -243,7 +246,7 @@ def _end_of_stars(api: ApiClient, repository: str, cursor: Cursor) -> tuple[Curs
 
 def _stars(api: ApiClient, repository: str, page: int, etag: str = "") -> Answer:
     query = {"per_page": str(PAGE), "page": str(page)}
-    return api.get(f"{repository}/stargazers", has=("starred_at",), etag=etag, accept=_STARS_WITH_TIME, **query)
+    return api.get(f"{repository}/stargazers", has=_STAR, etag=etag, accept=_STARS_WITH_TIME, **query)
 
 
 def _truncated(repository: str, pages: int, last: str) -> TruncatedError:
@@ -252,7 +255,9 @@ def _truncated(repository: str, pages: int, last: str) -> TruncatedError:
 
 
 def _who(star: Item) -> int:
-    return int((star.get("user") or {}).get("id", 0))  # an account that is gone has no id
+    user = star.get("user")
+    found = user.get("id") if isinstance(user, dict) else None
+    return found if isinstance(found, int) else 0  # an account that is gone has no id
 
 
 def _all_of(repository: str, head: str) -> str:
