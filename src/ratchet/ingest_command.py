@@ -12,7 +12,7 @@ from ratchet.contracts.source import SEPARATOR, SourceKind, Span
 from ratchet.settings import Settings
 
 if TYPE_CHECKING:
-    from ratchet.ingest import LandReport, Progress
+    from ratchet.ingest import Building, LandReport, Progress
     from ratchet.ingest.status import SourceStatus
 
 Parsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001  # argparse has no public name for it
@@ -93,7 +93,11 @@ def _ingest(options: argparse.Namespace) -> str:
     lines = [line for report in reports for line in _told(report)]
     try:
         if reports and not options.land_only:
-            gold = loop.build_gold(workload, events=_all_events(given, loop.settings.events))
+            events = _all_events(given, loop.settings.events)
+            with Bar(sys.stderr) as bar:
+                gold = loop.build_gold(
+                    workload, events=events, progress=partial(draw_gold, bar) if bar.is_shown else None
+                )
             lines += [f"gold as of {gold['data_hour']}, digest {gold['digest'][:12]}", *_hint(given, loop.settings)]
     except RatchetError as error:
         away.append(error)
@@ -173,6 +177,18 @@ def _size(size: float) -> str:
 def draw(bar: Bar, source: str, progress: "Progress") -> None:
     """Show how far a source has come."""
     bar.draw(lambda seconds: _line(source, progress, seconds), is_last=progress.done == progress.pieces)
+
+
+def draw_gold(bar: Bar, told: "Building") -> None:
+    """Show how far gold has come."""
+    bar.draw(lambda seconds: _gold_line(told, seconds), is_last=told.is_modelled)
+
+
+def _gold_line(told: "Building", seconds: float) -> str:
+    read = f"gold {fill(told.files, told.of_files)}, " if told.of_files else "gold: "
+    if told.is_modelled:
+        return f"{read}dbt takes in what is new"
+    return f"{read}{_size(told.bytes)} of {_size(told.of_bytes)}{seconds_left(told.bytes, told.of_bytes, seconds)}"
 
 
 def _line(source: str, progress: "Progress", seconds: float) -> str:

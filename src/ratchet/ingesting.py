@@ -13,7 +13,7 @@ from ratchet.wiring import Wired
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ratchet.ingest import LandReport, Progress
+    from ratchet.ingest import Building, LandReport, Progress
 
 log = logging.getLogger("ratchet.loop")
 
@@ -65,8 +65,10 @@ class Ingesting(Wired):
         parts = [hours[at : at + size] for at in range(0, len(hours), size)]
         return [{"first": part[0].isoformat()[:13], "last": part[-1].isoformat()[:13]} for part in parts]
 
-    def build_gold(self, workload: str, *, events: str = "") -> dict[str, str]:
-        """Bronze to silver to gold: the newest partition's data hour and digest."""
+    def build_gold(
+        self, workload: str, *, events: str = "", progress: "Callable[[Building], None] | None" = None
+    ) -> dict[str, str]:
+        """Bronze to silver to gold: the newest partition's data hour and digest. How far it is the log says, unless `progress` hears it."""
         from ratchet.ingest import build_gold, prune
         from ratchet.observe.gold_reports import address
 
@@ -76,6 +78,7 @@ class Ingesting(Wired):
             location=events or self.settings.events,
             bronze=self.bronze,
             elsewhere=self.elsewhere,
+            progress=progress,
         )
         log.info("gold of %s as of %s: %d series, digest %s", workload, gold.data_hour, gold.series, gold.digest)
         there = self.gold_place.under(workload) if self.gold_place else None

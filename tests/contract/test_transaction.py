@@ -6,11 +6,13 @@ from datetime import UTC, datetime
 
 import psycopg2
 import pytest
+from sqlalchemy import text
 
-from ratchet import database
+from ratchet import database, migrations
 from ratchet.contracts.errors import JournalError, RatchetError
 from ratchet.observe.database import transaction
 from ratchet.serve import tidy
+from ratchet.stack import doctor
 
 NOW = datetime(2026, 11, 23, 7, tzinfo=UTC)
 HANGS = "the journal is away: the server hangs"
@@ -74,12 +76,47 @@ def test_a_host_that_is_gone_without_a_word_holds_a_lock_for_a_minute(postgres):
 def test_tidying_the_log_ends_too(postgres, stop, monkeypatch):
     monkeypatch.setattr(tidy, "STATEMENT_SECONDS", 1)
     monkeypatch.setattr(tidy, "ENSURE_DAY", "SELECT pg_sleep(0.8), %s")
-    threading.Timer(0.4, lambda: stop(_asleep(postgres))).start()
+    threading.Timer(0.4, lambda: stop(_who_asks(postgres, "SELECT pg_sleep(0.8), "))).start()
     with pytest.raises(RatchetError, match="the database of the forecast log is away: the server hangs"):
         tidy.tidy_log(postgres, now=NOW, keep_days=90)
 
 
-def _asleep(postgres):
+def test_migrating_ends_too(postgres, stop, monkeypatch):
+    monkeypatch.setattr(migrations, "STATEMENT_SECONDS", 1)
+    monkeypatch.setattr(migrations, "_LOCK", text("SELECT pg_sleep(0.7)"))
+    threading.Timer(0.4, lambda: stop(_who_asks(postgres, "SELECT pg_sleep(0.7)"))).start()
+    with pytest.raises(RatchetError, match="database `ratchet` is away: the server hangs"):
+        migrations.migrate(postgres)
+
+
+@pytest.mark.parametrize("ailing", ["hangs", "ends"])
+def test_the_doctor_names_a_server_that_falls_silent_or_away_once_it_has_let_one_in(
+    postgres, stop, monkeypatch, tmp_path, ailing
+):
+    def connect_and_ail(*asked, **limits):
+        connection = database.connect(*asked, **limits)
+        if ailing == "hangs":
+            stop(connection.info.backend_pid)
+        else:
+            with begin(postgres) as cursor:
+                cursor.execute("SELECT pg_terminate_backend(%s)", (connection.info.backend_pid,))
+        return connection
+
+    monkeypatch.setattr(doctor, "connect", connect_and_ail)
+    monkeypatch.setattr(doctor, "_ANSWER_SECONDS", 1)
+    monkeypatch.setenv("DATABASE_URL", postgres)
+    monkeypatch.setenv("DATA_HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    found = {found.what: found.says for found in doctor.examine(tmp_path) if not found.is_well}
+    assert found["database"].startswith("the database at 127.0.0.1:")
+    words = {
+        "hangs": "is away: the server hangs",
+        "ends": ("failed: AdminShutdown 57P01", "closed the connection unexpectedly"),
+    }
+    assert found["database"].endswith(words[ailing])
+
+
+def _who_asks(postgres, question):
     with begin(postgres) as cursor:
-        cursor.execute("SELECT pid FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(0.8), %'")
+        cursor.execute("SELECT pid FROM pg_stat_activity WHERE query LIKE %s", (f"{question}%",))
         return cursor.fetchone()[0]

@@ -9,8 +9,8 @@ import pytest
 from ratchet.__main__ import main
 from ratchet.bars import Bar
 from ratchet.contracts.errors import SourceError
-from ratchet.ingest import Progress
-from ratchet.ingest_command import draw
+from ratchet.ingest import Building, Progress
+from ratchet.ingest_command import draw, draw_gold
 from ratchet.loop import Loop
 from ratchet.settings import Settings
 from web import Asked, Reply, serve
@@ -172,3 +172,23 @@ def test_the_bar_is_drawn_on_a_terminal_only():
     assert lines[1] == "archive [██████··················] 1/4, 2.0 MB, 2.0 MB/s, 3 s left"
     assert "4/4, 8.0 MB, 4.0 MB/s, 0 s left" in lines[2]
     assert lines[3].startswith("api: 2 landed, 100 B")
+
+
+def test_the_bar_of_gold_tells_what_is_read_and_when_dbt_is_at_it():
+    times, shown = iter(range(100)), Terminal()
+    with Bar(shown, clock=lambda: next(times)) as bar:
+        for files, is_modelled in ((0, False), (1, False), (4, True)):
+            told = Building(
+                workload="x",
+                files=files,
+                of_files=4,
+                bytes=files * 1_000_000,
+                of_bytes=4_000_000,
+                is_modelled=is_modelled,
+            )
+            draw_gold(bar, told)
+    assert shown.getvalue().split("\r\x1b[K")[1:] == [
+        "gold [························] 0/4, 0 B of 4.0 MB",
+        "gold [██████··················] 1/4, 1.0 MB of 4.0 MB, 6 s left",
+        "gold [████████████████████████] 4/4, dbt takes in what is new\n",
+    ]

@@ -12,7 +12,7 @@ machine may publish. Both writers may be killed at any step and run again; runni
 gold that was there.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,9 +31,11 @@ from ratchet.ingest.shared_gold import follow
 from ratchet.ingest.silver import keep_silver
 from ratchet.ingest.vintages import read_vintages
 from ratchet.ingest.warehouse.build import build, folder, note_published
+from ratchet.ingest.warehouse.progress import Building
 
 __all__ = [
     "Bronze",
+    "Building",
     "Elsewhere",
     "GoldPartition",
     "LandReport",
@@ -56,7 +58,7 @@ _SAMPLE = "sample"
 _NOWHERE = Elsewhere()
 
 
-def build_gold(
+def build_gold(  # noqa: PLR0913  # from where to where, as of when, and who hears of it
     workload: Workload,
     *,
     home: Path,
@@ -64,10 +66,12 @@ def build_gold(
     bronze: Bronze | None = None,
     elsewhere: Elsewhere = _NOWHERE,
     now: datetime | None = None,
+    progress: Callable[[Building], None] | None = None,
 ) -> GoldPartition:
     """Build, test and publish gold from everything that the sources behind `location` have landed; then keep silver where it is wanted.
 
-    Waits while another process builds the same workload. A `DataError` names what failed; gold then stays as it was.
+    Waits while another process builds the same workload. `progress` hears how much was read; without it the log says so.
+    A `DataError` names what failed; gold then stays as it was.
     """
     home = home.resolve()  # dbt runs elsewhere, and the partition's path must mean the same to every reader
     bronze = bronze or FolderBronze(home / "bronze")
@@ -75,7 +79,7 @@ def build_gold(
     for source in sources:
         bronze.begin(source)
     with _clear_errors(workload.name), exclusive(folder(home, workload.name) / ".lock") as lock:
-        warehouse = build(workload, home=home, bronze=bronze, sources=sources, hold=(lock,))
+        warehouse = build(workload, home=home, bronze=bronze, sources=sources, hold=(lock,), progress=progress)
         gold = publish(
             workload,
             warehouse,

@@ -11,6 +11,8 @@ from isal import isal_zlib
 from ratchet.contracts.errors import DamagedError, SourceError
 from ratchet.contracts.source import Piece
 
+_MAGIC: Final = b"\x1f\x8b"
+_SHOWN: Final = 60
 _GZIP: Final = 31  # zlib's window bits for a stream with gzip's header and checksum
 _CHUNK_BYTES: Final = 1 << 20
 _TRIES: Final = 5
@@ -111,6 +113,9 @@ class _Whole:
         self._unpack = isal_zlib.decompressobj(_GZIP) if piece.file.endswith(".gz") else None
 
     def add(self, chunk: bytes) -> None:
+        if self._unpack and not self.size and not _MAGIC.startswith(chunk[:2]):
+            shown = " ".join(chunk[:_SHOWN].decode("ascii", "replace").split())
+            raise DamagedError(f"damaged gzip: it begins with `{shown}`")
         self.size += len(chunk)
         self.digest.update(chunk)
         if self._unpack:

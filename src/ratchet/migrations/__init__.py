@@ -2,23 +2,27 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Final
 
-import psycopg2
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import NullPool, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
-from ratchet.database import clear_errors
+from ratchet.database import clear_errors, connect
 
+CONNECT_SECONDS: Final = 10
+STATEMENT_SECONDS: Final = 3600
+"""One statement may make an index of all that was ever logged, or wait for another process that migrates."""
 _LOCK: Final = text("SELECT pg_advisory_xact_lock(7261746368657400)")
 
 
 def migrate(database_url: str, *, to: str = "head") -> None:
     """Bring the database to the newest schema, or an older revision, in one transaction; safe twice and from two processes at once."""
-    engine = create_engine("postgresql+psycopg2://", creator=lambda: psycopg2.connect(database_url), poolclass=NullPool)
+    opened = partial(connect, database_url, connect_seconds=CONNECT_SECONDS, statement_seconds=STATEMENT_SECONDS)
+    engine = create_engine("postgresql+psycopg2://", creator=opened, poolclass=NullPool)
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
     config.set_main_option("path_separator", "os")

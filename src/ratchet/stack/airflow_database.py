@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import closing
 from datetime import datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any, Final
 import psycopg2
 
 from ratchet.contracts.errors import RatchetError
+from ratchet.database import connect
 
 LEAST_DAYS: Final = 30
 """No run lasts so long, nor does a question to a person."""
@@ -54,11 +56,10 @@ def forget_runs(database: str, *, keep_days: int, now: datetime) -> None:
 
 
 def _state(database: str) -> dict[str, Any]:
-    connection = psycopg2.connect(database, connect_timeout=5)
-    try:
-        with connection, connection.cursor() as cursor:
-            cursor.execute(HEADS)
-            heads = [head for (head,) in cursor.fetchall()]
-    finally:
-        connection.close()
+    with (
+        closing(connect(database, connect_seconds=5, statement_seconds=5)) as connection,
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(HEADS)
+        heads = [head for (head,) in cursor.fetchall()]
     return {"airflow": version("apache-airflow-core"), "heads": heads}

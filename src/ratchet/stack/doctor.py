@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -22,7 +23,7 @@ from pydantic import SecretStr, ValidationError
 from ratchet import workloads
 from ratchet.contracts.errors import RatchetError
 from ratchet.contracts.source import Span
-from ratchet.database import REASONS
+from ratchet.database import REASONS, clear_errors, connect
 from ratchet.settings import UNCHANGED, Settings, complaint
 from ratchet.stack import places, preflight, secrets
 from ratchet.stack.container_settings import ContainerSettings
@@ -32,6 +33,7 @@ from ratchet.stack.services import Stack, tool
 from ratchet.stack.supervised import Supervisor
 
 _CLOCK_SECONDS = 5.0
+_ANSWER_SECONDS: Final = 5
 _ESCAPED: Final = (
     "write it as postgresql://user:password@host:port/ratchet, with %40 for an @ in the password and %2F for a /"
 )
@@ -220,21 +222,16 @@ def _database(settings: Settings) -> str:
     try:
         where = urlsplit(settings.database)
         place = f"{where.hostname}:{where.port}"
-        connection = psycopg2.connect(settings.database, connect_timeout=5)
+        connection = connect(settings.database, connect_seconds=_ANSWER_SECONDS, statement_seconds=_ANSWER_SECONDS)
     except (ValueError, psycopg2.Error) as error:
         # Neither is repeated or chained: both quote what they cannot read of an address, a password among it.
         why = next((known for known in REASONS if known in str(error)), "")
         if not why or place.startswith("None") or "host name" in why:
             raise RatchetError(f"DATABASE_URL cannot be used{f' ({why})' if why else ''}: {_ESCAPED}") from None
         raise RatchetError(f"DATABASE_URL leads to {place}, which refuses: {why}") from None
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT now(), current_setting('server_version'), to_regclass('alembic_version') IS NOT NULL"
-            )
-            now, server, is_migrated = cursor.fetchone() or (datetime.now(UTC), "?", False)
-    finally:
-        connection.close()
+    with clear_errors(f"the database at {place}"), closing(connection), connection.cursor() as cursor:
+        cursor.execute("SELECT now(), current_setting('server_version'), to_regclass('alembic_version') IS NOT NULL")
+        now, server, is_migrated = cursor.fetchone() or (datetime.now(UTC), "?", False)
     apart = abs((datetime.now(UTC) - now).total_seconds())
     if apart > _CLOCK_SECONDS:
         raise RatchetError(f"its clock and this machine's are {apart:.0f} s apart: have both follow NTP")

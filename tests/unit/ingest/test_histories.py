@@ -31,6 +31,7 @@ BEGUN_ANEW = {
     MONDAY + timedelta(hours=1): {"id": 20, "name": "code/legacy"},
     MONDAY + timedelta(hours=2): {"id": 21, "name": "code/base"},
 }
+TAKEN_OVER = MONDAY + timedelta(days=1)
 ROWS = 28  # one a day, from 15 January on
 
 
@@ -86,6 +87,7 @@ def export_histories(home: Path) -> None:
     rows = [f"{hour},{MONDAY + timedelta(hours=hour - 504):%Y-%m-%dT%H:%M:%SZ},ada" for hour in range(504 + 58)]
     exports.write("was/exported", "commits", "\n".join(["sha,author_date,author", *rows, ""]))
     exports.land()
+    exports.write("with/blanks", "commits", commits(ROWS).replace(",", " , "))
     exports.write("code/base", "commits", commits(ROWS))
     exports.land()
     exports.now = EXPORTED - timedelta(hours=18)  # on the Sunday
@@ -129,7 +131,10 @@ def ask_the_api(home: Path) -> None:
 
 
 def archive(home: Path) -> None:
-    """Land a whole week: each hour a star, a commit of a repository whose history was exported on its Wednesday, whose `code/base` is."""
+    """Land a whole week: each hour a star, a commit of a repository whose history was exported on its Wednesday, whose `code/base` is.
+
+    And a star of one that was deleted on Monday evening and made anew.
+    """
     hours = home / "hours"
     hours.mkdir()
     for at in (MONDAY + timedelta(hours=hour) for hour in range(168)):
@@ -137,7 +142,9 @@ def archive(home: Path) -> None:
         push = {"type": "PushEvent", "repo": {"id": 1, "name": "Was/Exported"}, "payload": {"distinct_size": 1}}
         star = {"type": "WatchEvent", "repo": {"id": 10, "name": "many/stars"}, "payload": {"action": "started"}}
         told = {"type": "WatchEvent", "repo": BEGUN_ANEW.get(at, {"id": 21, "name": "Code/Base"}), "payload": {}}
-        lines = [json.dumps({"id": f"{at:%d%H}", **about, **event}) for event in (push, star, told)]
+        anew = {"id": 31, "name": "Taken/Over"} if at >= TAKEN_OVER else {"id": 30, "name": "taken/over"}
+        events = (push, star, told, {**star, "repo": anew})
+        lines = [json.dumps({"id": f"{at:%d%H}", **about, **event}) for event in events]
         (hours / f"{at:%Y-%m-%d}-{at.hour}.json.gz").write_bytes(gzip.compress("\n".join(lines).encode()))
     for source in WORKLOAD.sources(str(hours)):
         ingest.land(source, bronze=home / "bronze")
@@ -178,6 +185,10 @@ def test_of_several_files_within_an_hour_the_last_that_landed_counts(ask, reposi
     assert ask(f"select count(*) from silver.known_items where unique_id = '{repository}'") == [(rows,)]
 
 
+def test_blanks_around_commas_are_no_part_of_a_date(ask):
+    assert ask("select count(*) from silver.known_items where unique_id = 'with/blanks'") == [(ROWS,)]
+
+
 def test_rows_without_an_id_are_all_different_whoever_wrote_them(ask):
     found = ask("select kind, count(*) from silver.known_items where unique_id = 'no/ids' group by 1 order by 1")
     assert found == [("commits", ROWS), ("issues", ROWS), ("pull_requests", ROWS)]
@@ -213,6 +224,11 @@ def test_a_file_is_of_who_had_the_name_when_it_landed_in_any_case(ask):
         "select unique_id, sum(commits)::int from gold.weekly_activity where lower(unique_id) like 'code/%' group by 1"
     )
     assert found == [("Code/Base", 25)]  # its last three days are in a week that it has not seen whole
+
+
+def test_of_two_repositories_that_had_a_name_one_after_the_other_the_archive_counts_the_one_that_has_it(ask):
+    assert weeks_of(ask, "Taken/Over", "new_stars") == [(date(2026, 2, 15), 168 - 24, 1.0)]
+    assert ask("select distinct unique_id from gold.series where lower(unique_id) = 'taken/over'") == [("Taken/Over",)]
 
 
 def test_a_week_is_not_over_because_a_file_that_landed_within_it_is_dated_later(ask):

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from ratchet import ingest, workloads
+from ratchet.ingest.warehouse.state import State
 
 pytestmark = pytest.mark.usefixtures("warm_dbt")
 
@@ -112,3 +113,18 @@ def test_a_build_killed_after_a_step_and_run_again_ends_in_the_same_bytes(landed
         assert ingest.newest(home, "github_activity") == before
     ingest.build_gold(workloads.find("github_activity"), home=home, location="sample")
     assert bytes_of(home) == undisturbed
+
+
+@pytest.mark.parametrize("left", [0, 100, 4096, 8192])
+def test_what_a_full_disk_left_of_a_database_that_was_being_made_is_made_again(tmp_path, left):
+    """It was empty, and every build after it failed for good."""
+    whole = tmp_path / "whole"
+    whole.mkdir()
+    State(place=whole).begin("silver")
+    torn = State(place=tmp_path)
+    torn.database.write_bytes((whole / "warehouse.duckdb").read_bytes()[:left])
+    torn.require_database()
+    assert torn.made_by() == ("", "")
+    kept = State(place=whole)
+    kept.require_database()
+    assert kept.made_by() == ("silver", "")

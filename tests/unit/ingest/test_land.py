@@ -322,7 +322,7 @@ def test_two_at_once_land_each_hour_once(tmp_path):
         pytest.param([content(FIRST)[:-9]], "truncated gzip", id="cut off"),
         pytest.param([content(FIRST) + content(FIRST)[:20]], "truncated gzip", id="second member cut off"),
         pytest.param([], "truncated gzip", id="empty file"),
-        pytest.param([b"<html>not found</html>"], "damaged gzip", id="an error page"),
+        pytest.param([b"<html>not found</html>"], "it begins with `<html>not found</html>`", id="an error page"),
         pytest.param([content(FIRST)[:-6] + b"\0\0\0\0\0\0"], "damaged gzip", id="wrong checksum"),
     ],
 )

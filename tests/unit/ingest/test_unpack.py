@@ -19,6 +19,14 @@ def found(folder: Path, content: bytes, name: str = "0.json.gz") -> list:
     return [found.reason if isinstance(found, Unreadable) else found for found in records(path)]
 
 
+def test_blank_lines_cost_next_to_nothing(tmp_path):
+    """A hundred million of them are a hundred kilobytes of gzip."""
+    (tmp_path / "0.json.gz").write_bytes(packed(b"", b"", ONE, b""))
+    looked_at: list[bytes] = []
+    assert list(records(tmp_path / "0.json.gz", looked_at.append)) == [json.loads(ONE)]
+    assert looked_at == [ONE]
+
+
 def packed(*lines: bytes) -> bytes:
     return gzip.compress(b"\n".join(lines), mtime=0)
 

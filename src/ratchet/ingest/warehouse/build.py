@@ -4,6 +4,7 @@ Files that are not in the warehouse yet are read in batches (`read`), taken in b
 taken in (`state`). Killed at any step and run again, a build goes on with the batch in which it was.
 """
 
+import logging
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,9 +19,13 @@ from ratchet.ingest.bronze import Bronze
 from ratchet.ingest.manifest import Landed
 from ratchet.ingest.quality_page import Intake
 from ratchet.ingest.warehouse.dbt import Project
-from ratchet.ingest.warehouse.read import Task, read
+from ratchet.ingest.warehouse.progress import Building, Told, ToLog
+from ratchet.ingest.warehouse.read import Count, Task, read
 from ratchet.ingest.warehouse.state import ARRIVING, State, fingerprints
 
+log = logging.getLogger(__name__)
+
+_NAMED: Final = 10
 _BATCH_BYTES: Final = 1 << 30
 _BATCH_FILES: Final = 5000
 _TAKE_IN: Final = ("--select", "config.materialized:incremental", "touched_weeks", "every_record_is_accounted_for")
@@ -47,12 +52,12 @@ def build(
     bronze: Bronze,
     sources: Iterable[str],
     hold: Sequence[int] = (),
-    progress: Callable[[int, int], None] = lambda _done, _all: None,
+    progress: Callable[[Building], None] | None = None,
 ) -> Warehouse:
     """Build silver and gold from everything that these sources have landed; a `DataError` names what failed.
 
     The caller holds the warehouse's lock and gives its descriptor as `hold`, so that a child which outlives it holds on.
-    `progress` hears (files taken in, files to take in) after each batch.
+    `progress` hears of each file that was read, and of dbt each time that it begins; without it the log says so now and then.
     """
     landed = [entry for source in sources for entry in manifest.read(bronze.folder / source)]
     if not landed:
@@ -60,10 +65,11 @@ def build(
     place = folder(home, workload.name)
     place.mkdir(parents=True, exist_ok=True)
     state, made_by = State(place=place), fingerprints(workload)
+    state.require_database()
     pending = _pending(state, landed, silver=made_by[0])
     if pending or state.made_by() != made_by:
         state.begin(made_by[0])
-        _take_in(workload, state, pending, bronze=bronze, hold=hold, progress=progress)
+        _take_in(workload, state, pending, bronze=bronze, hold=hold, progress=progress or ToLog())
         state.write_hours()
         state.set_made_by(*made_by)  # last: until this is written, a build is not done
     return Warehouse(database=state.database, data_hour=state.data_hour(), intake=state.intake())
@@ -90,10 +96,10 @@ def _take_in(
     *,
     bronze: Bronze,
     hold: Sequence[int],
-    progress: Callable[[int, int], None],
+    progress: Callable[[Building], None],
 ) -> None:
     project = project_of(workload, state)
-    arriving, done = state.place / ARRIVING, 0
+    arriving, told = state.place / ARRIVING, Told(workload.name, pending, progress)
     batches = list(_batches(pending)) or [[]]
     for batch in batches:
         shutil.rmtree(arriving, ignore_errors=True)
@@ -101,15 +107,25 @@ def _take_in(
         tasks = [_task(first + at, entry, bronze) for at, entry in enumerate(batch)]
         only = () if batch is batches[-1] else _TAKE_IN
         with project.prepared("build", *only, hold=hold) as run_models:
-            counts = read(workload.name, tasks, out=arriving, hold=hold)
+            counts = read(workload.name, tasks, out=arriving, hold=hold, heard=told.read)
             state.announce(workload, list(zip(batch, tasks, counts, strict=True)))
+            _name_unreadable(workload.name, batch, counts)
+            told.model()
             run_models()
         state.finish()
         for entry in batch:
             bronze.forget_copy(entry)
-        done += len(batch)
-        progress(done, len(pending))
     shutil.rmtree(arriving, ignore_errors=True)
+
+
+def _name_unreadable(workload: str, batch: Sequence[Landed], counts: Sequence[Count]) -> None:
+    """Say in the log which files hold no record at all that could be read: their series are not there, or shorter."""
+    found = [(entry, count) for entry, count in zip(batch, counts, strict=True) if count.records == count.rejected > 0]
+    for entry, count in found[:_NAMED]:
+        what = f"{entry.source} {entry.part or entry.file}"
+        log.warning("%s: %s: none of its %d records can be read: %s", workload, what, count.records, count.reason)
+    if len(found) > _NAMED:
+        log.warning("%s: and %d files more of which nothing can be read", workload, len(found) - _NAMED)
 
 
 def project_of(workload: Workload, state: State, *, unit_tests: bool = False) -> Project:

@@ -5,12 +5,14 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import IO, Any, Final, Self
 
 import pyarrow as pa
@@ -68,35 +70,54 @@ class Count:
     rejected: int
     newest: str | None
     """When its newest record happened (UTC, naive, ISO 8601)."""
+    reason: str | None
+    """Why the first one that is no record was rejected."""
 
 
-def read(workload: str, tasks: Sequence[Task], *, out: Path, hold: Sequence[int] = ()) -> list[Count]:
+def read(
+    workload: str,
+    tasks: Sequence[Task],
+    *,
+    out: Path,
+    hold: Sequence[int] = (),
+    heard: Callable[[int], None] = lambda _: None,
+) -> list[Count]:
     """Read the files into `out/rows-*.parquet` and `out/rejected-*.parquet`; what each of them held, in order.
 
-    A reading process that outlives this one keeps the lock in `hold`.
+    `heard` is told the size of each file that was read, from any thread. A reading process that outlives this one keeps the lock in `hold`.
     """
     out.mkdir(parents=True, exist_ok=True)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
     if sum(task.bytes for task in tasks) <= _ALONE_BYTES or cores == 1:
-        counts = read_here(workloads.find(workload).records, tasks, out=out, name="0")
+        counts = _heard(read_here(workloads.find(workload).records, tasks, out=out, name="0"), tasks, heard)
     else:
-        counts = list(_read_apart(workload, _spread(tasks, cores), out=out, hold=hold))
+        counts = _read_apart(workload, _spread(tasks, cores), out=out, hold=hold, heard=heard)
     return sorted(counts, key=lambda count: count.file_id)
 
 
-def read_here(found: Records, tasks: Iterable[Task], *, out: Path, name: str) -> list[Count]:
+def read_here(found: Records, tasks: Iterable[Task], *, out: Path, name: str) -> Iterator[Count]:
     """Read the files one after the other into one pair of Parquet files; memory does not grow with their number."""
     with (
         _Table(out / f"{ROWS}-{name}.parquet", {**_PLACE, **found.columns}) as rows,
         _Table(out / f"{REJECTED}-{name}.parquet", _REJECTED_COLUMNS) as rejected,
     ):
-        return [_read_file(found, task, rows, rejected) for task in tasks]
+        for task in tasks:
+            yield _read_file(found, task, rows, rejected)
+
+
+def _heard(counts: Iterable[Count], tasks: Iterable[Task], heard: Callable[[int], None]) -> list[Count]:
+    sizes, all_counts = {task.file_id: task.bytes for task in tasks}, []
+    for count in counts:
+        all_counts.append(count)
+        heard(sizes[count.file_id])
+    return all_counts
 
 
 def _read_file(found: Records, task: Task, rows: "_Table", rejected: "_Table") -> Count:
     _require_whole(task)
     file, parse, moment = task.landed, found.parse, list(found.columns).index(found.moment)
     line = bad = 0
+    why: str | None = None
     newest = datetime.min  # noqa: DTZ901  # naive, as rows are
     for line, record in enumerate(records(Path(task.path), partial(found.quick, file)), start=1):
         row = record if isinstance(record, tuple) else parse(file, record) if isinstance(record, Mapping) else record
@@ -106,9 +127,10 @@ def _read_file(found: Records, task: Task, rows: "_Table", rejected: "_Table") -
             continue
         bad += 1
         reason, raw = (row, _shown(record)) if isinstance(row, str) else (row.reason, row.raw)
+        why = why or reason
         rejected.add((task.file_id, line, reason, found.mask(raw.decode("utf-8", "backslashreplace"))))
     known = newest.isoformat() if line > bad else None
-    return Count(file_id=task.file_id, records=line, rejected=bad, newest=known)
+    return Count(file_id=task.file_id, records=line, rejected=bad, newest=known, reason=why)
 
 
 def _require_whole(task: Task) -> None:
@@ -140,31 +162,56 @@ def _spread(tasks: Sequence[Task], cores: int) -> list[list[Task]]:
     return [sorted(share, key=lambda task: task.file_id) for share in shares]
 
 
-def _read_apart(workload: str, shares: Sequence[Sequence[Task]], *, out: Path, hold: Sequence[int]) -> Iterator[Count]:
-    command = [sys.executable, "-m", __name__, workload, str(out)]
-    started = [
-        subprocess.Popen(
-            [*command, str(at)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, pass_fds=hold
-        )
-        for at in range(len(shares))
-    ]
-    try:
-        for process, share in zip(started, shares, strict=True):
-            _give(process, json.dumps([asdict(task) for task in share]).encode())
-        for process in started:
-            said, complained = process.communicate()
-            if process.returncode:
-                complaint = complained.decode(errors="replace").strip()[-500:]
-                raise DataError(f"{workload}: {ending('a reader of landed files', process.returncode, complaint)}")
-            yield from (Count(**count) for count in json.loads(said))
-    finally:
-        for process in started:
-            process.kill()
-            process.communicate()
+def _read_apart(
+    workload: str,
+    shares: Sequence[Sequence[Task]],
+    *,
+    out: Path,
+    hold: Sequence[int],
+    heard: Callable[[int], None] = lambda _: None,
+) -> list[Count]:
+    with ExitStack() as opened:
+        pool = opened.enter_context(ThreadPoolExecutor(max_workers=len(shares)))
+        complaints = [opened.enter_context(TemporaryFile()) for _ in shares]
+        started = [
+            _start(workload, out=out, name=str(at), complaint=complaint, hold=hold)
+            for at, complaint in enumerate(complaints)
+        ]
+        try:
+            counts = pool.map(partial(_ask, workload, heard=heard), started, shares, complaints)
+            return [count for of_share in counts for count in of_share]
+        finally:
+            for process in started:
+                process.kill()
+
+
+def _start(
+    workload: str, *, out: Path, name: str, complaint: IO[bytes], hold: Sequence[int]
+) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", __name__, workload, str(out), name]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=complaint, pass_fds=hold)
+
+
+def _ask(
+    workload: str,
+    process: subprocess.Popen[bytes],
+    share: Sequence[Task],
+    complaint: IO[bytes],
+    *,
+    heard: Callable[[int], None],
+) -> list[Count]:
+    with process:
+        _give(process, json.dumps([asdict(task) for task in share]).encode())
+        counts = _heard((Count(**json.loads(line)) for line in process.stdout or ()), share, heard)
+    if process.returncode:
+        complaint.seek(0)
+        said = complaint.read().decode(errors="replace").strip()[-500:]
+        raise DataError(f"{workload}: {ending('a reader of landed files', process.returncode, said)}")
+    return counts
 
 
 def _give(process: subprocess.Popen[bytes], asked: bytes) -> None:
-    """Say what is asked, and no more. One that has ended before it heard is told of when it is collected."""
+    """Say what is asked, and no more. One that has ended before it heard is told of when it is waited for."""
     stream, process.stdin = process.stdin, None
     if stream:
         with suppress(BrokenPipeError), stream:
@@ -172,15 +219,15 @@ def _give(process: subprocess.Popen[bytes], asked: bytes) -> None:
 
 
 def _main(arguments: Sequence[str], asked: IO[bytes], answer: IO[str]) -> None:
-    """Be one of the reading processes: files to read as JSON on standard input, their counts on standard output."""
+    """Be one of the reading processes: files to read as JSON on standard input, on standard output a line for each that was read."""
     workload, out, name = arguments
     tasks = [Task(**task) for task in json.loads(asked.read())]
     gc.disable()  # rows are plain values: there is nothing to find, and looking costs a fifth of the time
     try:
-        counts = read_here(workloads.find(workload).records, tasks, out=Path(out), name=name)
+        for count in read_here(workloads.find(workload).records, tasks, out=Path(out), name=name):
+            print(json.dumps(asdict(count)), file=answer, flush=True)
     except (DataError, OSError) as problem:
         sys.exit(str(problem))
-    json.dump([asdict(count) for count in counts], answer)
 
 
 class _Table:

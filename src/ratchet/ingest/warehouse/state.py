@@ -4,6 +4,7 @@ import csv
 import hashlib
 import inspect
 import io
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ from ratchet.ingest.warehouse import unpack
 from ratchet.ingest.warehouse.dbt import SHELL
 from ratchet.ingest.warehouse.read import Count, Task
 
+log = logging.getLogger(__name__)
+
 _SCHEMA: Final = """
     CREATE SCHEMA IF NOT EXISTS bronze;
     CREATE TABLE IF NOT EXISTS bronze.landed (
@@ -42,6 +45,7 @@ _VIEWS: Final = """
     CREATE OR REPLACE VIEW bronze.arriving AS FROM read_parquet('arriving/rows-*.parquet');
     CREATE OR REPLACE VIEW bronze.arriving_rejected AS FROM read_parquet('arriving/rejected-*.parquet');
 """
+_NO_DATABASE: Final = ("not a valid DuckDB database", "Could not read enough bytes")
 ARRIVING: Final = "arriving"
 _MADE_BY: Final = "SELECT silver, gold FROM bronze.made_by"
 _FORGET_MADE_BY: Final = "DELETE FROM bronze.made_by"
@@ -96,6 +100,17 @@ class State:
         with duckdb.connect(str(self.database), config={"file_search_path": str(self.place)}) as connection:
             connection.execute(_SCHEMA)
             yield connection
+
+    def require_database(self) -> None:
+        """Begin anew where what is there is no database: as it is after a disk that was full, or a power cut, when it was made."""
+        try:
+            with self._open():
+                return
+        except duckdb.IOException as error:
+            if not any(words in str(error) for words in _NO_DATABASE):
+                raise
+        log.warning("%s is no database: it is made again from bronze", self.database)
+        self.forget()
 
     def forget(self) -> None:
         """Begin anew: everything in here can be made again from bronze."""
@@ -181,7 +196,7 @@ class State:
         with self._open() as connection:
             newest: datetime | None = connection.execute(_DATA_HOUR).fetchall()[0][0]
         if newest is None:
-            raise DataError("nothing that has landed can be read: see silver.rejected_events for the reasons")
+            raise DataError("nothing that has landed can be read; the log says what is wrong with each file")
         return newest.replace(tzinfo=UTC)
 
     def note_published(self) -> None:

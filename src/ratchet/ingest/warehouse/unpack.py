@@ -61,9 +61,9 @@ def records(path: Path, quick: Callable[[bytes], Row | None] = lambda _: None) -
         for line in _lines(pieces):
             if not isinstance(line, bytes):
                 yield line
-            elif (row := quick(line)) is not None:
+            elif line and (row := quick(line)) is not None:
                 yield row
-            else:
+            elif line:
                 yield from _objects(line)
     if pieces.problem:
         yield pieces.problem

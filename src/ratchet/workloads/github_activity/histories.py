@@ -104,12 +104,12 @@ def csv_item(file: LandedFile, record: Mapping[str, Any]) -> Row | str:
         return "kind unknown"
     if column not in record:
         return f"column {column} missing"
-    created = within(record.get(column) or None, file.hour, first=_FIRST, name=column)
+    created = within(_cell(record, column), file.hour, first=_FIRST, name=column)
     if isinstance(created, str):
         return created
     names = ("user",) if kind_ == "stargazers" else ("sha", "id", "number")  # one may do many things, and star once
     item_id = next((str(record[name]) for name in names if record.get(name)), None)
-    merged = as_moment(record.get("merged_at")) if kind_ == "pull_requests" else None
+    merged = as_moment(_cell(record, "merged_at")) if kind_ == "pull_requests" else None
     actor = as_text(record.get("author")) or as_text(record.get("user"))
     return _item(
         kind_,
@@ -120,6 +120,11 @@ def csv_item(file: LandedFile, record: Mapping[str, Any]) -> Row | str:
         merged_at=merged,
         seen_at=as_naive(file.hour),
     )
+
+
+def _cell(record: Mapping[str, Any], column: str) -> str | None:
+    """What a cell holds, without the blank that some write after each comma; None if that is nothing."""
+    return str(record.get(column) or "").strip() or None
 
 
 def _item(  # noqa: PLR0913  # a row of the table, by name

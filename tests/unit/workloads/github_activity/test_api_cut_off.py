@@ -6,10 +6,11 @@ import signal
 import subprocess
 import sys
 
-from api_runs import counts, rows, run, walks
+import pytest
+from api_runs import NAME, counts, rows, run, walks
 
 from ratchet.contracts.errors import SourceError
-from web import serve
+from web import Asked, Reply, serve
 
 
 def test_walks_that_are_cut_off_again_and_again_go_on_and_miss_nothing(host, repo, tmp_path, clock):
@@ -36,6 +37,26 @@ def test_walks_that_are_cut_off_again_and_again_go_on_and_miss_nothing(host, rep
     assert set(found[0]) == set(found[1])
     assert len(found[0]) <= len(found[1]) * 1.1
     assert 4 < runs < len(asked)
+
+
+@pytest.mark.parametrize("kind", ["commits", "issues", "pull_requests", "stargazers"])
+def test_pages_that_came_before_one_that_fails_have_landed(host, tmp_path, clock, kind):
+    """Less than a piece's worth of them."""
+    word = {"pull_requests": "pulls"}.get(kind, kind)
+    pages = iter(range(1, 100))
+
+    def fail_after_two_pages(asked: Asked) -> None:
+        if asked.path.endswith(f"/{word}") and asked.query["per_page"] == "100" and next(pages) == 2:
+            host.script += [(f"/{word}", Reply(status=502))] * 5
+
+    host.after = fail_after_two_pages
+    report, _ = run(host, tmp_path, clock)
+    assert [trouble.name for trouble in report.troubles] == [f"{NAME}/{kind}"]
+    assert 0 < counts(tmp_path)[kind] < 25
+    assert kind not in dict(walks(tmp_path)), "nothing says that this is all"
+    run(host, tmp_path, clock)
+    assert counts(tmp_path)[kind] == 25, "the rest, and nothing again"
+    assert kind in dict(walks(tmp_path))
 
 
 KILLED = """

@@ -170,7 +170,11 @@ def test_a_kind_that_keeps_failing_is_named_and_the_others_land(host, tmp_path, 
 
 
 @pytest.mark.parametrize(
-    "body", [b"<html>Please log in", b"", b"null", b"{}", b'{"message": "ok"}', b"[null]", b"[{}]"]
+    "body",
+    [
+        *(b"<html>Please log in", b"", b"null", b"{}", b'{"message": "ok"}', b"[null]", b"[{}]"),
+        b'[{"sha": 5, "number": "x", "updated_at": 7, "starred_at": 7}]',
+    ],
 )
 @pytest.mark.parametrize("kind", ["commits", "issues", "pull_requests", "stargazers"])
 def test_what_is_no_answer_of_the_api_is_named_and_knows_of_no_quiet_week(host, tmp_path, clock, kind, body):
@@ -183,7 +187,9 @@ def test_what_is_no_answer_of_the_api_is_named_and_knows_of_no_quiet_week(host, 
     assert counts(tmp_path) == dict.fromkeys(("commits", "issues", "pull_requests", "stargazers"), 25)
 
 
-@pytest.mark.parametrize("body", [b"<html>Please log in", b"", b"null", b"{}", b"[]", b'[{"id": 1}]'])
+@pytest.mark.parametrize(
+    "body", [b"<html>Please log in", b"", b"null", b"{}", b"[]", b'[{"id": 1}]', b'{"id": "x", "full_name": 5}']
+)
 def test_a_repository_is_known_by_an_answer_of_the_api_alone(host, tmp_path, clock, body):
     host.script = [("/repos/a/b", Reply(body=body))]
     report, _ = run(host, tmp_path, clock, "a/b", NAME)
@@ -209,3 +215,15 @@ def test_a_token_goes_nowhere_else(host, tmp_path, clock):
         report, _ = run(host, tmp_path, clock, token="hunter2")
     assert "leads away" in report.troubles[0].reason
     assert elsewhere == []
+
+
+def test_a_half_of_a_character_and_an_account_of_no_kind_spoil_nothing(host, tmp_path, clock):
+    issue = {"number": 1, "id": 3, "updated_at": "2026-01-01T00:00:00Z", "created_at": "2026-01-01T00:00:00Z"}
+    star = {"starred_at": "2026-01-01T00:00:00Z", "user": {"id": "x"}}
+    host.script = [
+        ("/issues", Reply(body=json.dumps([{**issue, "title": "\ud800"}]).encode())),
+        ("/stargazers", Reply(body=json.dumps([star, {**star, "user": "x"}]).encode())),
+    ]
+    report, _ = run(host, tmp_path, clock)
+    assert report.troubles == ()
+    assert (counts(tmp_path)["issues"], counts(tmp_path)["stargazers"]) == (1, 2)

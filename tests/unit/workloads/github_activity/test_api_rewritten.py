@@ -130,6 +130,46 @@ def test_an_answer_that_fails_says_of_nothing_that_it_is_gone(host, repo, tmp_pa
     assert standing(tmp_path) == before | {"new"}
 
 
+def compare_in_vain(host: CodeHost, bronze, clock, runs: int, *, how: Reply) -> list[str]:
+    """Run so many times while no comparison is answered; what was said of it each time."""
+    said = []
+    for _ in range(runs):
+        host.script = [("/compare/", how)] * 50
+        clock.now += timedelta(hours=1)
+        report, _ = run(host, bronze, clock)
+        said += [trouble.reason for trouble in report.troubles]
+    host.script = []
+    return said
+
+
+@pytest.mark.parametrize("rewrite", [*REWRITINGS, lambda repo: repo.commit("new")])
+def test_where_a_comparison_always_fails_the_third_run_walks_through_all_there_is(host, repo, tmp_path, clock, rewrite):
+    run(host, tmp_path, clock)
+    before = standing(tmp_path)
+    rewrite(repo)
+    said = compare_in_vain(host, tmp_path, clock, 2, how=Reply(status=500))
+    assert ["HTTP 500" in reason for reason in said] == [True, True]
+    assert standing(tmp_path) == before
+    assert compare_in_vain(host, tmp_path, clock, 1, how=Reply(status=500)) == []
+    assert standing(tmp_path) == set(repo.reachable(repo.head))
+    repo.commit("newer")
+    clock.now += timedelta(hours=1)
+    run(host, tmp_path, clock)
+    assert standing(tmp_path) == set(repo.reachable(repo.head))
+
+
+def test_a_comparison_that_is_refused_or_limited_is_waited_for(host, repo, tmp_path, clock):
+    run(host, tmp_path, clock)
+    before = standing(tmp_path)
+    repo.commit("new")
+    said = compare_in_vain(host, tmp_path, clock, 4, how=Reply(status=403, body=b'{"message": "no"}'))
+    assert len(said) == 4
+    assert standing(tmp_path) == before
+    assert not [row for row in everything(tmp_path) if "anew" in row["item"]]
+    run(host, tmp_path, clock)
+    assert standing(tmp_path) == before | {"new"}
+
+
 def test_what_is_there_again_counts_though_the_clock_was_set_back_since_it_went(host, repo, tmp_path, clock):
     run(host, tmp_path, clock)
     for rewrite in (take_back, lambda repo: setattr(repo, "head", "c24")):

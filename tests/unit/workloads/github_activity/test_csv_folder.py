@@ -70,7 +70,7 @@ def test_the_same_content_lands_once_and_a_change_lands_as_a_whole_new_snapshot(
         pytest.param(b"", "no column `author_date`; its first line has: nothing", id="empty"),
         pytest.param(b"sha,date\n1,2\n", "its first line has: sha, date", id="another column"),
         pytest.param(
-            b"sha,author_date\r1,2026-01-01\r", "its first line is no CSV: new-line", id="lines of an old Mac"
+            b"sha,author_date\r1,2026-01-01\r", "its first line is no CSV: save it as text", id="lines of an old Mac"
         ),
         pytest.param(b"\x00\xff\xfe", "no column `author_date`", id="no text"),
     ],

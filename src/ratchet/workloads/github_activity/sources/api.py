@@ -120,7 +120,7 @@ class RepositoryApi:
     ) -> Iterator[Piece | Walked]:
         cursor, kind = _resume(landed, part, repository), part.rpartition("/")[2]
         began = _began(cursor, self.clock())
-        until, truncated = began, None
+        until, problem = began, None
         lines: list[bytes] = []
         pages = 0
         try:
@@ -134,8 +134,8 @@ class RepositoryApi:
                 if pages >= _PAGES_A_PIECE and lines:
                     yield self._piece(lines, part, cursor, self.clock(), landed)
                     lines, pages = [], 0
-        except TruncatedError as error:
-            until, truncated = error.until, error
+        except SourceError as error:  # what was told before lands all the same
+            until, problem = error.until if isinstance(error, TruncatedError) else "", error
         if lines:
             yield self._piece(lines, part, cursor, self.clock(), landed)
         if (
@@ -144,8 +144,8 @@ class RepositoryApi:
             landed.keep_note(part, json.dumps(cursor, sort_keys=True))
         if until:
             yield _walked(part, {"until": until, "anew": cursor.get("anew")}, repository, self.clock())
-        if truncated:
-            raise truncated
+        if problem:
+            raise problem
 
     def _told(self, walked: Sequence[Walked], landed: Landings) -> Iterator[Piece]:
         """One small piece for all walks, unless the last one told the same: a quiet hour costs a file, not one for each kind."""
@@ -178,7 +178,7 @@ def _trouble(name: str, error: SourceError) -> Trouble:
 def _look_up(api: ApiClient, asked: str, landed: Landings) -> Repository:
     """The repository's id and name today: renamed ones are followed, and asking again costs nothing while nothing changes."""
     known = _parse(landed.note(asked))
-    answer = api.get_one(f"/repos/{asked}", has=("id", "full_name"), etag=known.get("etag", ""))
+    answer = api.get_one(f"/repos/{asked}", has={"id": int, "full_name": str}, etag=known.get("etag", ""))
     if answer.body is not None:
         known = {
             "repo_id": answer.body["id"],
@@ -229,7 +229,7 @@ def _line(item: Item, repository: Repository, kind: str, now: datetime, *, gone:
         **({"gone": True} if gone else {}),
         "item": item,
     }
-    return json.dumps(row, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+    return json.dumps(row, ensure_ascii=False, separators=(",", ":")).encode(errors="replace") + b"\n"
 
 
 def _names(text: str) -> Iterator[str]:

@@ -3,7 +3,7 @@
 import logging
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -19,6 +19,7 @@ LONGEST_WAIT_SECONDS: Final = 70 * 60
 """A primary limit is over within the hour; a longer wait is left to a later run."""
 _AGES_SECONDS: Final = 366 * 86_400.0
 """What is asked for beyond it, such as a time in milliseconds, is no more of a wait."""
+_NOTHING: Final[Mapping[str, type]] = {}
 _TRIES: Final = 5
 _FIRST_WAIT_SECONDS: Final = 1.0
 _SECONDARY_WAIT_SECONDS: Final = 60.0
@@ -65,19 +66,19 @@ class ApiClient:
         self,
         url: str,
         *,
-        has: Sequence[str] = (),
+        has: Mapping[str, type] = _NOTHING,
         etag: str = "",
         accept: str = "application/vnd.github+json",
         **query: str,
     ) -> Answer:
         """Return the page at a path of the API or at a full address that an earlier answer gave.
 
-        A `SourceError` if it is none, whatever its status: a page is a list of objects that have the fields `has`.
+        A `SourceError` if it is none, whatever its status: a page is a list of objects that have the fields `has`, of these types.
         """
         headers = {"Accept": accept, **({"If-None-Match": etag} if etag else {})}
         return self._ask(url, headers, query, lambda body: isinstance(body, list) and all(_has(it, has) for it in body))
 
-    def get_one(self, url: str, *, has: Sequence[str], etag: str = "") -> Answer:
+    def get_one(self, url: str, *, has: Mapping[str, type], etag: str = "") -> Answer:
         """Return a single object that has these fields, in the same way."""
         headers = {"Accept": "application/vnd.github+json", **({"If-None-Match": etag} if etag else {})}
         return self._ask(url, headers, {}, lambda body: _has(body, has))
@@ -215,8 +216,8 @@ def _body(response: httpx.Response, is_answer: Callable[[object], bool]) -> Any:
     raise SourceError(f"{response.request.url.path}: HTTP {response.status_code}, but no answer of the API: {said}")
 
 
-def _has(found: object, names: Sequence[str]) -> bool:
-    return isinstance(found, dict) and all(found.get(name) is not None for name in names)
+def _has(found: object, fields: Mapping[str, type]) -> bool:
+    return isinstance(found, dict) and all(isinstance(found.get(name), kind) for name, kind in fields.items())
 
 
 def _message(response: httpx.Response) -> str:

@@ -4,20 +4,27 @@ Each walk yields pages with a cursor to go on behind them, and at last a page th
 A cursor is a small JSON object; `{}` begins anew.
 """
 
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ratchet.contracts.errors import NotThereError
-from ratchet.workloads.github_activity.sources.api_client import Answer, ApiClient, RefusedError
+from ratchet.contracts.errors import NotThereError, SourceError
+from ratchet.workloads.github_activity.sources.api_client import Answer, ApiClient, LimitedError, RefusedError
+
+log = logging.getLogger(__name__)
 
 PAGE: Final = 100
 _STARS_WITH_TIME: Final = "application/vnd.github.star+json"
-_CHANGES: Final = ("number", "updated_at")
+_CHANGES: Final = {"number": int, "updated_at": str}
+_COMMIT: Final = {"sha": str}
+_COMPARED: Final = {"commits": list, "behind_by": int}
+_STAR: Final = {"starred_at": str}
 _EMPTY_REPOSITORY: Final = 409
 _SWITCHED_OFF: Final = 410
 _TOO_MANY_PAGES: Final = 422
 _LAST_PAGE_OF_STARS: Final = 400
+_RUNS_OF_A_COMPARISON: Final = 3
 
 Item = Mapping[str, Any]
 Cursor = dict[str, Any]
@@ -49,7 +56,8 @@ def commits(api: ApiClient, repository: str, cursor: Cursor) -> Iterator[Page]:
 
     If history was rewritten, those reachable from the old head and not from the new come as well, and are gone. Where the two have nothing
     in common, or the old one was swept away, all of the new head is walked through, and `anew` in the cursor says since when: what was seen
-    before and not in that walk is gone. Dates would not do: a merge brings commits that are older than the newest one seen.
+    before and not in that walk is gone. So it is where a comparison has failed in three runs: some are too large to be answered.
+    Dates would not do: a merge brings commits that are older than the newest one seen.
     """
     state = cursor if cursor.get("next") else _look_at_head(api, repository, cursor)
     if "next" not in state:
@@ -60,10 +68,14 @@ def commits(api: ApiClient, repository: str, cursor: Cursor) -> Iterator[Page]:
     while url:
         compared = _comparison(url)
         try:
-            answer = api.get_one(url, has=("commits", "behind_by")) if compared else api.get(url, has=("sha",))
-        except NotThereError:
-            if not compared:
+            answer = api.get_one(url, has=_COMPARED) if compared else api.get(url, has=_COMMIT)
+        except SourceError as error:
+            failed = _failed_runs(state, error) if compared else 0
+            if failed < _RUNS_OF_A_COMPARISON:
+                if failed:
+                    yield Page(items=(), cursor={**state, "next": url, "failed": failed})
                 raise
+            log.warning("%s; all commits of %s are walked through anew", error, repository)
             url, state = _all_of(repository, to), {**state, "anew": f"{api.now():%Y-%m-%dT%H:%M:%SZ}"}
             continue
         items = answer.body["commits"] if compared else answer.body
@@ -78,6 +90,13 @@ def _anew(cursor: Cursor) -> Cursor:
     return {"anew": cursor["anew"]} if "anew" in cursor else {}
 
 
+def _failed_runs(cursor: Cursor, error: SourceError) -> int:
+    """In how many runs a comparison has failed: as good as in all where two have nothing in common; 0 where it was not answered at all."""
+    if isinstance(error, NotThereError):
+        return _RUNS_OF_A_COMPARISON
+    return 0 if error.lasting or isinstance(error, LimitedError) else int(cursor.get("failed", 0)) + 1
+
+
 def _comparison(url: str) -> str:
     """The two that are compared, `old...new`; empty for any other question."""
     last = url.partition("?")[0].rpartition("/")[2]
@@ -88,7 +107,7 @@ def _look_at_head(api: ApiClient, repository: str, cursor: Cursor) -> Cursor:
     """The cursor of a walk to the head of today; without `next` if there is nothing to walk to."""
     head = cursor.get("head", "")
     try:
-        newest = api.get(f"{repository}/commits", has=("sha",), etag=cursor.get("etag", ""), per_page="1")
+        newest = api.get(f"{repository}/commits", has=_COMMIT, etag=cursor.get("etag", ""), per_page="1")
     except RefusedError as error:
         if error.status == _EMPTY_REPOSITORY:
             return cursor
@@ -227,7 +246,7 @@ def _end_of_stars(api: ApiClient, repository: str, cursor: Cursor) -> tuple[Curs
 
 def _stars(api: ApiClient, repository: str, page: int, etag: str = "") -> Answer:
     query = {"per_page": str(PAGE), "page": str(page)}
-    return api.get(f"{repository}/stargazers", has=("starred_at",), etag=etag, accept=_STARS_WITH_TIME, **query)
+    return api.get(f"{repository}/stargazers", has=_STAR, etag=etag, accept=_STARS_WITH_TIME, **query)
 
 
 def _truncated(repository: str, pages: int, last: str) -> TruncatedError:
@@ -236,7 +255,9 @@ def _truncated(repository: str, pages: int, last: str) -> TruncatedError:
 
 
 def _who(star: Item) -> int:
-    return int((star.get("user") or {}).get("id", 0))  # an account that is gone has no id
+    user = star.get("user")
+    found = user.get("id") if isinstance(user, dict) else None
+    return found if isinstance(found, int) else 0  # an account that is gone has no id
 
 
 def _all_of(repository: str, head: str) -> str:

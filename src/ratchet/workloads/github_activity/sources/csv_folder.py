@@ -94,8 +94,8 @@ def _refusal(path: Path, column: str) -> str:
         head = stream.read(_HEADER_BYTES).removeprefix(b"\xef\xbb\xbf").decode("utf-8", errors="replace")
     try:
         names = next(csv.reader(io.StringIO(head)), [])
-    except csv.Error as error:  # such as lines that end as they did on old Macs
-        return f"{path}: its first line is no CSV: {error}"
+    except csv.Error:  # such as lines that end as they did on old Macs, or what a spreadsheet program keeps
+        return f"{path}: its first line is no CSV: save it as text, with commas and line feeds"
     found = ", ".join(names)[:200] or "nothing"
     return (
         ""

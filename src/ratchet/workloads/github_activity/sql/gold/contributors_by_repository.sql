@@ -11,6 +11,7 @@ with from_events as (
     from {{ ref('actor_weeks') }} as weeks
     left join {{ ref('repositories') }} as repositories on repositories.repo_id = weeks.repo_id
     left join {{ ref('former_names') }} as former_names on former_names.repository = lower(weeks.repository)
+    where coalesce(repositories.has_name, former_names.has_name, true)
 ),
 
 work as (

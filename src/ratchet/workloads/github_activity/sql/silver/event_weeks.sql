@@ -1,4 +1,4 @@
--- What the archive says, by the name that a repository has today.
+-- What the archive says, by the name that a repository has today; of one whose name another one has by now, nothing.
 select
     coalesce(repositories.unique_id, former_names.unique_id, weeks.repository) as unique_id,
     weeks.week,
@@ -14,5 +14,5 @@ select
 from {{ ref('actor_weeks') }} as weeks
 left join {{ ref('repositories') }} as repositories on repositories.repo_id = weeks.repo_id
 left join {{ ref('former_names') }} as former_names on former_names.repository = lower(weeks.repository)
-where weeks.week <= {{ last_complete_week() }}
+where weeks.week <= {{ last_complete_week() }} and coalesce(repositories.has_name, former_names.has_name, true)
 group by 1, 2

@@ -8,6 +8,7 @@ with walked as (
     left join {{ ref('repositories') }} as repositories on repositories.repo_id = walks.repo_id
     left join {{ ref('former_names') }} as former_names
         on former_names.repository = lower(walks.repository) and walks.repo_id is null
+    where coalesce(repositories.has_name, former_names.has_name, true)
     group by 1, 2
 )
 
