@@ -126,7 +126,7 @@ def legend(names: Collection[str]) -> alt.Legend:
     room = (PLOT - GAP) // columns - SYMBOL
     return alt.Legend(
         orient="top", offset=2, padding=0, columns=columns, columnPadding=GAP, labelLimit=room, title=None, symbolOpacity=1,
-        symbolType="circle", symbolSize=80, symbolStrokeWidth=0,
+        symbolType="circle", symbolSize=25, symbolStrokeWidth=3,  # a dot, whether its mark is drawn by stroke or filled
     )  # fmt: skip
 
 
