@@ -8,11 +8,12 @@ import httpx
 SECONDS: Final = 7.0
 """More than the router waits for a track that hangs before it asks the other one."""
 BATCH_SECONDS: Final = 30.0
+LOOK: Final = "`make status` or `docker compose ps` shows what runs, docs/runbook.md what to do."
 WHAT_TO_DO: Final = {
     "no-key": "The key is missing, unknown or was revoked.",
     "wrong-scope": "This needs a key with the scope `operate`.",
     "not-ready": "No release answers yet: the first training may still run.",
-    "database-away": "The database cannot answer; forecasts go on without it.",
+    "database-away": f"Forecasts go on without it. {LOOK}",
     "too-many-requests": "Too many requests with this key; wait a moment.",
 }
 
@@ -74,13 +75,25 @@ class Api:
         try:
             return self.http.request(method, f"{self.address}/api/{self.workload}/{what}", headers=headers, **how)
         except httpx.HTTPError as error:
-            raise Trouble("The router does not answer", f"{self.address}: {type(error).__name__}", "away") from error
+            raise away("The router", self.address, error) from error
 
     def _read(self, answer: httpx.Response) -> Body:
         if answer.status_code >= 300:
             raise _problem(answer)
         body: Body = answer.json()
         return body
+
+
+def away(who: str, address: str, error: Exception) -> Trouble:
+    """Return what is said of a service that could not be asked, and where to look."""
+    why = "nothing is there"
+    if isinstance(error, httpx.TimeoutException):
+        why = "it takes too long"
+    elif isinstance(error, httpx.HTTPStatusError):
+        why = f"it answers HTTP {error.response.status_code}"
+    elif not isinstance(error, httpx.TransportError):
+        why = "its answer makes no sense"
+    return Trouble(f"{who} does not answer", f"{address}: {why}. {LOOK}", "away")
 
 
 def _problem(answer: httpx.Response) -> Trouble:

@@ -23,8 +23,8 @@ TIGHT = """<style>
 }
 </style>"""
 
-PAGES = (
-    (forecast.show, "Forecast", "forecast"),
+FIRST = (forecast.show, "Forecast", "forecast")
+OTHERS = (
     (experiment.show, "Experiment", "experiment"),
     (models.show, "Models", "models"),
     (data.show, "Data", "data"),
@@ -35,13 +35,9 @@ PAGES = (
 
 def main() -> None:
     """Show the page that was asked for, or ask for a key."""
-    st.set_page_config(page_title="Ratchet", page_icon=ICON, layout="wide")
+    page = st.navigation(_pages(), position="top")
+    st.set_page_config(page_title=f"{page.title} · Ratchet", page_icon=ICON, layout="wide")
     st.html(TIGHT)
-    pages = [
-        st.Page(show, title=title, url_path=path, default=not number)
-        for number, (show, title, path) in enumerate(PAGES)
-    ]
-    page = st.navigation(pages, position="top")
     if not session.keys():
         _sign_in()
         return
@@ -54,6 +50,18 @@ def main() -> None:
             _sign_in("That key is unknown or was revoked.")
             return
         page.run()
+
+
+def _pages() -> list[st.Page]:
+    """Every page at its address; the first one is at `/`, and whoever asks for it by its name is brought there."""
+    show, title, path = FIRST
+    first = st.Page(show, title=title, url_path="", default=True)
+    others = [st.Page(show, title=title, url_path=path) for show, title, path in OTHERS]
+
+    def by_name() -> None:
+        st.switch_page(first)
+
+    return [first, *others, st.Page(by_name, title=title, url_path=path, visibility="hidden")]
 
 
 def _is_refused() -> bool:

@@ -1,6 +1,6 @@
 """Charts with a title, units and a description for those who do not see them. Colours hold on light and on dark."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Final, TypeAlias
 
 import altair as alt
@@ -15,9 +15,8 @@ BLUE: Final = "#2f7ed8"
 ORANGE: Final = "#d9741a"
 GREY: Final = "#7a8694"
 SHADES: Final = [BLUE, ORANGE, "#2a9d6f", "#a35fc4", "#c44e63", "#8a8d2f", GREY, "#3aa3b5"]
-LEGEND: Final = alt.Legend(
-    orient="top", offset=2, padding=0, columns=2, columnPadding=6, labelLimit=118, title=None, symbolOpacity=1
-)
+PLOT, SYMBOL, GAP, LETTER, LEGEND_ROW = 290, 20, 6, 6.7, 24
+"""Pixels: of a chart on a phone beside its axis; of a legend's symbol, between its columns, of a letter, of a row that a chart grows by."""
 UTC: Final = alt.Scale(type="utc")
 """Without it a browser draws its own time zone: a week's Sunday is a Saturday west of Greenwich. A tooltip has no scale: it gets text."""
 TRACKS: Final = {"production": BLUE, "candidate": ORANGE}
@@ -65,7 +64,7 @@ def _families(others: pd.DataFrame, axis: alt.X) -> Drawing:
         .encode(
             axis,
             alt.Y("value:Q"),
-            alt.Color("family:N", title="Family", scale=shades, legend=LEGEND),
+            alt.Color("family:N", title="Family", scale=shades, legend=legend(others["family"].unique())),
             tooltip=["family:N", alt.Tooltip("when:N", title="week"), alt.Tooltip("value:Q", format=",.1f")],
         )
     )
@@ -79,21 +78,23 @@ def _band(weeks: pd.DataFrame, axis: alt.X, low: str, high: str, opacity: float,
     )
 
 
-def bars(frame: pd.DataFrame, *, name: str, value: str, unit: str, line: float | None = None) -> Drawing:
-    """Bars, the longest first; `line` marks a limit."""
-    base = (
+def bars(frame: pd.DataFrame, *, name: str, value: str, unit: str, kinds: dict[str, str] | None = None) -> Drawing:
+    """Bars, the longest first; of `kinds`, which the column `kind` names, each in its colour."""
+    shade: alt.Color | alt.ColorValue = alt.ColorValue(BLUE)
+    if kinds:
+        scale = alt.Scale(domain=list(kinds), range=list(kinds.values()))
+        shade = alt.Color("kind:N", scale=scale, legend=legend(kinds))
+    return (
         alt.Chart(frame)
-        .mark_bar(color=BLUE)
+        .mark_bar()
         .encode(
             alt.Y(f"{name}:N", sort="-x", title=None, axis=alt.Axis(labelLimit=150, labelOverlap=False)),
             alt.X(f"{value}:Q", title=unit, axis=alt.Axis(tickCount=10)),
+            shade,
             tooltip=[f"{name}:N", alt.Tooltip(f"{value}:Q", format=",.4g")],
         )
+        .properties(height=max(120, 26 * len(frame) + 50) + (LEGEND_ROW if kinds else 0))
     )
-    if line is None:
-        return alt.layer(base).properties(height=max(120, 26 * len(frame) + 50))
-    rule = alt.Chart(pd.DataFrame({"line": [line]})).mark_rule(color=ORANGE, strokeDash=[6, 4]).encode(alt.X("line:Q"))
-    return alt.layer(base, rule).properties(height=max(120, 26 * len(frame) + 50))
 
 
 def heat(  # a grid is made of all of these
@@ -116,6 +117,17 @@ def heat(  # a grid is made of all of these
 def told(frame: pd.DataFrame, time: str, form: str) -> pd.DataFrame:
     """The same with each time written out as `when`, for tooltips."""
     return frame.assign(when=pd.to_datetime(frame[time], utc=True).dt.strftime(form))
+
+
+def legend(names: Collection[str]) -> alt.Legend:
+    """A legend in which every name stands whole, on a phone too: in two columns if they fit, else in one."""
+    longest = LETTER * max(map(len, names), default=0)
+    columns = 2 if 2 * (SYMBOL + longest) + GAP <= PLOT else 1
+    room = (PLOT - GAP) // columns - SYMBOL
+    return alt.Legend(
+        orient="top", offset=2, padding=0, columns=columns, columnPadding=GAP, labelLimit=room, title=None, symbolOpacity=1,
+        symbolType="circle", symbolSize=25, symbolStrokeWidth=3,  # a dot, whether its mark is drawn by stroke or filled
+    )  # fmt: skip
 
 
 def _sized(chart: Drawing) -> bool:

@@ -8,7 +8,7 @@ from typing import Any, Final, Self
 import httpx
 import pandas as pd
 
-from monitoring.dashboard.api import Trouble
+from monitoring.dashboard.api import Trouble, away
 
 POINTS: Final = 120
 
@@ -67,5 +67,5 @@ class Prometheus:
                 raise Trouble("Prometheus refused a query", str(body.get("error", ""))[:200])
             result: list[Any] = body["data"]["result"]
         except (httpx.HTTPError, ValueError, KeyError) as error:
-            raise Trouble("Prometheus does not answer", f"{self.address}: {type(error).__name__}", "away") from error
+            raise away("Prometheus", self.address, error) from error
         return result

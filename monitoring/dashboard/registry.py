@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import httpx
 
-from monitoring.dashboard.api import Trouble
+from monitoring.dashboard.api import away
 
 NEWEST: Final = 100
 TRAINED: Final = "?workflowType=machine_learning"
@@ -72,7 +72,7 @@ class Registry:
             answer.raise_for_status()
             body: dict[str, Any] = answer.json()
         except (httpx.HTTPError, ValueError) as error:
-            raise Trouble("MLflow does not answer", f"{self.address}: {type(error).__name__}", "away") from error
+            raise away("MLflow", self.address, error) from error
         return body
 
 

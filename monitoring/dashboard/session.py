@@ -4,7 +4,6 @@ import json
 import secrets
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -69,11 +68,6 @@ def user() -> Api:
     return Api(
         http=http(), address=settings().router, workload=workload(), key=keys().get("predict", ""), person=person()
     )
-
-
-def operator() -> Api:
-    """Return the API with an operator's rights, for reading."""
-    return replace(user(), key=keys().get("operate", ""))
 
 
 def prometheus() -> Prometheus:

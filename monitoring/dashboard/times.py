@@ -11,8 +11,6 @@ from monitoring.dashboard.prometheus import Span
 
 FEW: Final = 20
 """With fewer points than this a line is hard to see without them."""
-LEGEND_ROW: Final = 24
-"""What each further row of a legend takes; a chart grows by it, or its lines would be left with nothing."""
 LONG: Final = "%d %b %H:%M"
 TIMES: Final = {
     timedelta(minutes=5): "%H:%M:%S",
@@ -31,6 +29,7 @@ def lines(frame: pd.DataFrame, *, unit: str, span: Span, shades: dict[str, str] 
     )
     scale = alt.Scale(zero=True) if frame["value"].any() else alt.Scale(domain=[0, 1])
     colours = [known.get(name, charts.SHADES[number % len(charts.SHADES)]) for number, name in enumerate(names)]
+    legend = charts.legend(names)
     broken = _broken(frame, span.step)
     sparse = len(frame) < FEW * len(names) or len(broken) > len(frame)
     return (
@@ -40,11 +39,11 @@ def lines(frame: pd.DataFrame, *, unit: str, span: Span, shades: dict[str, str] 
             _times(frame, span),
             alt.Y("value:Q", title=unit, scale=scale),
             alt.Color(
-                "line:N", scale=alt.Scale(domain=names, range=colours), legend=charts.LEGEND if len(names) > 1 else None
+                "line:N", scale=alt.Scale(domain=names, range=colours), legend=legend if len(names) > 1 else None
             ),
             tooltip=[alt.Tooltip("when:N", title="Time (UTC)"), "line:N", alt.Tooltip("value:Q", format=",.4g")],
         )
-        .properties(height=260 + LEGEND_ROW * max(0, -(-len(names) // charts.LEGEND.columns) - 1))
+        .properties(height=260 + charts.LEGEND_ROW * max(0, -(-len(names) // legend.columns) - 1))
     )
 
 
@@ -59,7 +58,7 @@ def newest(frame: pd.DataFrame, span: Span) -> pd.DataFrame:
 def intervals(frame: pd.DataFrame, *, unit: str, shades: dict[str, str], span: Span | None = None) -> charts.Drawing:
     """A line for each name over time, each with its interval; broken where a span's grid has no figure."""
     scale = alt.Scale(domain=list(shades), range=list(shades.values()))
-    colour = alt.Color("line:N", title=None, scale=scale, legend=charts.LEGEND)
+    colour = alt.Color("line:N", title=None, scale=scale, legend=charts.legend(shades))
     axis = _times(frame, span)
     frame = charts.told(_broken(frame, span.step) if span else frame, "at", LONG)
     scale = alt.Scale(zero=False)

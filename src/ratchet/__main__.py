@@ -33,7 +33,7 @@ ORDERS = {
     "hold": "let nothing be promoted until `clear`",
     "clear": "end a hold, also one that the split's health caused",
     "approve": "let a promotion that waits for approval go on",
-    "deny": "refuse it: production stays",
+    "deny": "refuse a promotion that waits for approval: production stays",
 }
 
 POSITIONAL = {
@@ -46,7 +46,7 @@ POSITIONAL = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; 0 if it worked, 1 with one clear line if it did not."""
     options = _parser().parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s", stream=sys.stderr)
+    logging.basicConfig(level=options.logs, format="%(asctime)s %(name)s %(message)s", stream=sys.stderr)
     for chatty in ("httpx", "botocore"):
         logging.getLogger(chatty).setLevel(logging.WARNING)  # a line per request or client is no news
     # Nor is one per try: who is away is said once, at the end.
@@ -92,6 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="ratchet", description="Trains forecasters, tries each on live traffic, promotes on evidence."
     )
+    parser.set_defaults(logs=logging.INFO)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_stack(commands)
     _add_loop(commands)
@@ -105,27 +106,35 @@ def _add_stack(commands: Commands) -> None:
     _add(commands, "up", "start the whole loop on this machine", _up)
     _add(commands, "status", "what runs where", _status)
     _add(commands, "down", "stop it; data stays", _down)
-    _add(commands, "logs", "a service's log, and what comes", _logs, ("service",))
+    what = "a service's newest log lines and what comes; into a pipe or a file all there is, then it ends"
+    logs = _add(commands, "logs", what, _logs, ("service",))
+    logs.add_argument("-f", "--follow", action="store_true", help="go on with what comes into a pipe or a file too")
     _add(commands, "restart", "restart one service", _restart, ("service",))
     clean = _add(commands, "clean", "stop it and delete all local state, after asking", _clean)
     clean.add_argument("--yes", action="store_true", help="do not ask")
     _add(commands, "env", "a .env with secrets of your own, for containers; what is there stays", _env)
     _add(commands, "doctor", "check every setting, port, credential and version, and say what to do", _doctor)
-    traffic = _add(commands, "traffic", "send realistic users for a while, then say what was sent", _traffic)
+    traffic = _add(
+        commands,
+        "traffic",
+        "send simulated users for a while, then judge the experiment by the policy and by the plain rule",
+        _traffic,
+    )
     traffic.add_argument("--seconds", type=float, default=150.0, help="how long (default: 150)")
     traffic.add_argument("--rate", type=float, default=20.0, help="forecasts per second (default: 20)")
     traffic.add_argument("--seed", type=at_least(0), default=7, help="another one, other users (default: 7)")
 
 
 def _add_loop(commands: Commands) -> None:
-    _add(commands, "migrate", "bring database `ratchet` to this version's tables", _migrate)
+    _add(commands, "migrate", "bring database `ratchet` to this version's tables", _migrate, is_answer=True)
     add_ingest(commands)
     add_forecast(commands)
     _add(commands, "reports", "serve ingest's metrics and quality reports on REPORTS_PORT", _reports)
     _add(commands, "docs", "write dbt's documentation of silver and gold, with lineage", _docs, ("workload",))
     add_train(commands)
     add_backtest(commands)
-    _add(commands, "refresh", "issue the live releases again from the newest gold", _refresh, ("workload",))
+    what = "issue the live releases again from the newest gold"
+    _add(commands, "refresh", what, _refresh, ("workload",), is_answer=True)
     evaluate = _add(
         commands, "evaluate", "look at the open experiment now: observe, decide, act", _evaluate, ("workload",)
     )
@@ -134,7 +143,8 @@ def _add_loop(commands: Commands) -> None:
     )
     guard = _add(commands, "guard", "judge the guardrails of every workload each minute, until stopped", _guard)
     guard.add_argument("--once", action="store_true", help="one round, then stop")
-    drift = _add(commands, "drift", "look for drift now, beside what production learnt from", _drift, ("workload",))
+    what = "look for drift now, beside what production learnt from"
+    drift = _add(commands, "drift", what, _drift, ("workload",), is_answer=True)
     drift.add_argument("--fresh", action="store_true", help="pass over recent data that the tracking server has kept")
     add_releases(commands)
     for kind, what in ORDERS.items():
@@ -143,12 +153,19 @@ def _add_loop(commands: Commands) -> None:
 
 
 def _add(
-    commands: Commands, name: str, what: str, command: Command, positional: Sequence[str] = ()
+    commands: Commands,
+    name: str,
+    what: str,
+    command: Command,
+    positional: Sequence[str] = (),
+    *,
+    is_answer: bool = False,
 ) -> argparse.ArgumentParser:
+    """Add a command; of one that says at its end all that it did, only warnings come before."""
     parser: argparse.ArgumentParser = commands.add_parser(name, help=what, description=what)
     for argument in positional:
         parser.add_argument(argument, nargs="?" if argument == "workload" else None, help=POSITIONAL[argument])
-    parser.set_defaults(command=command)
+    parser.set_defaults(command=command, **({"logs": logging.WARNING} if is_answer else {}))
     return parser
 
 
@@ -177,7 +194,7 @@ def _down(_: argparse.Namespace) -> None:
 def _logs(options: argparse.Namespace) -> None:
     from ratchet.stack import commands
 
-    commands.logs(Settings(), options.service)
+    commands.logs(Settings(), options.service, follow=options.follow)
 
 
 def _restart(options: argparse.Namespace) -> None:
@@ -210,10 +227,11 @@ def _traffic(options: argparse.Namespace) -> None:
     traffic.run(Settings(), seconds=options.seconds, rate=options.rate, seed=options.seed)
 
 
-def _migrate(_: argparse.Namespace) -> None:
+def _migrate(_: argparse.Namespace) -> str:
     from ratchet.migrations import migrate
 
     migrate(Settings.load().database)
+    return "database `ratchet` has the tables of this version"
 
 
 def _docs(options: argparse.Namespace) -> str:
@@ -255,7 +273,8 @@ def _drift(options: argparse.Namespace) -> dict[str, Any]:
     from ratchet.loop import Loop
 
     loop = Loop()
-    return loop.look_for_drift(_workload(options, loop.settings), fresh=options.fresh)
+    found = loop.look_for_drift(_workload(options, loop.settings), fresh=options.fresh)
+    return {**found.pop("features"), "asks for a candidate": found.pop("asks"), **found}
 
 
 def _by_hand(kind: str) -> Command:

@@ -30,7 +30,7 @@ def add_forecast(commands: Commands) -> None:
     command.add_argument("unique_id", help="such as owner/name")
     command.add_argument("--target", help="default: the workload's first")
     command.add_argument("--horizon", type=int, default=8, help="weeks (default: 8)")
-    command.add_argument("--workload", default=workloads.names()[0], help="default: %(default)s")
+    command.add_argument("--workload", help="default: the first of the setting WORKLOADS")
     command.add_argument(
         "--track",
         choices=[track.value for track in Track],
@@ -46,10 +46,10 @@ def forecast(options: argparse.Namespace) -> str:
     """Return the table, and the chart if it was asked for."""
     from ratchet.serve.release import open_release  # noqa: PLC0415 - only this command opens releases
 
-    found = workloads.find(options.workload)
+    found = workloads.find(options.workload or Settings.load().workloads.split(",")[0])
     if options.release and not (options.release / CARD).is_file():
         raise RatchetError(f"no release in {options.release}: it has no {CARD}")
-    opened = open_release(options.release or _live(options.workload, Track(options.track)), verify=False)
+    opened = open_release(options.release or _live(found.name, Track(options.track)), verify=False)
     if not 1 <= options.horizon <= opened.card.horizon:
         raise RatchetError(f"--horizon must be between 1 and {opened.card.horizon}")
     target = options.target or found.targets[0]

@@ -48,9 +48,10 @@ def list_all(_: argparse.Namespace) -> str:
     return as_table(rows) if keys else "no key was ever made: `ratchet keys add NAME`"
 
 
-def revoke(options: argparse.Namespace) -> None:
-    """End a key; a `RatchetError` if no such key is valid."""
+def revoke(options: argparse.Namespace) -> str:
+    """End a key and say so; a `RatchetError` if no such key is valid."""
     from ratchet.serve.keys import revoke_key
 
     if not revoke_key(Settings.load().database, options.key_id):
         raise RatchetError(f"no key that is valid has the id {options.key_id}: see `ratchet keys list`")
+    return f"{options.key_id} is revoked: refused everywhere within 10 s"

@@ -130,7 +130,7 @@ class Loop(Ingesting):
 
         `given` is recent data by feature that somebody passed in; `fresh` passes over what the tracking server has kept.
         """
-        from ratchet.drifting import Look
+        from ratchet.drifting import Look, told
         from ratchet.observe.drift_log import PostgresDrift
         from ratchet.register.drift_artifacts import DriftArtifacts
 
@@ -152,6 +152,7 @@ class Loop(Ingesting):
         looked = look.take(given, fresh=fresh)
         log.info("drift page: %s", looked.page)
         return {
+            "features": told(looked.report),
             "drifting": list(looked.report.drifting),
             "confirmed": looked.report.confirmed,
             "asks": looked.asks,

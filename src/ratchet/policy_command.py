@@ -1,11 +1,13 @@
 """`ratchet policy`: the rules that decide, as they are in force, compared on simulated truth, and replayed from the record."""
 
 import argparse
+import json
 from typing import TypeAlias
 
 from ratchet import workloads
 from ratchet.asking import at_least
 from ratchet.contracts.errors import RatchetError
+from ratchet.reading import as_lines
 from ratchet.settings import Settings
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001  # argparse has no public name for it
@@ -35,14 +37,15 @@ def add_policy(commands: Commands) -> None:
 
 
 def show(options: argparse.Namespace) -> str:
-    """Return every parameter that is in force, and their digest."""
+    """Return the digest of the policy in force, then each parameter with its value as POLICY takes it."""
     from ratchet.decide import digest
     from ratchet.decide.records import to_json
     from ratchet.loop import Loop
 
     loop = Loop()
     policy = loop.policy(_workload(options, loop.settings))
-    return f"{digest(policy)} {to_json(policy).decode()}"
+    values = {name: json.dumps(value) for name, value in json.loads(to_json(policy)).items()}
+    return as_lines({"digest": digest(policy), **values})
 
 
 def replay(options: argparse.Namespace) -> int:

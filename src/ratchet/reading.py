@@ -37,11 +37,16 @@ def as_table(rows: Sequence[Sequence[str]]) -> str:
 
 
 def as_lines(told: Mapping[str, Any]) -> str:
-    """Put what became of something into lines, a name and what it is in each; lists with commas."""
-    shown = {
-        name: ", ".join(map(str, value)) if isinstance(value, list | tuple) else value for name, value in told.items()
-    }
-    return "\n".join(f"{name}: {'-' if value in (None, '') else value}" for name, value in shown.items())
+    """Put what became of something into lines, a name and what it is in each; lists with commas, truth as yes or no."""
+    return "\n".join(f"{name}: {_shown(value)}" for name, value in told.items())
+
+
+def _shown(value: object) -> object:
+    if isinstance(value, list | tuple):
+        value = ", ".join(map(str, value))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "-" if value in (None, "") else value
 
 
 def _nobody_reads() -> bool:

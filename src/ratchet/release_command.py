@@ -1,6 +1,7 @@
 """`ratchet releases` and `ratchet tidy`: what there is, what becomes of it and why."""
 
 import argparse
+import logging
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -23,7 +24,7 @@ def add_releases(commands: Commands) -> None:
     listing.add_argument("workload", nargs="?", help="default: the first of the setting WORKLOADS")
     what = "drop log days past LOG_RETENTION_DAYS, and the files of releases and issues that nobody needs any more"
     tidying = commands.add_parser("tidy", help=what, description=what)
-    tidying.set_defaults(command=tidy)
+    tidying.set_defaults(command=tidy, logs=logging.WARNING)
     tidying.add_argument("--dry-run", action="store_true", help="only say what would go, and why the rest stays")
 
 

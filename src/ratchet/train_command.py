@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeAlias
 
 from ratchet import workloads
-from ratchet.asking import names
+from ratchet.asking import at_least, names
 from ratchet.bars import Bar, fill, seconds_left
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def add_train(commands: Commands) -> None:
         "--recipe", type=names, default=(), help="families, separated by commas (default: the workload's own)"
     )
     command.add_argument("--reason", default="by hand", help="kept with the run (default: by hand)")
-    command.add_argument("--trials", type=int, help="other settings of families to try at most (TRAIN_TRIALS)")
+    command.add_argument("--trials", type=at_least(0), help="other settings of families to try at most (TRAIN_TRIALS)")
     command.add_argument("--seconds", type=float, help="seconds after which no more begin (TRAIN_SECONDS)")
 
 

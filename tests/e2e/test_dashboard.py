@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.request import Request, urlopen
 
 import pytest
-from playwright.sync_api import Error
+from playwright.sync_api import Error, expect
 
 from boards import ask
 from monitoring.screenshots import CHROMIUM, NARROW, WIDE, chromium, settle, shoot
@@ -67,13 +67,22 @@ def pick(page, label, option):
 
 
 def choose(page, label, option):
-    """Open a list and take an option; again if the page moved while it opened, which closes it."""
+    """Take an option of a list and see it kept; again if the page moved meanwhile, which closes the list without a choice."""
+    chosen = page.get_by_role("combobox", name=label)
     for patience in (3_000, 3_000, 30_000):
-        page.get_by_role("combobox", name=label).click()
-        with contextlib.suppress(Error):
+        chosen.click()
+        with contextlib.suppress(Error, AssertionError):
             page.get_by_role("option", name=option).click(timeout=patience)
+            expect(chosen).to_have_value(re.compile(f"^{option}"), timeout=3_000)  # an input: no text, but a value
             return
-    pytest.fail(f"the list of {label} does not stay open")
+    pytest.fail(f"the list of {label} does not keep {option}")
+
+
+def order(page, what):
+    """Send the form, and say yes to the order that was chosen and to no other."""
+    page.get_by_role("button", name="Go on").click()
+    page.get_by_role("dialog").get_by_text(re.compile(f"^{what}")).wait_for()
+    page.get_by_role("button", name="Yes, order it").click()
 
 
 def test_a_forecast_with_its_bounds_and_what_each_family_says_and_a_rating(page, address, postgres_rows):
@@ -132,19 +141,18 @@ def test_the_experiment_and_an_order_with_a_way_back(page, address, house):
     for name in ("Production", "Candidate"):
         page.get_by_role("heading", name=name, exact=True).first.wait_for()
     page.get_by_role("heading", name="Ratings", exact=True).wait_for(timeout=90_000)  # the page looks again by itself
-    settle(page)  # a page that moves forgets what was chosen
+    settle(page)
     page.get_by_text("Promote, roll back, hold").click()
     settle(page)
-    choose(page, "Order", "Hold: nothing is promoted")
+    hold, clear = "Hold: nothing is promoted", "Clear a hold"
+    choose(page, "Order", hold)
     page.get_by_role("textbox", name="Reason").fill("looking at it first")
     page.get_by_role("textbox", name="Operator's key").fill(house.keys["predict"])
-    page.get_by_role("button", name="Go on").click()
-    page.get_by_role("button", name="Yes, order it").click()
+    order(page, hold)
     page.get_by_text("The API key may not do this").wait_for()
     page.get_by_role("button", name="Close").click()
     page.get_by_role("textbox", name="Operator's key").fill(house.keys["operate"])
-    page.get_by_role("button", name="Go on").click()
-    page.get_by_role("button", name="Yes, order it").click()
+    order(page, hold)
     page.get_by_text("was ordered by operate: looking at it first").or_(
         page.get_by_text("Orders so far: 1")
     ).first.wait_for()
@@ -152,9 +160,8 @@ def test_the_experiment_and_an_order_with_a_way_back(page, address, house):
     held = newest_order(house)
     assert (held["kind"], held["why"]) == ("hold", "looking at it first")
     assert not held["outcome"].startswith("refused")
-    choose(page, "Order", "Clear a hold")
-    page.get_by_role("button", name="Go on").click()
-    page.get_by_role("button", name="Yes, order it").click()
+    choose(page, "Order", clear)
+    order(page, clear)
     wait_for(
         "the way back",
         lambda: newest_order(house)["kind"] == "clear" and newest_order(house)["outcome"],
@@ -181,6 +188,16 @@ def test_the_other_pages_show_what_they_are_for(page, address, path, texts):
         page.get_by_text(text).first.wait_for(state="attached")
     assert page.get_by_test_id("stException").count() == 0
     assert page.get_by_text("does not answer").count() == 0
+
+
+def test_the_first_page_is_found_by_its_name_too(page, address):
+    """Each other page has its name in the address bar, so people type this one's: it was no page."""
+    page.goto(f"{address}/forecast")
+    settle(page)
+    page.get_by_role("heading", name="Forecast", exact=True).wait_for()
+    page.get_by_text(re.compile("^From .* in the week to .* 80 %: ")).wait_for()
+    assert page.get_by_text("Page not found").count() == 0
+    assert page.get_by_role("link", name="Forecast").count() == 1
 
 
 def test_the_week_is_drawn_as_a_grid_of_hours_and_days(page, address):

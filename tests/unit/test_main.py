@@ -56,6 +56,35 @@ def test_a_number_that_makes_no_sense_is_refused_by_its_name(words, capsys):
     assert "must be a whole number from" in capsys.readouterr().err
 
 
+def test_a_look_for_drift_is_answered_by_feature_and_without_a_log(tmp_path):
+    """The figures stood in the log alone, among a dozen lines about where recent data were not found."""
+    found = {"features": {"predictions": "no drift"}, "drifting": [], "confirmed": False, "asks": True, "page": "a"}
+    script = (
+        "import logging, sys; from ratchet.__main__ import main; from ratchet.loop import Loop\n"
+        "def look(*_, **__): logging.getLogger('ratchet.drifting').info('nothing here'); return " + repr(found) + "\n"
+        "Loop.look_for_drift = look; sys.exit(main(['drift']))"
+    )
+    environment = {**os.environ, "DATA_HOME": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=tmp_path, env=environment
+    )
+    said = ["predictions: no drift", "asks for a candidate: yes", "drifting: -", "confirmed: no", "page: a"]
+    assert done.stdout.splitlines() == said
+    assert done.stderr == ""
+
+
+def test_the_policy_in_force_is_a_line_for_each_parameter(capsys, monkeypatch, tmp_path):
+    """It was one line of sixteen hundred letters."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DATA_HOME", str(tmp_path))
+    monkeypatch.setenv("POLICY", '{"mode": "spec"}')
+    assert main(["policy", "show"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("digest: ")
+    assert 'mode: "spec"' in lines
+    assert "needs_approval: false" in lines
+
+
 def test_a_registry_that_is_away_is_one_clear_line(tmp_path):
     away = {"DATA_HOME": str(tmp_path), "MLFLOW_TRACKING_URI": "http://127.0.0.1:9"}
     retries = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "0"}

@@ -31,7 +31,10 @@ def show() -> None:
         found = session.ask("tables", operate=True)
     cells = st.columns(4)
     cells[0].metric(
-        "Newest data", words.ago(found["data_hour"], now), border=True, help="Since the newest hour that landed"
+        "Age of the newest data",
+        words.ago(found["data_hour"], now),
+        border=True,
+        help="Since the newest hour that landed",
     )
     cells[1].metric("Last complete week", found["last_week"] or words.NOTHING, border=True)
     cells[2].metric("Series", words.figure(found["series"], 0), border=True)

@@ -1,6 +1,7 @@
 """*Drift*: whether what is seen now is still what the live release learnt from."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -9,8 +10,8 @@ from monitoring.dashboard import charts, session, words
 from monitoring.dashboard.api import Trouble
 from monitoring.dashboard.trouble import nothing
 
-MUCH = 0.25
-"""A population stability index above this is what practice calls a large shift."""
+KINDS = {"Drift": charts.ORANGE, "No drift": charts.GREY}
+"""What the test says of a feature: how far it has moved says nothing alone, a few values move far by chance."""
 
 CONFIRMED = 'max(ratchet_drift_confirmed{workload="%s"})'
 LOOKED_AT = 'max(ratchet_drift_looked_at_seconds{workload="%s"})'
@@ -47,23 +48,31 @@ def show() -> None:
     if not found:
         nothing("No feature could be judged.", "There are too few values yet.")
         return
+    _features(found)
+
+
+def _features(found: dict[str, dict[str, Any]]) -> None:
+    """How far each feature has moved, and which of them by more than chance."""
     rows = [
         {
             "feature": words.title(name),
+            "kind": "Drift" if one["significant_drift"] else "No drift",
             "psi": one["psi"],
             "shift": one["drift_percentage"],
-            "test": one["test"],
             "p": one["p_value"],
-            "drifts": "yes" if one["significant_drift"] else "no",
+            "test": one["test"].upper(),
         }
         for name, one in found.items()
     ]
-    frame = pd.DataFrame(rows)
-    most = frame.loc[frame["psi"].idxmax()]
-    says = f"Moved most: {most['feature']}, index {most['psi']:.3f}, mean {most['shift']:+.1f} %. Above {MUCH} is a large shift."
-    if most["psi"] > MUCH and most["drifts"] == "no":
-        says += " It is no drift: such a feature varies as much by itself."
-    chart = charts.bars(frame, name="feature", value="psi", unit="Population stability index", line=MUCH)
+    frame = pd.DataFrame(rows).sort_values("psi", ascending=False, ignore_index=True)
+    most = frame.iloc[0]
+    says = f"Moved most: {most['feature']}, PSI {most['psi']:.2f}, mean {most['shift']:+.1f} %: "
+    if most["kind"] == "Drift":
+        says += f"more than chance explains (p {most['p']:.2g})."
+    else:
+        says += f"no drift, values so few and so unsteady move as far by chance (p {most['p']:.2g})."
+    says += " PSI alone says nothing: fewer values, larger PSI."
+    chart = charts.bars(frame, name="feature", value="psi", unit="Population stability index (PSI)", kinds=KINDS)
     charts.show(chart, title="How far each feature has moved", says=says, table=frame, key="drift")
 
 

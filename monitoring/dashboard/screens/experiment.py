@@ -26,7 +26,7 @@ STAGES = {
 MEANS = {
     "promote": "the candidate took over",
     "rollback": "the candidate was taken off",
-    "hold": "nothing moves until what is missing or suspect is cleared up",
+    "hold": "nothing moves: something is missing or suspect, a person said so, or neither is clearly better",
     "extend": "nothing is decided yet; measuring goes on",
     "suspend": "the candidate gets no traffic until something is measured",
     "inconclusive": "time was up without a difference; production stays",

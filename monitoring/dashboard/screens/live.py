@@ -4,13 +4,12 @@ import pandas as pd
 import streamlit as st
 
 from monitoring.dashboard import charts, session, times
-from monitoring.dashboard.prometheus import Span
+from monitoring.dashboard.prometheus import Labels, Span
 from monitoring.dashboard.trouble import nothing, shown
 
 HOURS = {"Last 15 minutes": 0.25, "Last hour": 1.0, "Last 6 hours": 6.0, "Last day": 24.0}
 MOST = 6
 """Lines in a chart: those that are largest now."""
-FIRING = 'ALERTS{alertstate="firing"}'
 RUNS = (  # of a counter that began within the hour all that it counts: `increase` would leave out its first run
     "sum by (dag_id) (round(increase(airflow_dag_run_seconds_count[1h])) and airflow_dag_run_seconds_count offset 1h"
     " or airflow_dag_run_seconds_count)"
@@ -46,27 +45,25 @@ def show() -> None:
 
 
 def _alerts() -> None:
-    found = session.prometheus().now(FIRING)
-    if not found:
+    found = [labels for labels, _ in session.prometheus().now("ALERTS")]
+    firing = [labels for labels in found if labels["alertstate"] == "firing"]
+    if firing:
+        st.error(
+            f"**{len(firing)} alert{'s' if len(firing) > 1 else ''} firing.** docs/runbook.md says what to do.",
+            icon=":material/notifications_active:",
+        )
+        st.dataframe(pd.DataFrame(map(_told, firing)), hide_index=True, key="alerts")
+    else:
         st.success("No alert fires.", icon=":material/check:")
-        return
-    rows = [
-        {
-            "Alert": labels["alertname"],
-            "Severity": labels.get("severity", ""),
-            "Of": ", ".join(
-                f"{name} {value}"
-                for name, value in sorted(labels.items())
-                if name not in ("__name__", "alertname", "alertstate", "severity")
-            ),
-        }
-        for labels, _ in found
-    ]
-    st.error(
-        f"**{len(rows)} alert{'s' if len(rows) > 1 else ''} firing.** docs/runbook.md says what to do.",
-        icon=":material/notifications_active:",
-    )
-    st.dataframe(pd.DataFrame(rows), hide_index=True, key="alerts")
+    if soon := sorted({labels["alertname"] for labels in found} - {labels["alertname"] for labels in firing}):
+        st.warning(f"Fires soon, if it lasts: {', '.join(soon)}.", icon=":material/hourglass_top:")
+
+
+def _told(labels: Labels) -> dict[str, str]:
+    """An alert as a row: what it is of are all its other labels."""
+    known = ("__name__", "alertname", "alertstate", "severity")
+    of = ", ".join(f"{name} {value}" for name, value in sorted(labels.items()) if name not in known)
+    return {"Alert": labels["alertname"], "Severity": labels.get("severity", ""), "Of": of}
 
 
 def _panel(title: str, unit: str, name: str, query: str, digits: int, *, span: Span) -> None:

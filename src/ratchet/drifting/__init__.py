@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -179,8 +179,8 @@ class Look:
         ):
             raised = self._alarm(report)
         self.database.record(report, ended=ended, raised=raised)
-        for line in _lines(report):
-            log.info("%s", line)
+        for name, said in told(report).items():
+            log.info("drift: %s: %s", name, said)
         return report, raised is not None
 
     def _would_help(self, *, retrained: bool) -> bool:
@@ -227,9 +227,11 @@ def _page_name(at: datetime) -> str:
     return f"{at:%Y-%m-%dT%H%M}.html"
 
 
-def _lines(report: DriftReport) -> Iterator[str]:
-    for name, said in sorted(report.indicators.items()):
-        mark = "DRIFT" if said.significant_drift else "ok"
-        yield f"drift: {name}: {mark}, mean {said.drift_percentage:+.1f} %, PSI {said.psi:.3f}, p {said.p_value:.2g}"
-    for name, why in sorted(report.not_judged.items()):
-        yield f"drift: {name}: not judged, {why}"
+def told(report: DriftReport) -> dict[str, str]:
+    """What is said of each feature, in a line: the test's word first, for a PSI of few values is large by chance."""
+    judged = {
+        name: f"{'DRIFT' if said.significant_drift else 'no drift'} (p {said.p_value:.2g}), mean {said.drift_percentage:+.1f} %,"
+        f" PSI {said.psi:.3f}"
+        for name, said in sorted(report.indicators.items())
+    }
+    return judged | {name: f"not judged, {why}" for name, why in sorted(report.not_judged.items())}

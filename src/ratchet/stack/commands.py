@@ -29,15 +29,17 @@ def status(settings: Settings) -> int:
     return 0 if all(state.state == "RUNNING" for state in supervisor.states()) else 3
 
 
-def logs(settings: Settings, service: str, *, lines: int = 40, follow: bool = True) -> None:
-    """Show a service's newest log lines and go on showing them."""
+def logs(settings: Settings, service: str, *, follow: bool = False) -> None:
+    """Show a person a service's newest log lines and what comes; anything else that reads gets all there is, and what comes to `follow`."""
     folder = Home(settings.home).logs
     path = folder / f"{service}.log"
     if not path.exists():
         known = ", ".join(sorted(found.stem for found in folder.glob("*.log")))
         there = f"make logs S=… with one of: {known}" if known else "nothing has been logged yet, `make up` starts all"
         raise RatchetError(f"there is no log of {service}: {there}" if service else f"whose log? {there}")
-    os.execvp("tail", ["tail", "-n", str(lines), *(["-F"] if follow else []), str(path)])  # noqa: S606  # becomes tail
+    watched = sys.stdout.isatty()
+    how = ["-n", "40" if watched else "+1", *(["-F"] if watched or follow else [])]
+    os.execvp("tail", ["tail", *how, str(path)])  # noqa: S606  # becomes tail
 
 
 def restart(settings: Settings, service: str) -> None:
@@ -47,7 +49,8 @@ def restart(settings: Settings, service: str) -> None:
         raise RatchetError("Ratchet is stopped. `make up` starts it.")
     names = [state.name for state in supervisor.states()]
     if service not in names:
-        raise RatchetError(f"make restart S=… with one of: {', '.join(names)}")
+        what = f"there is no service {service}" if service else "which service?"
+        raise RatchetError(f"{what}: make restart S=… with one of: {', '.join(names)}".replace("?:", "?"))
     supervisor.restart(service)
     print(f"{service} was restarted")
 

@@ -32,6 +32,7 @@ _RATE_SHARE = 0.5
 _SENDERS = 4
 _SCRAPE_SECONDS = 11
 _MAX_SECONDS = 3600
+_UNDECIDED = ("canary", "ab")
 
 Series = tuple[str, str]
 
@@ -76,7 +77,7 @@ def run(settings: Settings, *, seconds: float, rate: float, seed: int) -> None:
         f"{len(visits)} forecasts for {_PEOPLE} simulated people over {seconds:.0f} s; they rate by what the synthetic sample holds back"
     )
     _report(Sender(stack, workload, actuals, key).send(visits))
-    _look(stack, workload.name, workload.dag_id("evaluate_ab"))
+    _look(stack, workload.name, workload.dag_id("evaluate_ab"), seed=seed)
 
 
 def _require_sample(release: dict[str, Any] | None) -> None:
@@ -200,7 +201,17 @@ def _report(sent: Sent) -> None:
         print(f"  {count} x {reason}")
 
 
-def _look(stack: Stack, workload: str, dag_id: str) -> None:
+def what_next(stage: str, *, seed: int) -> str:
+    """Say what a person may do where nothing was decided: of few clients even a better candidate cannot always be told from its rival."""
+    if stage not in _UNDECIDED:
+        return ""
+    return (
+        f"nothing turned yet: `.venv/bin/ratchet traffic --seed {seed + 1}` brings other people,"
+        " `.venv/bin/ratchet promote --why …` waits for nobody\n"
+    )
+
+
+def _look(stack: Stack, workload: str, dag_id: str, *, seed: int) -> None:
     """Have Airflow look at the experiment by both rules, and say what each decided.
 
     The workload's own policy waits for days of evidence; so that a newcomer sees a whole turn, the plain rule is asked once.
@@ -224,4 +235,5 @@ def _look(stack: Stack, workload: str, dag_id: str) -> None:
                 f"{rule}, {newest.at:%H:%M:%S} UTC: {newest.decision.verdict.value}, because {newest.decision.reason}",
                 flush=True,
             )
+    print(what_next(journal.stage(workload), seed=seed), end="")
     print(f"what is live now, and every figure behind it: http://127.0.0.1:{stack.settings.dashboard_port}/experiment")

@@ -55,10 +55,14 @@ def test_every_row_of_a_grid_has_its_name():
     assert json.loads(grid.to_json())["encoding"]["y"]["axis"]["labelOverlap"] is False
 
 
-def test_a_legend_fits_a_phone():
-    """Two columns of names and their symbols, beside the axis, in the 340 pixels that a phone leaves; a third was cut off."""
-    of_one = charts.LEGEND.labelLimit + 20 + charts.LEGEND.columnPadding
-    assert 50 + charts.LEGEND.columns * of_one <= 340
+@pytest.mark.parametrize(
+    "names", [["production", "candidate"], ["inference-production", "airflow-dag-processor"], ["refresh_forecasts"]]
+)
+def test_a_legend_fits_a_phone_and_cuts_no_name_off(names):
+    """Beside the axis, in the 340 pixels that a phone leaves; a third column was cut off, and then services' names were."""
+    shown = charts.legend(names)
+    assert shown.labelLimit >= charts.LETTER * max(map(len, names))
+    assert 50 + shown.columns * (charts.SYMBOL + shown.labelLimit) + charts.GAP <= 340
 
 
 def many(*names):
@@ -77,7 +81,9 @@ def test_production_comes_first_in_every_legend():
 def test_a_legend_of_three_rows_takes_nothing_from_the_lines():
     """Six services in a fixed height left their lines a quarter of it."""
     of_two, of_six = many(*"ab"), many(*"abcdef")
-    assert of_six["height"] - of_two["height"] == 2 * times.LEGEND_ROW
+    assert of_six["height"] - of_two["height"] == 2 * charts.LEGEND_ROW
+    long = many("inference-production", "inference-candidate")
+    assert long["height"] - of_two["height"] == charts.LEGEND_ROW
 
 
 def measured(*minutes, line="production"):

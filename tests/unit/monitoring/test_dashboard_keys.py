@@ -14,7 +14,11 @@ from monitoring.dashboard.api import SECONDS
 from ratchet.settings import Settings
 
 SCOPES = {"theirs": ("predict",), "mine": ("predict", "operate")}
-METRIC = {"metric": {"alertname": "DiskFull", "track": "production"}, "value": [0, "1"], "values": [[1795305600, "1"]]}
+METRIC = {
+    "metric": {"alertname": "DiskFull", "alertstate": "firing", "track": "production"},
+    "value": [0, "1"],
+    "values": [[1795305600, "1"]],
+}
 
 
 def problem(status, slug):
@@ -80,6 +84,39 @@ def test_live_waits_once_for_a_prometheus_that_does_not_answer(visit):
     page = visit(live, own={"predict": "mine", "operate": "mine"}, client=client)
     assert len(asked) == 1
     assert says(page).startswith("**Prometheus does not answer.**")
+
+
+@pytest.mark.parametrize(
+    ("says", "why"),
+    [
+        (httpx.ConnectError("refused"), "nothing is there"),
+        (httpx.ReadTimeout("hangs"), "it takes too long"),
+        (httpx.Response(200, text="<html>"), "its answer makes no sense"),
+    ],
+    ids=["away", "hangs", "another"],
+)
+def test_who_cannot_be_asked_is_told_with_the_reason_and_where_to_look(visit, says, why):
+    """It said `ConnectError`, and nothing of what to do."""
+
+    def answer(_):
+        if isinstance(says, Exception):
+            raise says
+        return says
+
+    client = httpx.Client(transport=httpx.MockTransport(answer))
+    [told] = visit(live, own={"predict": "mine", "operate": "mine"}, client=client).error
+    assert f": {why}. " in told.value
+    assert "`make status`" in told.value
+
+
+def test_an_alert_that_does_not_fire_yet_is_announced(visit):
+    """The router was away and the page said that no alert fires, for the minutes that it takes to be sure."""
+    soon = {"metric": {"alertname": "TrackDown", "alertstate": "pending"}, "value": [0, "1"], "values": [[0, "1"]]}
+    body = {"status": "success", "data": {"result": [soon]}}
+    client = httpx.Client(transport=httpx.MockTransport(lambda _: httpx.Response(200, json=body)))
+    page = visit(live, own={"predict": "mine", "operate": "mine"}, client=client)
+    assert [one.value for one in page.success] == ["No alert fires."]
+    assert [one.value for one in page.warning] == ["Fires soon, if it lasts: TrackDown."]
 
 
 def test_a_track_that_hangs_takes_no_page_away():

@@ -55,6 +55,20 @@ def test_what_was_not_judged_is_not_called_free_of_drift(monkeypatch, indicators
     monkeypatch.setattr(session, "prometheus", lambda: Prometheus(None))
     opened = AppTest.from_function(page, default_timeout=60).run()
     assert [one.value.partition(" could be ")[2][:20] for one in opened.success] == says
-    told = [one.value for one in opened.caption if "index" in one.value]
-    assert all("It is no drift" in one for one in told)
+    told = [one.value for one in opened.caption if "PSI 0.41" in one.value]
+    assert all("no drift" in one and "by chance (p 0.99)" in one for one in told)
     assert len(told) == len(says)
+
+
+def test_a_large_index_is_not_drawn_as_an_alarm_where_the_test_finds_nothing(monkeypatch):
+    """An index of 6 stood far beyond a line for large shifts, under the words "No drift"."""
+    chance = {**LARGE_BY_ITSELF, "psi": 6.2}
+    report = {"overall_drift_detected": True, "drift_indicators": {"commits": MOVED, "predictions": chance}}
+    monkeypatch.setattr(session, "ask", lambda *_, **__: report)
+    monkeypatch.setattr(session, "prometheus", lambda: Prometheus(None))
+    opened = AppTest.from_function(page, default_timeout=60).run()
+    table = opened.dataframe[0].value
+    assert table[["Feature", "Kind", "PSI"]].to_numpy().tolist() == [
+        ["Predictions", "No drift", 6.2],
+        ["Commits", "Drift", 0.26],
+    ]

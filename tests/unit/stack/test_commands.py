@@ -57,6 +57,23 @@ def test_logs_of_an_unknown_service_name_the_known_ones(settings):
         commands.logs(settings, "ruoter")
 
 
+def test_a_log_into_a_pipe_is_all_there_is_and_ends(settings):
+    """`make logs S=router | grep` was shown the newest forty lines, and then waited for ever."""
+    logs = settings.home / "logs"
+    logs.mkdir(parents=True)
+    (logs / "router.log").write_text("a line\n" * 100)
+    environment = {**os.environ, "DATA_HOME": str(settings.home)}
+    command = [sys.executable, "-m", "ratchet", "logs", "router"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30, env=environment)
+    assert done.stdout == "a line\n" * 100
+    with subprocess.Popen([*command, "--follow"], stdout=subprocess.PIPE, text=True, env=environment) as followed:
+        assert [followed.stdout.readline() for _ in range(100)] == ["a line\n"] * 100
+        with (logs / "router.log").open("a") as log:
+            log.write("one more\n")
+        assert followed.stdout.readline() == "one more\n"
+        followed.kill()
+
+
 def test_clean_deletes_only_after_a_yes(settings, monkeypatch, capsys):
     home = settings.home
     for name in ("run", "logs"):

@@ -38,6 +38,14 @@ def test_a_week_of_nothing_is_rated_by_how_much_was_promised():
     assert traffic.rating([1.0, 1.0], [0.0, 0.0], mood=0.0) == 1
 
 
+@pytest.mark.parametrize(
+    ("stage", "is_told"), [("canary", True), ("ab", True), ("promoting", False), ("watch", False), ("", False)]
+)
+def test_where_nothing_turned_a_person_is_told_what_to_do(stage, is_told):
+    """It depends on who the few clients of a candidate are whether the plain rule promotes it; the same seed brings the same."""
+    assert ("--seed 8" in traffic.what_next(stage, seed=7)) == is_told
+
+
 def test_traffic_needs_a_stack_that_runs(tmp_path):
     with pytest.raises(RatchetError, match="make up"):
         traffic.run(Settings(_env_file=None, data_home=tmp_path), seconds=1, rate=1, seed=1)
