@@ -6,7 +6,8 @@ from api_runs import NAME, counts, rows, run, walks
 
 from code_host import moment
 from ratchet.workloads.github_activity.sources.api_client import ApiClient
-from ratchet.workloads.github_activity.sources.api_kinds import TruncatedError, stargazers
+from ratchet.workloads.github_activity.sources.api_kinds import stargazers
+from ratchet.workloads.github_activity.sources.api_pages import TruncatedError
 from web import Reply
 
 

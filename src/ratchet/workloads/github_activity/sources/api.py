@@ -17,7 +17,8 @@ import httpx
 from ratchet.contracts.errors import DataError, NotThereError, SourceError
 from ratchet.contracts.source import Arrival, Clock, Landings, Piece, Trouble, utc_now
 from ratchet.workloads.github_activity.sources.api_client import ApiClient, LimitedError, RefusedError
-from ratchet.workloads.github_activity.sources.api_kinds import WALKS, Cursor, Item, TruncatedError, Walk
+from ratchet.workloads.github_activity.sources.api_kinds import WALKS, Walk
+from ratchet.workloads.github_activity.sources.api_pages import Cursor, Item, TruncatedError
 
 log = logging.getLogger(__name__)
 

@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 
 LONGEST_WAIT_SECONDS: Final = 70 * 60
 """A primary limit is over within the hour; a longer wait is left to a later run."""
+JSON: Final = "application/vnd.github+json"
 _AGES_SECONDS: Final = 366 * 86_400.0
 """What is asked for beyond it, such as a time in milliseconds, is no more of a wait."""
 _NOTHING: Final[Mapping[str, type]] = {}
@@ -68,7 +69,7 @@ class ApiClient:
         *,
         has: Mapping[str, type] = _NOTHING,
         etag: str = "",
-        accept: str = "application/vnd.github+json",
+        accept: str = JSON,
         **query: str,
     ) -> Answer:
         """Return the page at a path of the API or at a full address that an earlier answer gave.
@@ -80,7 +81,7 @@ class ApiClient:
 
     def get_one(self, url: str, *, has: Mapping[str, type], etag: str = "") -> Answer:
         """Return a single object that has these fields, in the same way."""
-        headers = {"Accept": "application/vnd.github+json", **({"If-None-Match": etag} if etag else {})}
+        headers = {"Accept": JSON, **({"If-None-Match": etag} if etag else {})}
         return self._ask(url, headers, {}, lambda body: _has(body, has))
 
     def _ask(

@@ -5,50 +5,24 @@ A cursor is a small JSON object; `{}` begins anew.
 """
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final
 
 from ratchet.contracts.errors import NotThereError, SourceError
-from ratchet.workloads.github_activity.sources.api_client import Answer, ApiClient, LimitedError, RefusedError
+from ratchet.workloads.github_activity.sources.api_client import ApiClient, LimitedError, RefusedError
+from ratchet.workloads.github_activity.sources.api_pages import PAGE, Cursor, Item, Listed, Page, walk_from_end
 
 log = logging.getLogger(__name__)
 
-PAGE: Final = 100
-_STARS_WITH_TIME: Final = "application/vnd.github.star+json"
 _CHANGES: Final = {"number": int, "updated_at": str}
 _COMMIT: Final = {"sha": str}
 _COMPARED: Final = {"commits": list, "behind_by": int}
-_STAR: Final = {"starred_at": str}
 _EMPTY_REPOSITORY: Final = 409
 _SWITCHED_OFF: Final = 410
-_TOO_MANY_PAGES: Final = 422
-_LAST_PAGE_OF_STARS: Final = 400
 _RUNS_OF_A_COMPARISON: Final = 3
-
-Item = Mapping[str, Any]
-Cursor = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
-    """What is new on a page, and where to go on behind it."""
-
-    items: Sequence[Item]
-    cursor: Cursor
-    gone: bool = False
-    """The items were there when they were seen last, and are there no more."""
-
+_LAST_PAGE_OF_STARS: Final = 400
 
 Walk = Callable[[ApiClient, str, Cursor], Iterator[Page]]
-
-
-class TruncatedError(RefusedError):
-    """The API lists no more of what there is; everything before `until` was listed."""
-
-    def __init__(self, message: str, *, until: str) -> None:
-        super().__init__(message, status=_TOO_MANY_PAGES)
-        self.until = until
 
 
 def commits(api: ApiClient, repository: str, cursor: Cursor) -> Iterator[Page]:
@@ -151,113 +125,38 @@ def issues(api: ApiClient, repository: str, cursor: Cursor) -> Iterator[Page]:
 
 
 def pull_requests(api: ApiClient, repository: str, cursor: Cursor) -> Iterator[Page]:
-    """Walk pull requests by their last change, newest first, down to the newest change of the walk before.
-
-    What changes meanwhile moves to the front, which shifts the pages behind a repeated item, never a missed one.
-    """
-    floor, seen = cursor.get("floor", ""), set(cursor.get("seen", ()))
-    url, mark, at_mark = cursor.get("next", ""), cursor.get("mark", ""), cursor.get("at_mark", [])
-    etag = "" if url else cursor.get("etag", "")
-    query = {} if url else {"state": "all", "sort": "updated", "direction": "desc", "per_page": str(PAGE)}
-    answer = api.get(url or f"{repository}/pulls", has=_CHANGES, etag=etag, **query)
-    if answer.body is None:
-        return
-    if not mark:
-        etag = answer.etag
-        mark = answer.body[0]["updated_at"] if answer.body else floor
-        at_mark = [item["number"] for item in answer.body if item["updated_at"] == mark]
-    while True:
-        new = [
-            item
-            for item in answer.body
-            if item["updated_at"] > floor or (item["updated_at"] == floor and item["number"] not in seen)
-        ]
-        if not answer.next_url or any(item["updated_at"] < floor for item in answer.body):
-            yield Page(items=new, cursor={"floor": mark, "seen": at_mark, **({"etag": etag} if etag else {})})
-            return
-        going = {"floor": floor, "seen": sorted(seen), "mark": mark, "at_mark": at_mark, "next": answer.next_url}
-        yield Page(items=new, cursor=going)
-        answer = api.get(answer.next_url, has=_CHANGES)
+    """Walk pull requests by their last change, from the newest down to the newest of the walk before."""
+    if "floor" in cursor:  # an earlier version's: up to there everything has landed
+        cursor = {"last": cursor["floor"], "seen": cursor.get("seen", [])}
+    return walk_from_end(_PULL_REQUESTS, api, f"{repository}/pulls", cursor)
 
 
 def stargazers(api: ApiClient, repository: str, cursor: Cursor) -> Iterator[Page]:
-    """Walk stars from the newest down to the newest one of the walk before.
-
-    The list begins with the oldest. A star that is taken back meanwhile moves those behind it onto pages that are still to come, and a
-    new one stands behind where the walk began: a page may repeat a star, none is missed.
-    """
-    last, seen, at = cursor.get("last", ""), set(cursor.get("seen", ())), cursor.get("next", 0)
-    if at:
-        end, answer = cursor["end"], _stars(api, repository, at)
-    else:
-        found = _end_of_stars(api, repository, cursor)
-        if found is None:
-            return
-        end, answer = found
-        at = end["page"]
-    while True:
-        new = [
-            star
-            for star in answer.body
-            if star["starred_at"] > last or (star["starred_at"] == last and _who(star) not in seen)
-        ]
-        if at == 1 or any(star["starred_at"] < last for star in answer.body):
-            cut, kept = end.pop("is_cut", False), end
-            if kept["last"] == last:
-                kept = {**kept, "seen": sorted(seen | set(kept["seen"]))}
-            yield Page(items=new, cursor=kept)
-            if cut:
-                raise _truncated(repository, kept["page"], kept["last"])
-            return
-        at -= 1
-        yield Page(items=new, cursor={"last": last, "seen": sorted(seen), "end": end, "next": at})
-        answer = _stars(api, repository, at)
-
-
-def _end_of_stars(api: ApiClient, repository: str, cursor: Cursor) -> tuple[Cursor, Answer] | None:
-    """The cursor that stands when all stars up to today's newest have landed, and the page with it; None if the list is as it was."""
-    page, etag, last, is_cut = cursor.get("page", 1), cursor.get("etag", ""), cursor.get("last", ""), False
-    while True:
-        try:
-            answer = _stars(api, repository, page, etag)
-        except RefusedError as error:
-            if error.status != _TOO_MANY_PAGES or page == 1:
-                raise
-            page, is_cut = page - 1, True
-            continue
-        if answer.body is None:
-            return None
-        further = page if is_cut else min(answer.last_page or page + bool(answer.next_url), _LAST_PAGE_OF_STARS)
-        if further <= page and (answer.body or page == 1):
-            break
-        page, etag = (further if answer.body else 1), ""
-    newest = max((star["starred_at"] for star in answer.body if star["starred_at"] > last), default=last)
-    end: Cursor = {
-        "page": page,
-        "last": newest,
-        "seen": sorted(_who(star) for star in answer.body if star["starred_at"] == newest),
-    }
-    full = len(answer.body) >= PAGE
-    if is_cut or (full and page == _LAST_PAGE_OF_STARS):
-        return {**end, "is_cut": True}, answer
-    # A full last page does not change when the next star opens another one.
-    return (end if full else {**end, "etag": answer.etag}), answer
-
-
-def _stars(api: ApiClient, repository: str, page: int, etag: str = "") -> Answer:
-    query = {"per_page": str(PAGE), "page": str(page)}
-    return api.get(f"{repository}/stargazers", has=_STAR, etag=etag, accept=_STARS_WITH_TIME, **query)
-
-
-def _truncated(repository: str, pages: int, last: str) -> TruncatedError:
-    stars = f"the first {pages * PAGE:,} stars only; later ones are in the archive"
-    return TruncatedError(f"{repository}: the API lists {stars}", until=last)
+    """Walk stars from the newest down to the newest one of the walk before; of more than the API lists a `TruncatedError` tells."""
+    return walk_from_end(_STARS, api, f"{repository}/stargazers", cursor)
 
 
 def _who(star: Item) -> int:
     user = star.get("user")
     found = user.get("id") if isinstance(user, dict) else None
     return found if isinstance(found, int) else 0  # an account that is gone has no id
+
+
+_PULL_REQUESTS: Final = Listed(
+    what="pull requests",
+    has=_CHANGES,
+    time="updated_at",
+    who=lambda item: item["number"],
+    query={"state": "all", "sort": "updated", "direction": "asc"},
+)
+_STARS: Final = Listed(
+    what="stars",
+    has={"starred_at": str},
+    time="starred_at",
+    who=_who,
+    accept="application/vnd.github.star+json",
+    most_pages=_LAST_PAGE_OF_STARS,
+)
 
 
 def _all_of(repository: str, head: str) -> str:
