@@ -8,7 +8,6 @@ from ratchet import posted
 from ratchet.contracts.release import series_name
 from ratchet.train import calibrate, folds, unseen
 from ratchet.train.panel import Panel
-from ratchet.train.validation import validate
 
 HORIZON = 12
 
@@ -30,12 +29,13 @@ def panel_of(values):
 def yardstick():
     panel = panel_of(simulate(300, 130, seed=1))
     plan = folds.plan(130, horizon=HORIZON)
-    validation = validate(panel, [], plan, say=lambda _: None)
+    actual = np.array([fold.actual(panel) for fold in plan])
     natures = [calibrate.describe(fold.known(panel).values) for fold in plan]
     nature = calibrate.Nature(
         size=np.array([one.size for one in natures]), spread=np.array([one.spread for one in natures])
     )
-    return posted.Yardstick.from_json(unseen.learn(panel, validation, nature))
+    held = calibrate.HeldOut(point=actual, actual=actual, nature=nature, cutoffs=tuple(fold.cutoff for fold in plan))
+    return posted.Yardstick.from_json(unseen.learn(panel, held))
 
 
 @pytest.mark.parametrize("known", [1, 2, 4, 8, 26, 104])

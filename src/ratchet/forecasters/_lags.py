@@ -3,6 +3,7 @@
 Everything is a log1p relative to the mean log of the last half year. Nothing later than the origin week is ever read.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,6 +18,7 @@ WEEKS: Final = 104
 SPAN: Final = 520
 """Origins reach ten years back at most."""
 MIN_KNOWN: Final = 13
+BLOCK: Final = 4096
 _LAGS: Final = 8
 _MEANS: Final = (4, 8, 13, 52, 104)
 _MEDIANS: Final = (8, 13, 26, 52)
@@ -70,6 +72,26 @@ def origins(values: Floats, *, most: int, rng: np.random.Generator) -> tuple[Int
 
 def look(values: Floats, row: Ints, week: Ints) -> Rows:
     """Look back from each origin week."""
+    count = len(row)
+    every = Rows(
+        figures=np.empty((count, len(NAMES))),
+        base=np.empty(count),
+        spread=np.empty(count),
+        logs=np.empty((count, WEEKS)),
+    )
+    for some in blocks(count):
+        found = _look(values, row[some], week[some])
+        every.figures[some], every.base[some] = found.figures, found.base
+        every.spread[some], every.logs[some] = found.spread, found.logs
+    return every
+
+
+def blocks(count: int) -> Iterator[slice]:
+    """So many rows at a time: what leads to their figures takes ten times the room of them."""
+    return (slice(begin, begin + BLOCK) for begin in range(0, count, BLOCK))
+
+
+def _look(values: Floats, row: Ints, week: Ints) -> Rows:
     at = week[:, None] + np.arange(1 - WEEKS, 1)
     counts = np.where(at >= 0, values[row[:, None], np.maximum(at, 0)], np.nan)
     logs = np.log1p(counts)

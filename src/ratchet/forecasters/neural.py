@@ -123,11 +123,12 @@ def _others(known: Known, row: _lags.Ints, week: _lags.Ints) -> Floats:
     """Change of the other targets' level, a month against a quarter, and how many of them there are; 0 where there are none."""
     things, thing = np.unique([split_name(name)[0] for name in known.names], return_inverse=True)
     total = np.zeros((len(things), 2, known.counts.shape[1]))
-    change = _change(known.counts)
+    change = np.concatenate([_change(known.counts[some]) for some in _lags.blocks(len(known.counts))])
     there = np.isfinite(change)
-    np.add.at(total[:, 0], thing, np.nan_to_num(change))
+    change[~there] = 0.0
+    np.add.at(total[:, 0], thing, change)
     np.add.at(total[:, 1], thing, there)
-    own = np.stack([np.nan_to_num(change), there], axis=1)[row, :, week]
+    own = np.stack([change[row, week], there[row, week]], axis=1)
     rest = total[thing[row], :, week] - own
     return np.column_stack([rest[:, 0] / np.maximum(rest[:, 1], 1), np.minimum(rest[:, 1], 3)])
 

@@ -104,22 +104,15 @@ def make(*, season_length: int, seed: int = 0, leaves: int = 15, rounds: int = 2
 def _table(values: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
     row, week = _lags.origins(values, most=MOST_ORIGINS, rng=rng)
     rows = _lags.look(values, row, week)
+    seasons = np.column_stack([rows.season(step) for step in range(1, STEPS + 1)])
     figures, change = [np.zeros((0, len(_lags.NAMES) + 2))], [np.zeros(0)]
     for _ in range(STEPS_PER_ORIGIN):
         step = rng.integers(1, STEPS + 1, len(row))
         there = np.flatnonzero(week + step < values.shape[1])
-        season = np.zeros(len(row))
-        for one in range(1, STEPS + 1):
-            season[step == one] = _subset(rows, step == one).season(one)
-        figures.append(np.column_stack([rows.figures, step, season])[there])
+        season = seasons[there, step[there] - 1]
+        figures.append(np.column_stack([rows.figures[there], step[there], season]))
         change.append(np.log1p(values[row[there], week[there] + step[there]]) - rows.base[there])
     return np.concatenate(figures), np.concatenate(change)
-
-
-def _subset(rows: _lags.Rows, chosen: NDArray[np.bool_]) -> _lags.Rows:
-    return _lags.Rows(
-        figures=rows.figures[chosen], base=rows.base[chosen], spread=rows.spread[chosen], logs=rows.logs[chosen]
-    )
 
 
 def _last(values: Floats) -> _lags.Rows:

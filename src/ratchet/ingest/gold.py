@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import duckdb
 import pandas as pd
+import pyarrow as pa
 
 from ratchet.contracts.errors import DataError
 from ratchet.contracts.frames import check_series
@@ -138,6 +139,7 @@ def prune(
 def read_series(partition: GoldPartition) -> pd.DataFrame:
     """`unique_id, target, ds, y`, and `coverage` where the workload tells it; a `DataError` if the file was changed."""
     frame = pd.read_parquet(checked_file(partition.path, SERIES))
+    pa.default_memory_pool().release_unused()  # else Arrow keeps twice the room of what was read for itself
     return check_series(frame.assign(ds=pd.to_datetime(frame["ds"])))
 
 

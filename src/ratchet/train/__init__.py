@@ -15,7 +15,7 @@ from ratchet.contracts.errors import DataError
 from ratchet.contracts.forecaster import Forecaster
 from ratchet.contracts.release import LAYOUT, Card
 from ratchet.contracts.workload import Workload
-from ratchet.train import bundle, calibrate, choose, evaluation, folds, holidays, reference, report, unseen
+from ratchet.train import bundle, calibrate, choose, evaluation, folds, hindsight, holidays, reference, report, unseen
 from ratchet.train.accepting import accept, newest_seen
 from ratchet.train.code import code_version
 from ratchet.train.crew import Crew, hire, in_process
@@ -133,14 +133,15 @@ def _learn(
 ) -> bundle.Content:
     say, crew = running.say, running.crew
     with running.stage("validate"):
-        validation = validate(panel, families, _folds(panel, horizon=card.horizon), say=say, crew=crew)
+        older, newer = validate(panel, families, _folds(panel, horizon=card.horizon), say=say, crew=crew)
     with running.stage("search"):
         budget = Budget(trials=card.trials, seconds=card.seconds)
-        families, validation, trials = improve(panel, families, validation, budget, Search(crew=crew, say=say))
+        families, trials = improve(panel, families, (older, newer), budget, Search(crew=crew, say=say))
     with running.stage("choose"):
-        validation = holidays.on_folds(panel, validation)
-        choice = choose.choose(validation.older(), families, counts=panel.values)
-        newer = validation.newer()
+        holidays.on_folds(panel, older)
+        holidays.on_folds(panel, newer)
+        choice = choose.choose(older, families, counts=panel.values)
+        del older  # what every family said takes more room than all that is told of it
         held = hold_out(panel, newer, choice)
     say("calibrating the bounds")
     with running.stage("calibrate"):
@@ -150,34 +151,38 @@ def _learn(
         model = finish(panel, families, choice, calibration)
         said = model.ask(panel, horizon=card.horizon, crew=crew, say=say)
         explained = explain(panel, families, model.learned)
-    measured = report.measure(newer, choice, held)
+    rehearsed = hindsight.rehearse(held)
+    measured = report.measure(newer, choice, held, rehearsed)
     used = sorted(choice.families)
     family = np.array([used.index(choice.families[index]) for index in choice.family])
+    card = replace(
+        card,
+        families={name: int((family == index).sum()) for index, name in enumerate(used)},
+        ensemble=tuple(families[index].name for index in choice.members),
+        expects=families[choice.expects].name if choice.expects is not None else "",
+        scores=report.summarise(newer, choice, measured, panel.names),
+        coverage=hindsight.achieved(held, rehearsed),
+        options=model.options(),
+        explains=explained.of_all(),
+    )
+    size, scale = calibrate.describe(panel.values).size, newer.scale
+    series = report.describe_series(panel, newer, measured, choice=choice, size=size, explained=explained)
+    shown = evaluation.evaluate(panel, newer, choice, held) | evaluation.tell_search(trials)
+    del newer, rehearsed
     return bundle.Content(
-        card=replace(
-            card,
-            families={name: int((family == index).sum()) for index, name in enumerate(used)},
-            ensemble=tuple(families[index].name for index in choice.members),
-            expects=families[choice.expects].name if choice.expects is not None else "",
-            scores=report.summarise(newer, choice, measured, panel.names),
-            coverage=calibrate.achieved(held),
-            options=model.options(),
-            explains=explained.of_all(),
-        ),
+        card=card,
         names=panel.names,
         family=family,
         forecasts=model.forecast(panel, said),
         first_week=(panel.weeks[-1] + WEEK).date(),
-        series=report.describe_series(
-            panel, newer, measured, choice=choice, size=calibrate.describe(panel.values).size, explained=explained
-        ),
+        series=series,
         weeks=panel.ages(),
         by_family=model.by_family(said),
-        posted=unseen.learn(panel, newer, held.nature),
+        posted=unseen.learn(panel, held),
         kept=model.files(panel, season_length=season_length),
-        reference=reference.learn(panel, newer, choice),
+        reference=reference.learn(panel, held, scale),
         yardsticks=reference.yardsticks(panel),
-        evaluation=evaluation.evaluate(panel, newer, choice, held) | evaluation.tell_search(trials),
+        evaluation=shown,
     )
 
 

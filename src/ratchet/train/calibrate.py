@@ -11,7 +11,7 @@ weeks want: the point corrected by the pool's mean and mean square, because the 
 on average root^2 + 2 x root x spread x mean + spread^2 x mean square (Duan 1983).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
@@ -39,6 +39,7 @@ MIN_SPREAD = 0.05
 """About that of a series with one event in two years: less cannot be told from silence, and would divide by nothing."""
 FAR = 10.0
 """One series says no more of the others: a week counts as so many spreads away at most, a spread as so many times a usual one."""
+AT_A_TIME = 1024
 _BUSY = 10.0
 _MANY_ZEROS = 0.3
 _ANSCOMBE = 3 / 8
@@ -55,8 +56,8 @@ class Nature:
     spread: Floats
     own: Floats | None = None
 
-    def part(self, chosen: int | list[int]) -> Self:
-        """Keep one fold, or some."""
+    def part(self, chosen: int | slice) -> Self:
+        """Keep one fold, or some; of one fold: some of the series."""
         own = None if self.own is None else self.own[chosen]
         return type(self)(size=self.size[chosen], spread=self.spread[chosen], own=own)
 
@@ -75,18 +76,19 @@ class HeldOut:
     cutoffs: tuple[int, ...] = ()
     told: Floats | None = None
 
-    def folds(self, chosen: list[int]) -> Self:
-        """Keep some of the folds."""
-        nature = self.nature.part(chosen)
-        cutoffs = tuple(self.cutoffs[fold] for fold in chosen) if self.cutoffs else ()
-        told = None if self.told is None else self.told[chosen]
+    def folds(self, chosen: slice) -> Self:
+        """Keep some of the folds, as they lie there."""
         return type(self)(
-            point=self.point[chosen], actual=self.actual[chosen], nature=nature, cutoffs=cutoffs, told=told
+            point=self.point[chosen],
+            actual=self.actual[chosen],
+            nature=self.nature.part(chosen),
+            cutoffs=self.cutoffs[chosen],
+            told=None if self.told is None else self.told[chosen],
         )
 
     def before(self, fold: int) -> Self:
         """Keep what was known at a fold's cutoff: the folds before it, and of those no week after it."""
-        earlier = self.folds(list(range(fold)))
+        earlier = self.folds(slice(fold))
         if not self.cutoffs:
             return earlier
         weeks = np.array(earlier.cutoffs)[:, None] + np.arange(self.actual.shape[2])
@@ -125,8 +127,9 @@ def learn(held: HeldOut) -> Calibration:
     Weeks of one fold are wrong together, so a pool of few folds looks narrower than what comes. How far each size's bounds are
     stretched is what folds left out of the pools have needed.
     """
-    stretch = _stretch(held)
-    return {key: replace(pool, stretch=stretch[key[0]]) for key, pool in _pools(held).items()}
+    residual = _residuals(held)
+    stretch = _stretch(held, residual)
+    return {key: replace(pool, stretch=stretch[key[0]]) for key, pool in _pools(residual, held.nature.size).items()}
 
 
 def apply(calibration: Calibration, *, point: Floats, nature: Nature, told: Floats | None = None) -> dict[str, Floats]:
@@ -134,6 +137,15 @@ def apply(calibration: Calibration, *, point: Floats, nature: Nature, told: Floa
 
     `told` are a family's own bounds, [end, series, step]; without them their part is the pool's.
     """
+    answer: dict[str, Floats] = {}
+    for rows in _some_series(len(point)):
+        part = None if told is None else told[:, rows]
+        for name, values in _apply(calibration, point[rows], nature.part(rows), part).items():
+            answer.setdefault(name, np.empty(point.shape))[rows] = values
+    return answer
+
+
+def _apply(calibration: Calibration, point: Floats, nature: Nature, told: Floats | None) -> dict[str, Floats]:
     root, spread = _root(point), nature.spread[:, None]
     cells = _Cells(calibration, nature.size, point.shape[1])
     second = spread**2 * cells.of(lambda pool: pool.square) + 2 * root * spread * cells.of(lambda pool: pool.mean)
@@ -148,38 +160,6 @@ def apply(calibration: Calibration, *, point: Floats, nature: Nature, told: Floa
     return answer
 
 
-def answer_fold(held: HeldOut, fold: int) -> dict[str, Floats]:
-    """Answer a fold as it would have been done then, from what was known at its cutoff: every statistic as [series, step]."""
-    told = None if held.told is None else held.told[fold]
-    return apply(learn(held.before(fold)), point=held.point[fold], nature=held.nature.part(fold), told=told)
-
-
-def rehearse(held: HeldOut) -> dict[str, Floats]:
-    """Answer the newer half of the folds as it would have been done then, from what was known at each cutoff.
-
-    Every statistic as [fold, series, step]; NaN on the folds before, which nobody could have answered yet.
-    """
-    answer: dict[str, Floats] = {}
-    for fold in range(max(1, len(held.point) // 2), len(held.point)):
-        for name, values in answer_fold(held, fold).items():
-            answer.setdefault(name, np.full(held.point.shape, np.nan))[fold] = values
-    return answer
-
-
-def achieved(held: HeldOut) -> dict[str, float]:
-    """Measure the coverage of `rehearse`: by level, by level and size, and by level and step."""
-    answer = rehearse(held)
-    shares: dict[str, float] = {}
-    for level in LEVELS if answer else ():
-        inside = covered(held.actual, answer[f"lo_{level}"], answer[f"hi_{level}"])
-        shares[level] = float(scores.mean(inside.ravel()))
-        for size, name in enumerate(SIZES):
-            shares[f"{level}/{name}"] = float(scores.mean(inside[held.nature.size == size].ravel()))
-        for step in {0, 3, 7, 12, inside.shape[2] - 1} & set(range(inside.shape[2])):
-            shares[f"{level}/step {step + 1}"] = float(scores.mean(inside[:, :, step].ravel()))
-    return {name: round(share, 4) for name, share in shares.items() if np.isfinite(share)}
-
-
 def usual(spreads: Floats) -> float:
     """Average the spreads of all series, so that a huge one hardly counts more than the others; 0 where none is known."""
     some = spreads[np.isfinite(spreads)]
@@ -189,15 +169,9 @@ def usual(spreads: Floats) -> float:
     return float(np.minimum(some, FAR * np.quantile(moving, 0.5, method="lower")).mean())
 
 
-def covered(actual: Floats, lo: Floats, hi: Floats) -> Floats:
-    """1 where an actual lies within its bounds, 0 where not, NaN where nobody knows."""
-    return np.asarray(np.where(np.isnan(actual + lo + hi), np.nan, (actual >= lo) & (actual <= hi)))
-
-
-def _pools(held: HeldOut) -> Calibration:
-    residual = _residuals(held)
+def _pools(residual: Floats, size_of: Ints) -> Calibration:
     blocks = np.broadcast_to(_blocks(residual.shape[2]), residual.shape)
-    sizes = np.broadcast_to(held.nature.size[:, :, None], residual.shape)
+    sizes = np.broadcast_to(size_of[:, :, None], residual.shape)
     known, furthest = np.isfinite(residual), int(blocks.max(initial=0))
     found: Calibration = {}
     for size, block in np.ndindex(len(SIZES), furthest + 1):
@@ -224,7 +198,7 @@ def _blended(calibration: Calibration, *, point: Floats, nature: Nature, told: F
     return blend.enclose(blend.blend(pooled, own, family), root[:, :, 0])
 
 
-def _stretch(held: HeldOut) -> list[dict[str, float]]:
+def _stretch(held: HeldOut, residual: Floats) -> list[dict[str, float]]:
     """Find, by size and level, how far to stretch the bounds so that folds left out of the pools are covered as promised."""
     found = [dict.fromkeys(LEVELS, 1.0) for _ in SIZES]
     folds = range(len(held.point))
@@ -232,13 +206,17 @@ def _stretch(held: HeldOut) -> list[dict[str, float]]:
         return found
     needed = np.full((*held.point.shape, len(LEVELS)), np.nan)
     for fold in folds:
-        others = _pools(held.folds([other for other in folds if other != fold]))
+        others = np.arange(len(folds)) != fold
         point, told = held.point[fold], None if held.told is None else held.told[fold]
-        ends = _blended(others, point=point, nature=held.nature.part(fold), told=told)
-        needed[fold] = blend.needed(ends, point=_root(point), actual=_root(held.actual[fold]))
+        pools = _pools(residual[others], held.nature.size[others])
+        for rows in _some_series(len(point)):
+            part = None if told is None else told[:, rows]
+            ends = _blended(pools, point=point[rows], nature=held.nature.part(fold).part(rows), told=part)
+            actual = _root(held.actual[fold, rows])
+            needed[fold, rows] = blend.needed(ends, point=_root(point[rows]), actual=actual)
     for size, column in np.ndindex(len(SIZES), len(LEVELS)):
         level = list(LEVELS)[column]
-        some = needed[held.nature.size == size][..., column]
+        some = needed[..., column][held.nature.size == size]
         some = some[~np.isnan(some)]
         if len(some) >= MIN_POOL:
             found[size][level] = blend.stretch(some, LEVELS[level])
@@ -280,6 +258,11 @@ def _spread(roots: Floats) -> Floats:
     everyone = usual(own)
     shared = (weeks * np.nan_to_num(own) + PRIOR_WEEKS * everyone) / (weeks + PRIOR_WEEKS)
     return np.asarray(np.maximum(shared, MIN_SPREAD))
+
+
+def _some_series(count: int) -> Iterator[slice]:
+    """So many at a time: what leads to their bounds takes thirty times the room of the forecasts that they are for."""
+    return (slice(begin, begin + AT_A_TIME) for begin in range(0, max(count, 1), AT_A_TIME))
 
 
 def _blocks(steps: int) -> Ints:

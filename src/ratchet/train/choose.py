@@ -45,11 +45,11 @@ class Choice:
 
     def point(self, forecasts: Floats) -> Floats:
         """Take each series' typical week from its choice: [family, …, series, step] of the recipe to […, series, step]."""
-        every = forecasts
-        if combine.NAME in self.families:
-            every = np.concatenate([forecasts, combine.median(forecasts, self.members)[None]])
-        rows = self.family.reshape((1,) * (every.ndim - 2) + (-1, 1))
-        point = np.take_along_axis(every, rows, axis=0)[0]
+        point = np.empty(forecasts.shape[1:])
+        for index in np.unique(self.family):
+            is_ensemble = self.families[index] == combine.NAME
+            said = combine.median(forecasts, self.members) if is_ensemble else forecasts[index]
+            np.copyto(point, said, where=(self.family == index)[:, None])
         return np.asarray(point if self.whole is None else np.where(self.whole[:, None], np.floor(point + 0.5), point))
 
     def mean(self, forecasts: Floats, calibrated: Floats) -> Floats:

@@ -23,6 +23,8 @@ CLOSE: Final = 0.015
 """Sets this close cannot be told apart on a handful of folds; of those, one of three or more is the safer bet."""
 SAMPLE: Final = 400
 """Series that sets are compared on: their order does not change with more."""
+BLOCK: Final = 1024
+"""Series whose median is taken at a time: it takes several times the room of what it is of."""
 
 
 def deserving(validation: Validation, *, candidates: tuple[int, ...], naive: int | None) -> tuple[int, ...]:
@@ -44,7 +46,11 @@ def deserving(validation: Validation, *, candidates: tuple[int, ...], naive: int
 
 def median(forecasts: Floats, members: tuple[int, ...]) -> Floats:
     """Return the median of some families' forecasts, [family, …] to […]; NaN where they have none."""
-    return np.asarray(np.median(forecasts[list(members)], axis=0))
+    middle = np.empty(forecasts.shape[1:])
+    for begin in range(0, forecasts.shape[-2], BLOCK):
+        some = (..., slice(begin, begin + BLOCK), slice(None))
+        middle[some] = np.median(forecasts[some][list(members)], axis=0)
+    return middle
 
 
 def _relative(validation: Validation, forecasts: Floats, every: int) -> Floats:

@@ -14,7 +14,7 @@ from ratchet.contracts.errors import RatchetError
 from ratchet.contracts.forecaster import Forecaster
 from ratchet.train.code import code_version
 from ratchet.train.colleague import ask_each
-from ratchet.train.fit import answer, learn
+from ratchet.train.fit import answer, learn, shares
 from ratchet.train.folds import Fold
 from ratchet.train.panel import Panel
 from ratchet.train.shards import Shard
@@ -92,9 +92,10 @@ Crew: TypeAlias = Callable[[Panel, Sequence[Job], Callable[[str], None]], Iterat
 def work(job: Job, panel: Panel) -> Floats:
     """Forecast its own panel, [fold, statistic, series, step] as `fit.answer` does; nothing after a fold's cutoff is seen."""
     learned = learn(job.family, job.folds[0].known(panel))
-    return np.array(
-        [answer(job.family, learned, fold.known(panel), horizon=fold.horizon) for fold in job.folds], dtype=np.float64
-    )
+    said = np.empty((len(job.folds), len(shares(learned)), len(panel.names), job.folds[0].horizon))
+    for number, fold in enumerate(job.folds):
+        said[number] = answer(job.family, learned, fold.known(panel), horizon=fold.horizon)
+    return said
 
 
 def in_process(panel: Panel, jobs: Sequence[Job], say: Callable[[str], None]) -> Iterator[tuple[int, Floats]]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ratchet import scores
 from ratchet.contracts.release import split_name
-from ratchet.train import calibrate
+from ratchet.train import calibrate, hindsight
 from ratchet.train.choose import Choice
 from ratchet.train.combine import NAME, median
 from ratchet.train.panel import Panel
@@ -64,7 +64,7 @@ def _series(panel: Panel, validation: Validation, held: calibrate.HeldOut, mase:
     order = known[np.argsort(mase[known], kind="stable")]
     places = {"best": order[0], "median": order[len(order) // 2], "worst": order[-1]}
     last = len(held.point) - 1
-    said = calibrate.answer_fold(held, last)
+    said = hindsight.answer_fold(held, last)
     fold = validation.folds[last]
     begin = max(0, fold.cutoff - SHOWN_WEEKS)
     return [

@@ -23,19 +23,24 @@ def learn(family: Forecaster, panel: Panel) -> Learned | None:
     return family.learn(panel.only(rows).known()) if len(rows) else None
 
 
+def shares(learned: Learned | None) -> tuple[float, ...]:
+    """Which quantiles are told by what was learnt: a typical week first."""
+    return (_TYPICAL, *ENDS) if isinstance(learned, Spreading) else (_TYPICAL,)
+
+
 def answer(family: Forecaster, learned: Learned | None, panel: Panel, *, horizon: int) -> Floats:
     """Forecast a typical week and, of a family that knows them, `ENDS`: [statistic, series, step], NaN for series too young."""
     rows = np.flatnonzero(panel.ages() >= MIN_WEEKS)
-    shares = (_TYPICAL, *ENDS) if isinstance(learned, Spreading) else (_TYPICAL,)
-    said = np.full((len(shares), len(panel.names), horizon), np.nan)
+    told = shares(learned)
+    said = np.full((len(told), len(panel.names), horizon), np.nan)
     if learned is None or not len(rows):
         return said
     known = panel.only(rows).known()
     if isinstance(learned, Spreading):
-        forecast = np.moveaxis(learned.quantiles(known, horizon=horizon, shares=shares), 2, 0)
+        forecast = np.moveaxis(learned.quantiles(known, horizon=horizon, shares=told), 2, 0)
     else:
         forecast = learned.forecast(known, horizon=horizon)[None]
-    if forecast.shape != (len(shares), len(rows), horizon) or not np.isfinite(forecast[0]).all():
+    if forecast.shape != (len(told), len(rows), horizon) or not np.isfinite(forecast[0]).all():
         raise DataError(f"family {family.name!r} did not forecast every series for every week")
     said[:, rows] = forecast
     return said

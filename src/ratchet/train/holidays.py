@@ -8,7 +8,7 @@ Weeks are counted from the one that holds December 25, so that the same holiday 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final, Self
 
 import numpy as np
@@ -85,17 +85,13 @@ def learn(panel: Panel) -> Holidays:
     return Holidays(changes={kept[at]: round(float(change[at] - usual), 6) for at in np.flatnonzero(sure)})
 
 
-def on_folds(panel: Panel, validation: Validation) -> Validation:
-    """Change what was forecast on folds by what was known of holidays at each fold's cutoff."""
-    changed = validation.forecasts.copy()
-    ends = {index: known.copy() for index, known in validation.ends.items()}
+def on_folds(panel: Panel, validation: Validation) -> None:
+    """Change what was forecast on folds, where it is, by what was known of holidays at each fold's cutoff."""
     for number, fold in enumerate(validation.folds):
         known = fold.known(panel)
         year = learn(known)
-        changed[:, number] = year.ahead(changed[:, number], known)
-        for own in ends.values():
-            own[number] = year.ahead(own[number], known)
-    return replace(validation, forecasts=changed, ends=ends)
+        for said in (*validation.forecasts, *validation.ends.values()):
+            said[number] = year.ahead(said[number], known)
 
 
 def places(weeks: pd.DatetimeIndex) -> Ints:

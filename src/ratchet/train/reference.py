@@ -8,9 +8,8 @@ from numpy.typing import NDArray
 
 from ratchet import reference, scores
 from ratchet.contracts.drift import DriftPolicy, Observations
-from ratchet.train.choose import Choice
+from ratchet.train.calibrate import HeldOut
 from ratchet.train.panel import Panel
-from ratchet.train.validation import Validation
 
 Floats = NDArray[np.float64]
 
@@ -21,14 +20,17 @@ def yardsticks(panel: Panel) -> Floats:
     return np.stack([scores.mean(recent), scores.naive_scale(panel.values)], axis=1)
 
 
-def learn(panel: Panel, validation: Validation, choice: Choice) -> dict[str, Any]:
-    """Every feature that can be compared later, and how wrong validation found the release to be at each step."""
+def learn(panel: Panel, held: HeldOut, scale: Floats) -> dict[str, Any]:
+    """Every feature that can be compared later, and how wrong validation found the release to be at each step.
+
+    `scale` is each series' naive error up to each cutoff, [fold, series].
+    """
     levels = yardsticks(panel)[:, 0]
     weeks = DriftPolicy().reference_weeks
     labels = [f"{week:%Y-%m-%d}" for week in panel.weeks[-weeks:]]
     activity = reference.observe_activity(panel.values[:, -weeks:], names=panel.names, weeks=labels, levels=levels)
-    expected, errors = _residuals(panel, validation, choice)
-    observed = {**activity, reference.RESIDUALS: errors, reference.PREDICTIONS: _predictions(panel, validation, choice)}
+    expected, errors = _residuals(panel, held, scale)
+    observed = {**activity, reference.RESIDUALS: errors, reference.PREDICTIONS: _predictions(panel, held)}
     remembered = {name: reference.remember(values) for name, values in observed.items()}
     return {
         "expected_error": [float(f"{value:.6g}") if np.isfinite(value) else None for value in expected],
@@ -36,25 +38,24 @@ def learn(panel: Panel, validation: Validation, choice: Choice) -> dict[str, Any
     }
 
 
-def _residuals(panel: Panel, validation: Validation, choice: Choice) -> tuple[Floats, Observations]:
+def _residuals(panel: Panel, held: HeldOut, scale: Floats) -> tuple[Floats, Observations]:
     """By the fold that they came from: all weeks after one cutoff are wrong together."""
-    chosen = choice.point(validation.forecasts)
-    error = np.abs(validation.actual - chosen)
-    scaled = scores.scaled(error, validation.scale[:, :, None])
+    error = np.abs(held.actual - held.point)
+    scaled = scores.scaled(error, scale[:, :, None])
     by_step = scores.mean(scaled.transpose(2, 0, 1).reshape(scaled.shape[2], -1))
     weeks = DriftPolicy().recent_weeks
-    relative = reference.residuals(validation.actual, chosen, scale=validation.scale, expected=by_step)[:, :, :weeks]
-    return by_step, _by_fold(panel, validation, relative)
+    relative = reference.residuals(held.actual, held.point, scale=scale, expected=by_step)[:, :, :weeks]
+    return by_step, _by_fold(panel, held, relative)
 
 
-def _predictions(panel: Panel, validation: Validation, choice: Choice) -> Observations:
+def _predictions(panel: Panel, held: HeldOut) -> Observations:
     levels = yardsticks(panel)[:, 0]
-    said = reference.relate_forecast(choice.point(validation.forecasts), levels[None, :])
-    return _by_fold(panel, validation, said)
+    said = reference.relate_forecast(held.point, levels[None, :])
+    return _by_fold(panel, held, said)
 
 
-def _by_fold(panel: Panel, validation: Validation, values: Floats) -> Observations:
+def _by_fold(panel: Panel, held: HeldOut, values: Floats) -> Observations:
     return {
-        f"{panel.weeks[fold.cutoff - 1]:%Y-%m-%d}": tuple(values[number][np.isfinite(values[number])].tolist())
-        for number, fold in enumerate(validation.folds)
+        f"{panel.weeks[cutoff - 1]:%Y-%m-%d}": tuple(values[number][np.isfinite(values[number])].tolist())
+        for number, cutoff in enumerate(held.cutoffs)
     }

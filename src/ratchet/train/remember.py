@@ -6,7 +6,6 @@ them, such as an event that came late or a series that is new, changes the diges
 """
 
 import hashlib
-import io
 import json
 import os
 import tempfile
@@ -83,9 +82,9 @@ def _keys(panel: Panel, jobs: Sequence[Job], code: str) -> Iterator[str]:
 def _read(path: Path, *, folds: int, series: int, horizon: int) -> Floats | None:
     """What was kept, whole; None if it is not there, or not what was written."""
     try:
-        content = path.read_bytes()
-        found: Floats = np.load(io.BytesIO(content[:-_CHECK]), allow_pickle=False)
-        whole = content[-_CHECK:] == _check(content[:-_CHECK]) and found.dtype == np.float64 and found.ndim == _AXES
+        with path.open("rb") as file:
+            found: Floats = np.load(file, allow_pickle=False)
+            whole = file.read() == _check(found) and found.dtype == np.float64 and found.ndim == _AXES
         if not whole or (found.shape[0], *found.shape[2:]) != (folds, series, horizon):
             return None
         os.utime(path)  # it was of use
@@ -95,22 +94,20 @@ def _read(path: Path, *, folds: int, series: int, horizon: int) -> Floats | None
 
 
 def _write(path: Path, answer: Floats) -> None:
-    stream = io.BytesIO()
-    np.save(stream, answer, allow_pickle=False)
-    content = stream.getvalue()
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(content + _check(content))
+            np.save(file, answer, allow_pickle=False)
+            file.write(_check(answer))
         Path(draft).replace(path)
     except BaseException:
         Path(draft).unlink(missing_ok=True)
         raise
 
 
-def _check(content: bytes) -> bytes:
-    return hashlib.blake2b(content, digest_size=_CHECK).digest()
+def _check(answer: Floats) -> bytes:
+    return hashlib.blake2b(np.ascontiguousarray(answer).data, digest_size=_CHECK).digest()
 
 
 def _prune(folder: Path, most_bytes: int) -> None:

@@ -8,31 +8,33 @@ from numpy.typing import NDArray
 
 from ratchet import scores
 from ratchet.contracts.release import split_name
-from ratchet.train.calibrate import LEVELS, SIZES, HeldOut, covered, rehearse
+from ratchet.train.calibrate import LEVELS, SIZES, HeldOut
 from ratchet.train.choose import Choice
 from ratchet.train.combine import NAME, median
 from ratchet.train.explain import NOTHING, Explained
+from ratchet.train.hindsight import covered
 from ratchet.train.panel import Panel
 from ratchet.train.validation import Validation
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 Measured = Mapping[str, Floats]
-"""By score: [fold, series]."""
+"""By score: [fold, series], of those folds that it could be measured on."""
 
 QUANTILES = {"lo_95": 0.025, "lo_80": 0.1, "median": 0.5, "hi_80": 0.9, "hi_95": 0.975}
 UNVALIDATED = "too young to be validated, or it never changed: it follows the family that is best over all series"
 
 
-def measure(validation: Validation, choice: Choice, held: HeldOut) -> Measured:
-    """Score what the release says, as chosen per series; what needs bounds on those folds that had bounds to be answered with."""
+def measure(validation: Validation, choice: Choice, held: HeldOut, answer: Mapping[str, Floats]) -> Measured:
+    """Score what the release says, as chosen per series; what needs bounds on those folds that `hindsight.rehearse` could answer."""
     measured = _scores(validation, held.point)
-    answer = rehearse(held)
     if not answer:
         return measured
-    actual, units = validation.actual, np.where(validation.scale > 0, validation.scale, np.nan)
+    newest = slice(-len(answer["median"]), None)
+    actual, scale = validation.actual[newest], validation.scale[newest]
+    units = np.where(scale > 0, scale, np.nan)
     loss = [scores.pinball(actual, answer[name], share) * 2 / units for name, share in QUANTILES.items()]
-    error = (choice.mean(validation.forecasts, answer["mean"]) - actual) / units[:, :, None]
+    error = (choice.mean(validation.forecasts[:, newest], answer["mean"]) - actual) / units[:, :, None]
     return {
         **measured,
         "spl": np.mean(loss, axis=0),

@@ -22,7 +22,7 @@ from ratchet.contracts.release import split_name
 from ratchet.scores import mae, mean, rmse, scaled
 from ratchet.train import shape
 from ratchet.train.crew import Crew, in_process
-from ratchet.train.folds import Fold, split
+from ratchet.train.folds import Fold
 from ratchet.train.panel import Panel
 from ratchet.train.validation import Validation, do, lay_out
 
@@ -93,27 +93,39 @@ class _Variant:
 
 
 def improve(
-    panel: Panel, families: Sequence[Forecaster], validation: Validation, budget: Budget, search: Search
-) -> tuple[list[Forecaster], Validation, list[Trial]]:
-    """Return the families with the options that are better, validated on every fold, and what was tried.
+    panel: Panel,
+    families: Sequence[Forecaster],
+    validated: tuple[Validation, Validation],
+    budget: Budget,
+    search: Search,
+) -> tuple[list[Forecaster], list[Trial]]:
+    """Return the families with the options that are better, and what was tried; what they say takes the place of what was validated.
 
     Options are chosen on the older folds; nothing of the newer ones, not a week, is looked at to choose by. Where folds are too few to
     part, nothing is tried.
     """
-    count = split(validation.folds)
-    if budget.trials < 1 or not count:
-        return list(families), validation, []
-    known = shape.describe(validation.folds[count].known(panel))
+    older, newer = validated
+    if budget.trials < 1 or older.folds == newer.folds:
+        return list(families), []
+    known = shape.describe(newer.folds[0].known(panel))
     plan = _plan(families, known, budget.trials, search.space)
-    contest = _Contest(panel, families, validation, trials=sum(map(len, plan)))
+    contest = _Contest(panel, older, trials=sum(map(len, plan)))
+    every, count = (*older.folds, *newer.folds), len(older.folds)
     begun = search.clock()
     # Without a limit of time there is one batch, so that no worker waits for another.
     for batch in plan if budget.seconds > 0 else [[variant for some in plan for variant in some]]:
         if budget.seconds > 0 and search.clock() - begun >= budget.seconds:
             break
-        for variant, said in _forecast(panel, batch, validation.folds, range(count), search):
+        for variant, said in _forecast(panel, batch, every, range(count), search):
             contest.judge(variant, said)
-    return contest.end(search)
+    better, best = list(families), contest.best()
+    for variant, said in best:
+        better[variant.index] = variant.family
+        older.put(variant.index, said)
+    winners = [variant for variant, _ in best]
+    for variant, said in _forecast(panel, winners, every, range(count, len(every)), search) if winners else ():
+        newer.put(variant.index, said)
+    return better, contest.trials()
 
 
 def _plan(families: Sequence[Forecaster], known: Shape, trials: int, space: Space) -> list[list[_Variant]]:
@@ -155,9 +167,8 @@ def _forecast(
 class _Contest:
     """Keeps what was tried, and of forecasts only those of each family's best trial."""
 
-    def __init__(self, panel: Panel, families: Sequence[Forecaster], validation: Validation, *, trials: int) -> None:
-        self._panel, self._families, self._validation = panel, families, validation
-        self._older = validation.older()
+    def __init__(self, panel: Panel, older: Validation, *, trials: int) -> None:
+        self._older = older
         self._level = LEVEL / max(trials, 1)
         _, self._thing = np.unique([split_name(name)[0] for name in panel.names], return_inverse=True)
         self._trials: list[tuple[_Variant, Trial]] = []
@@ -175,26 +186,17 @@ class _Contest:
         ):
             self._best[variant.index] = (difference, variant, said)
 
-    def end(self, search: Search) -> tuple[list[Forecaster], Validation, list[Trial]]:
-        """Validate what is kept on the newer folds too."""
-        winners = [variant for _, variant, _ in self._best.values()]
-        families, forecasts = list(self._families), self._validation.forecasts.copy()
-        ends = {index: known.copy() for index, known in self._validation.ends.items()}
-        count, folds = len(self._older.folds), self._validation.folds
-        every = {variant.number: said for _, variant, said in self._best.values()}
-        for variant, said in (
-            _forecast(self._panel, winners, folds, range(count, len(folds)), search) if winners else ()
-        ):
-            whole = np.concatenate([every[variant.number], said])
-            families[variant.index], forecasts[variant.index] = variant.family, whole[:, 0]
-            if variant.index in ends:
-                ends[variant.index] = whole[:, 1:]
-        # Workers finish in any order; what is told does not follow it.
-        trials = [
-            replace(trial, kept=variant in winners)
+    def best(self) -> list[tuple[_Variant, Floats]]:
+        """Of each family with a trial that is better the best one, and what it said on the older folds."""
+        return [(variant, said) for _, variant, said in self._best.values()]
+
+    def trials(self) -> list[Trial]:
+        """Workers finish in any order; what is told does not follow it."""
+        kept = [variant for variant, _ in self.best()]
+        return [
+            replace(trial, kept=variant in kept)
             for variant, trial in sorted(self._trials, key=lambda both: both[0].number)
         ]
-        return families, replace(self._validation, forecasts=forecasts, ends=ends), trials
 
     def _error(self, variant: _Variant, said: Floats) -> Floats:
         """Each series' mean over folds of what the family is to keep small: the expected week's squares, a typical week's distances."""

@@ -7,20 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ratchet import posted
-from ratchet.train import calibrate
+from ratchet.train import calibrate, hindsight
 from ratchet.train.panel import MIN_WEEKS, Panel
-from ratchet.train.validation import Validation
 
 
-def learn(panel: Panel, validation: Validation, nature: calibrate.Nature) -> dict[str, Any]:
+def learn(panel: Panel, held: calibrate.HeldOut) -> dict[str, Any]:
     """Return pools of residuals by size and block, the usual spread and the coverage achieved, as JSON can hold them."""
-    held = calibrate.HeldOut(
-        point=_levels(panel, validation),
-        actual=validation.actual,
-        nature=replace(nature, own=None),  # of a posted history no more than a level is known
-        cutoffs=tuple(fold.cutoff for fold in validation.folds),
-    )
-    pools = calibrate.learn(held)
+    # Of a posted history no more than a level is known.
+    bare = replace(held, point=_levels(panel, held), nature=replace(held.nature, own=None), told=None)
+    pools = calibrate.learn(bare)
     sizes = {
         name: [pools[size, block] for block in range(len(calibrate.BLOCK_ENDS) + 1)]
         for size, name in enumerate(calibrate.SIZES)
@@ -29,14 +24,14 @@ def learn(panel: Panel, validation: Validation, nature: calibrate.Nature) -> dic
         "family": posted.FAMILY,
         "spread": round(calibrate.usual(posted.spreads(panel.values)), 6),
         "pools": {name: [_write(pool) for pool in blocks] for name, blocks in sizes.items()},
-        "coverage": calibrate.achieved(held),
+        "coverage": hindsight.achieved(bare, hindsight.rehearse(bare)),
     }
 
 
-def _levels(panel: Panel, validation: Validation) -> NDArray[np.float64]:
-    levels = np.full(validation.actual.shape, np.nan)
-    for number, fold in enumerate(validation.folds):
-        known = fold.known(panel)
+def _levels(panel: Panel, held: calibrate.HeldOut) -> NDArray[np.float64]:
+    levels = np.full(held.actual.shape, np.nan)
+    for number, cutoff in enumerate(held.cutoffs):
+        known = panel.until(cutoff)
         old_enough = known.ages() >= MIN_WEEKS
         levels[number] = np.where(old_enough, posted.level(known.values), np.nan)[:, None]
     return levels

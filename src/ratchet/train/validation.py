@@ -1,8 +1,9 @@
 """Every family on every fold, to learn how wrong they are."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
-from typing import Self
+from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,9 @@ from ratchet.train.panel import Panel
 from ratchet.train.shards import cut
 
 Floats = NDArray[np.float64]
+Rows = NDArray[np.intp] | slice
+
+_ALL: Final = slice(None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +34,7 @@ class Validation:
     forecasts: Floats
     actual: Floats
     scale: Floats
-    ends: Mapping[int, Floats] = field(default_factory=dict)
+    ends: dict[int, Floats] = field(default_factory=dict)
 
     def mase(self) -> Floats:
         """[family, series, fold]: NaN where a series was too young, or had never changed."""
@@ -42,30 +46,16 @@ class Validation:
         """[series, fold] of one forecaster's forecasts, [fold, series, step]."""
         return scaled(mae(self.actual, forecasts), self.scale).T
 
-    def older(self) -> Self:
-        """Keep the folds to choose by, and of those no week that a calibration fold holds out."""
-        count = split(self.folds)
-        if not count:
-            return self
-        first = self.folds[count].cutoff
-        weeks = np.array([fold.cutoff for fold in self.folds[:count]])[:, None] + np.arange(self.actual.shape[2])
-        actual = np.where((weeks < first)[:, None, :], self.actual[:count], np.nan)
-        return self._folds(slice(count), actual)
+    def put(self, index: int, said: Floats, *, folds: slice = _ALL, rows: Rows = _ALL) -> None:
+        """Put in what a family said, [fold, statistic, series, step] as `fit.answer` does, in the place of what was there."""
+        self.forecasts[index, folds][:, rows] = said[:, 0]
+        if said.shape[1] > 1:
+            self.ends[index][folds][:, :, rows] = said[:, 1:]
 
-    def newer(self) -> Self:
-        """Keep the folds to calibrate on and to report: nothing was chosen by any week of them."""
-        count = split(self.folds)
-        return self._folds(slice(count, None), self.actual[count:])
-
-    def _folds(self, kept: slice, actual: Floats) -> Self:
-        return replace(
-            self,
-            folds=self.folds[kept],
-            forecasts=self.forecasts[:, kept],
-            actual=actual,
-            scale=self.scale[kept],
-            ends={index: ends[kept] for index, ends in self.ends.items()},
-        )
+    def before(self, cutoff: int) -> Self:
+        """Leave out what happened after a cutoff."""
+        weeks = np.array([fold.cutoff for fold in self.folds])[:, None] + np.arange(self.actual.shape[2])
+        return replace(self, actual=np.where((weeks < cutoff)[:, None, :], self.actual, np.nan))
 
 
 def validate(
@@ -75,28 +65,37 @@ def validate(
     *,
     say: Callable[[str], None],
     crew: Crew = in_process,
-) -> Validation:
+) -> tuple[Validation, Validation]:
     """Every family on every fold; it sees nothing after a fold's cutoff.
+
+    First the folds to choose by, and of those no week that a later fold holds out; then those to calibrate on and to report: nothing is
+    chosen by any week of them. Folds that are too few to part are both, each time on their own.
 
     A pooled family learns twice: before the first fold to choose by, and before the first one to calibrate on. Its weights
     age by weeks on the later folds, its inputs never: on activity that costs nothing, and what ages is what is measured.
     """
-    horizon = folds[0].horizon if folds else 0
-    shape = (len(families), len(folds), len(panel.names), horizon)
-    forecasts, ends = np.full(shape, np.nan), dict[int, Floats]()
+    count = split(folds)
+    older, newer = (_room(panel, families, part) for part in (folds[:count], folds[count:]))
     for piece, found in do(panel, lay_out(panel, families, folds), crew=crew, say=say):
-        rows = piece.job.rows
-        forecasts[piece.index, piece.part][:, rows] = found[:, 0]
-        if found.shape[1] > 1:
-            missing = np.full((len(folds), found.shape[1] - 1, *shape[2:]), np.nan)
-            ends.setdefault(piece.index, missing)[piece.part][:, :, rows] = found[:, 1:]
+        if found.shape[1] > 1 and piece.index not in newer.ends:
+            for part in (older, newer):
+                part.ends[piece.index] = np.full((len(part.folds), found.shape[1] - 1, *part.actual.shape[1:]), np.nan)
+        part, first = (older, 0) if piece.part.stop <= count else (newer, count)
+        part.put(
+            piece.index, found, folds=slice(piece.part.start - first, piece.part.stop - first), rows=piece.job.rows
+        )
+    return (older.before(newer.folds[0].cutoff) if count else deepcopy(newer)), newer
+
+
+def _room(panel: Panel, families: Sequence[Forecaster], folds: tuple[Fold, ...]) -> Validation:
+    """Where there is room for what the families will say."""
+    shape = (len(folds), len(panel.names), folds[0].horizon if folds else 0)
     return Validation(
         families=tuple(family.name for family in families),
         folds=folds,
-        forecasts=forecasts,
-        actual=np.array([fold.actual(panel) for fold in folds]).reshape(shape[1:]),
-        scale=np.array([naive_scale(fold.known(panel).values) for fold in folds]).reshape(shape[1:3]),
-        ends=ends,
+        forecasts=np.empty((len(families), *shape)),
+        actual=np.array([fold.actual(panel) for fold in folds]).reshape(shape),
+        scale=np.array([naive_scale(fold.known(panel).values) for fold in folds]).reshape(shape[:2]),
     )
 
 

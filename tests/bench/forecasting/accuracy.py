@@ -7,6 +7,7 @@ Weeks after the earliest last week are left out, so that no model sees a later w
 """
 
 import argparse
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import pandas as pd
 
 from ratchet import forecasters, scores
 from ratchet.contracts.release import series_name, split_name
-from ratchet.train import calibrate, choose, fit, folds, hold_out, holidays
+from ratchet.train import calibrate, choose, fit, folds, hindsight, hold_out, holidays
 from ratchet.train.fit import predict
 from ratchet.train.panel import Panel
 from ratchet.train.search import Budget, Search, improve
@@ -83,11 +84,12 @@ def pool_alone(held, nature):
 def at(panel, recipe, *, target, alone, budget):
     """Forecast the weeks after a panel: who → statistic → [series of the target, step]."""
     families = [forecasters.find(name) for name in recipe]
-    validation = validate(panel, families, folds.plan(len(panel.weeks), horizon=HORIZON), say=lambda _: None)
-    families, validation, trials = improve(panel, families, validation, budget, Search())
+    older, newer = validate(panel, families, folds.plan(len(panel.weeks), horizon=HORIZON), say=lambda _: None)
+    families, trials = improve(panel, families, (older, newer), budget, Search())
     tell(trials)
-    plain, validation = validation.newer(), holidays.on_folds(panel, validation)
-    older, newer = validation.older(), validation.newer()
+    plain = deepcopy(newer)
+    for part in (older, newer):
+        holidays.on_folds(panel, part)
     choice, every = choose.choose(older, families), np.zeros(len(panel.names), dtype=np.intp)
     rows = np.array([row for row, name in enumerate(panel.names) if split_name(name)[1] == target])
     made = [fit.answer(family, fit.learn(family, panel), panel, horizon=HORIZON) for family in families]
@@ -104,7 +106,7 @@ def at(panel, recipe, *, target, alone, budget):
     answers = {"release": answer(choice)}
     print("    ensemble of", *(recipe[index] for index in choice.members), flush=True)
     for index, family in enumerate(families):
-        single = choose.Choice(families=validation.families, family=every + index, members=(index,), expects=None)
+        single = choose.Choice(families=newer.families, family=every + index, members=(index,), expects=None)
         answers[family.name] = answer(single, plain, alone_said, pool_alone)
         if family.expects:
             answers[family.name]["mean"] = alone_said[index][rows]
@@ -146,7 +148,7 @@ def measure(answers, weeks):
         loss = [2 * pinball(weeks.actual, answers[name], share) for name, share in QUANTILES.items()]
         result["SPL"] = (np.mean(loss, axis=0) / units).mean(axis=2)
         for level in ("80", "95"):
-            inside = calibrate.covered(weeks.actual, answers[f"lo_{level}"], answers[f"hi_{level}"]).mean(axis=2)
+            inside = hindsight.covered(weeks.actual, answers[f"lo_{level}"], answers[f"hi_{level}"]).mean(axis=2)
             result[f"cov{level}"] = inside
             for size, name in enumerate(calibrate.SIZES):
                 result[f"cov{level} {name}"] = np.where(weeks.size == size, inside, np.nan)

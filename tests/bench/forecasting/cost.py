@@ -34,11 +34,11 @@ def simulate(series, *, seed=0):
 
 def gold(series, targets):
     values = simulate(series)
-    ids = [f"owner/name{row // len(targets):06d}" for row in range(series)]
-    return pd.DataFrame(
+    ids = np.array([f"owner/name{row // len(targets):06d}" for row in range(series)], dtype=object)
+    return pd.DataFrame(  # each name once, as gold is read from Parquet
         {
             "unique_id": np.repeat(ids, WEEKS),
-            "target": np.repeat([targets[row % len(targets)] for row in range(series)], WEEKS),
+            "target": np.repeat(np.array(targets, dtype=object)[np.arange(series) % len(targets)], WEEKS),
             "ds": np.tile(pd.date_range(end="2026-05-31", periods=WEEKS, freq="7D"), series),
             "y": values.ravel(),
         }

@@ -52,8 +52,8 @@ def read(folder):
 def forecasts(panel, budget):
     """The median of the release, then of every family: who → [series, step]."""
     families = [forecasters.find(name) for name in RECIPE]
-    validation = validate(panel, families, folds.plan(len(panel.weeks), horizon=HORIZON), say=lambda _: None)
-    families, validation, trials = improve(panel, families, validation, budget, Search())
+    older, newer = validate(panel, families, folds.plan(len(panel.weeks), horizon=HORIZON), say=lambda _: None)
+    families, trials = improve(panel, families, (older, newer), budget, Search())
     for trial in trials:
         if trial.kept or trial.difference < 0:
             print(
@@ -62,11 +62,13 @@ def forecasts(panel, budget):
                 dict(trial.options),
                 f"{trial.difference:+.3f} ± {trial.error:.3f}",
             )
-    validation, year = holidays.on_folds(panel, validation), holidays.learn(panel)
-    choice = choose.choose(validation.older(), families)
+    for part in (older, newer):
+        holidays.on_folds(panel, part)
+    year = holidays.learn(panel)
+    choice = choose.choose(older, families)
     answers = [fit.answer(family, fit.learn(family, panel), panel, horizon=HORIZON) for family in families]
     made = np.array([said[0] for said in answers])
-    calibration = calibrate.learn(hold_out(panel, validation.newer(), choice))
+    calibration = calibrate.learn(hold_out(panel, newer, choice))
     point = choice.point(year.ahead(made, panel))
     told = None if choice.tells is None else year.ahead(answers[choice.tells][1:], panel)
     said = calibrate.apply(calibration, point=point, nature=calibrate.describe(panel.values), told=told)

@@ -13,11 +13,11 @@ from ratchet.train.calibrate import (
     UNKNOWN,
     HeldOut,
     Nature,
-    achieved,
     apply,
     describe,
     learn,
 )
+from ratchet.train.hindsight import achieved, rehearse
 
 BUSY, MID, SPARSE = range(3)
 STEPS = 26
@@ -37,7 +37,7 @@ def world(*, series, folds, seed, bias=1.0):
     natures = [describe(past) for past in pasts]
     nature = Nature(size=np.array([n.size for n in natures]), spread=np.array([n.spread for n in natures]))
     everything = HeldOut(point=point, actual=actual, nature=nature)
-    return everything.folds(list(range(folds))), everything.folds([folds])
+    return everything.folds(slice(folds)), everything.folds(slice(folds, None))
 
 
 def answer_for(future, calibration):
@@ -126,14 +126,14 @@ def test_reported_coverage_is_measured_on_folds_left_out():
     """One fold is unlike the others: measured on the same residuals it would look covered, left out it is not."""
     past, _ = world(series=60, folds=2, seed=13)
     odd = HeldOut(point=past.point, actual=past.actual * np.array([1.0, 8.0])[:, None, None], nature=past.nature)
-    report = achieved(odd)
+    report = achieved(odd, rehearse(odd))
     assert report["80"] < 0.75
     answer = apply(learn(odd), point=odd.point[1], nature=Nature(size=odd.nature.size[1], spread=odd.nature.spread[1]))
     assert float(scores.coverage(odd.actual[1].ravel(), answer["lo_95"].ravel(), answer["hi_95"].ravel())) > 0.85
 
 
 def test_reported_coverage_is_by_level_and_size(simulated):
-    report = achieved(simulated[0])
+    report = achieved(simulated[0], rehearse(simulated[0]))
     wanted = {f"{level}/{of}" for level in ("80", "95") for of in (*SIZES, "step 1", "step 26")}
     assert {"80", "95"} | wanted <= set(report)
     assert report["80"] == pytest.approx(0.8, abs=0.02)
@@ -142,12 +142,13 @@ def test_reported_coverage_is_by_level_and_size(simulated):
 @pytest.mark.parametrize("folds", [0, 1])
 def test_coverage_that_nobody_can_measure_is_left_out(folds):
     past, _ = world(series=10, folds=2, seed=14)
-    assert achieved(past.folds(list(range(folds)))) == {}
+    known = past.folds(slice(folds))
+    assert achieved(known, rehearse(known)) == {}
 
 
 def test_without_residuals_the_bounds_are_those_of_normal_noise():
     past, _ = world(series=10, folds=1, seed=15)
-    none = past.folds([])
+    none = past.folds(slice(0))
     calibration = learn(none)
     assert set(calibration) == {(size, block) for size in range(len(SIZES)) for block in range(len(BLOCK_ENDS) + 1)}
     assert all(pool == UNKNOWN for pool in calibration.values())

@@ -6,6 +6,7 @@ import pytest
 from ratchet.train.calibrate import HeldOut, Nature
 from ratchet.train.choose import Choice
 from ratchet.train.folds import Fold
+from ratchet.train.hindsight import rehearse
 from ratchet.train.report import describe_series, measure, summarise
 from ratchet.train.validation import Validation
 
@@ -31,7 +32,8 @@ def held_of(validation, choice):
 
 
 def measured(validation, choice):
-    return measure(validation, choice, held_of(validation, choice))
+    held = held_of(validation, choice)
+    return measure(validation, choice, held, rehearse(held))
 
 
 NAMES = ("s0\x1fvisits", "s1\x1fsales", "s2\x1fvisits")

@@ -40,7 +40,10 @@ def panels(gold, counts, told, data_hour):
 def test_a_fold_learns_from_what_was_known_and_is_scored_by_what_happened(panels):
     folds = plan(110, horizon=8)
     families = [forecasters.find(name, season_length=52) for name in FAMILIES]
-    revised, first, newest = (validate(panel, families, folds, say=lambda _: None) for panel in panels)
+    both = [validate(panel, families, folds, say=lambda _: None) for panel in panels]
+    said = [np.concatenate([part.forecasts for part in parts], axis=1) for parts in both]
+    scales = [np.concatenate([part.scale for part in parts]) for parts in both]
+    revised, first, newest = zip(said, scales, strict=True)
     cutoffs = np.array([fold.cutoff for fold in folds])
     before, between, after = cutoffs < 79, (cutoffs >= 79) & (cutoffs < 92), cutoffs >= 92
     assert before.any()
@@ -48,13 +51,14 @@ def test_a_fold_learns_from_what_was_known_and_is_scored_by_what_happened(panels
     assert after.any()
     local = slice(FAMILIES.index("trees"))
     for seen, expected in ((before, newest), (between, first), (after, newest)):
-        np.testing.assert_array_equal(revised.forecasts[local, seen], expected.forecasts[local, seen])
-        np.testing.assert_array_equal(revised.scale[seen], expected.scale[seen])
+        np.testing.assert_array_equal(revised[0][local, seen], expected[0][local, seen])
+        np.testing.assert_array_equal(revised[1][seen], expected[1][seen])
     # A pooled family learns for several folds at once: by the same rule, as of the first of them.
     untouched = cutoffs < cutoffs[len(folds) * 2 // 5]
-    np.testing.assert_array_equal(revised.forecasts[:, untouched & between], first.forecasts[:, untouched & between])
-    assert not np.array_equal(revised.forecasts[:, between], newest.forecasts[:, between])
-    np.testing.assert_array_equal(revised.actual, newest.actual)
+    np.testing.assert_array_equal(revised[0][:, untouched & between], first[0][:, untouched & between])
+    assert not np.array_equal(revised[0][:, between], newest[0][:, between])
+    for part, expected in zip(both[0], both[2], strict=True):
+        np.testing.assert_array_equal(part.actual, expected.actual)
 
 
 def test_what_was_never_told_otherwise_changes_no_byte_of_a_release(run, history, tmp_path):

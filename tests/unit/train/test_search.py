@@ -1,6 +1,7 @@
 """Settings are left only for what is better, and what is better is found; nothing newer is looked at to choose by."""
 
 import json
+from copy import deepcopy
 from dataclasses import replace
 
 import numpy as np
@@ -54,8 +55,10 @@ def things_of(panel_of):
 
 def searched(panel, families, budget, *, horizon=HORIZON, **changes):
     folds = plan(len(panel.weeks), horizon=horizon)
-    validation = validate(panel, families, folds, say=quiet)
-    return validation, *improve(panel, families, validation, budget, Search(**changes))
+    validated = validate(panel, families, folds, say=quiet)
+    before = deepcopy(validated)
+    after, trials = improve(panel, families, validated, budget, Search(**changes))
+    return before, after, validated, trials
 
 
 def walks(things, weeks, *, seed):
@@ -77,12 +80,13 @@ def test_where_nothing_is_better_the_default_is_left_in_no_more_than_a_twentieth
 def test_what_is_better_is_found(things_of):
     """Of random walks the newest weeks say most: a short window is better than any other."""
     families = [forecasters.find("naive"), forecasters.find("window_median")]
-    before, after, validation, trials = searched(things_of(walks(60, 160, seed=1)), families, Budget(trials=9))
+    before, after, validated, trials = searched(things_of(walks(60, 160, seed=1)), families, Budget(trials=9))
     assert [trial.options for trial in trials if trial.kept] == [{"weeks": 8}]
     assert after[1].options == {"season_length": 52, "weeks": 8}
-    again = validate(things_of(walks(60, 160, seed=1)), after, validation.folds, say=quiet)
-    np.testing.assert_array_equal(validation.forecasts, again.forecasts)
-    assert not np.array_equal(validation.forecasts, before.forecasts)
+    again = validate(things_of(walks(60, 160, seed=1)), after, plan(160, horizon=HORIZON), say=quiet)
+    for part, expected, usual in zip(validated, again, before, strict=True):
+        np.testing.assert_array_equal(part.forecasts, expected.forecasts)
+        assert not np.array_equal(part.forecasts, usual.forecasts)
 
 
 class Spread:
@@ -105,11 +109,12 @@ def test_bounds_are_those_of_the_setting_that_is_kept(things_of):
 
     panel = things_of(walks(60, 160, seed=1))
     space = Space(find=find, variants=lambda _, __: [{"weeks": 8}])
-    before, after, validation, _ = searched(panel, [find("wide")], Budget(trials=1), space=space)
+    before, after, validated, _ = searched(panel, [find("wide")], Budget(trials=1), space=space)
     assert after[0].options["weeks"] == 8
-    again = validate(panel, after, validation.folds, say=quiet)
-    np.testing.assert_array_equal(validation.ends[0], again.ends[0])
-    assert not np.array_equal(validation.ends[0], before.ends[0], equal_nan=True)
+    again = validate(panel, after, plan(160, horizon=HORIZON), say=quiet)
+    for part, expected, usual in zip(validated, again, before, strict=True):
+        np.testing.assert_array_equal(part.ends[0], expected.ends[0])
+        assert not np.array_equal(part.ends[0], usual.ends[0], equal_nan=True)
 
 
 def test_a_pooled_family_is_tried_as_it_is_validated(things_of, counts):
@@ -162,9 +167,11 @@ def test_without_a_search_nothing_is_touched(things_of, weeks, trials):
     families = [dice("die")]
     panel = things_of(walks(6, weeks, seed=2))
     folds = plan(weeks, horizon=HORIZON)[-3 if trials else 0 :]
-    validation = validate(panel, families, folds, say=quiet)
-    same = improve(panel, families, validation, Budget(trials=trials), Search(space=SEEDS))
-    assert same == (families, validation, [])
+    validated = validate(panel, families, folds, say=quiet)
+    before = deepcopy(validated)
+    assert improve(panel, families, validated, Budget(trials=trials), Search(space=SEEDS)) == (families, [])
+    for part, same in zip(validated, before, strict=True):
+        np.testing.assert_array_equal(part.forecasts, same.forecasts)
 
 
 def test_targets_of_one_thing_count_once():

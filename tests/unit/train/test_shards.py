@@ -72,8 +72,8 @@ def test_shards_say_what_all_at_once_say(name):
     panel = panel_of_things(150, weeks=60, young=7)
     family, folds = forecasters.find(name), plan(60, horizon=6)[-2:]
     assert len(cut(panel)) > 1
-    found = validate(panel, [family], folds, say=lambda _: None).forecasts[0]
-    for fold, said in zip(folds, found, strict=True):
+    _, found = validate(panel, [family], folds, say=lambda _: None)
+    for fold, said in zip(folds, found.forecasts[0], strict=True):
         known = fold.known(panel)
         whole = answer(family, learn(family, known), known, horizon=fold.horizon)[0]
         np.testing.assert_array_equal(said, whole)

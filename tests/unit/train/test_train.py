@@ -4,6 +4,7 @@ import itertools
 import json
 import subprocess
 import sys
+import tracemalloc
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -16,6 +17,7 @@ from ratchet.contracts.errors import DataError
 from ratchet.contracts.release import Card, issue_folder, series_key, series_name
 from ratchet.serve.release import open_release
 from ratchet.train import bundle
+from ratchet.train.folds import COUNT
 
 RECIPE = ("seasonal_naive", "ets", "theta")
 
@@ -272,3 +274,25 @@ def test_weeks_that_nobody_saw_do_not_stop_a_training_whatever_was_counted_in_th
     assert all(np.isfinite(list(card.scores["release"].values())))
     worse = run(broken.assign(y=np.where(away, 5_000.0, broken["y"])), tmp_path / "again")
     assert worse.scores == card.scores
+
+
+def test_a_training_holds_what_families_said_once(run, gold, counts, tmp_path):
+    """What one more series takes at the peak is that, and no more than twice as much for all that is made of it."""
+    recipe = ("naive", "seasonal_naive", "window_median", "recent_median", "tsb")
+    peaks = []
+
+    def begin(line):
+        if "rejected" in line:  # gold is read by then
+            tracemalloc.reset_peak()
+
+    for series in (1100, 2100):
+        history = gold(counts(series, 160, seed=1))
+        tracemalloc.start()
+        try:
+            run(history, tmp_path, recipe=recipe, progress=begin)
+            peaks.append(tracemalloc.get_traced_memory()[1])
+        finally:
+            tracemalloc.stop()
+    steps, figure = 26, 8
+    said = len(recipe) * COUNT * steps * figure
+    assert np.diff(peaks)[0] / 1000 < 3 * said
