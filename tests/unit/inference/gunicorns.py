@@ -65,12 +65,21 @@ def leave_home(folder):
 class Gunicorn:
     """A track served by gunicorn on a free port."""
 
-    def __init__(self, home, **settings):
+    def __init__(self, home, most_files=None, **settings):
         self.port = free_port()
         self.started = time.monotonic()
+        limited = ["/bin/sh", "-c", f'ulimit -Sn {most_files}; exec "$0" "$@"'] if most_files else []
         self.log = (home.parent / "gunicorn.log").open("wb")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", "-c", "inference/gunicorn_conf.py", "inference.wsgi:application()"],
+            [
+                *limited,
+                sys.executable,
+                "-m",
+                "gunicorn",
+                "-c",
+                "inference/gunicorn_conf.py",
+                "inference.wsgi:application()",
+            ],
             env=environment(home, PRODUCTION_PORT=str(self.port), **settings),
             cwd=ROOT,
             stdout=self.log,

@@ -1,6 +1,5 @@
 """Whoever says nothing shuts nobody out: not where a worker has all the connections it may have, nor where it is given no more files."""
 
-import resource
 import time
 from contextlib import ExitStack
 
@@ -64,12 +63,7 @@ def test_whoever_has_been_silent_for_longest_makes_room(start):
 
 def test_a_worker_has_no_more_connections_than_files_and_keeps_some_for_its_log(start, tmp_path):
     """As a system gives them that has few: a quarter of what most have."""
-    files = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (128, files[1]))
-    try:
-        server = start()
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, files)
+    server = start(most_files=128)
     [worker] = psutil.Process(server.process.pid).children()
     with ExitStack() as open_ones:
         for _ in range(150):

@@ -4,7 +4,7 @@ import dataclasses
 import gzip
 import json
 import shutil
-from collections import Counter
+from collections import Counter, defaultdict
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -37,8 +37,12 @@ def turn(home: Path, location: str, workload=WORKLOAD) -> ingest.GoldPartition:
 
 
 def count_plainly(lines: list[bytes]) -> tuple[Counter, Counter, int]:
-    """Count by (repository, Sunday, target) and by outcome of a line, without any of the code under test."""
-    counts, outcomes, seen = Counter(), Counter(), set()
+    """Count by (repository, Sunday, target) and by outcome of a line, without any of the code under test.
+
+    Of two repositories that had one name, as where one was deleted and made anew, only what the later one did counts.
+    """
+    counts, outcomes, seen = defaultdict(Counter), Counter(), set()
+    has_name: dict[str, tuple[str, int]] = {}
     for line in lines:
         try:
             event = json.loads(line)
@@ -55,12 +59,14 @@ def count_plainly(lines: list[bytes]) -> tuple[Counter, Counter, int]:
             continue
         seen.add(key)
         sunday = day + timedelta(days=6 - day.weekday())
-        payload = event["payload"]
+        payload, name, repo_id = event["payload"], key[3].lower(), event["repo"]["id"]
+        has_name[name] = max(has_name.get(name, ("", 0)), (key[2], repo_id))
         if event["type"] == "PushEvent":
-            counts[key[3], sunday, "commits"] += payload.get("distinct_size", 1)
+            counts[name, repo_id][key[3], sunday, "commits"] += payload.get("distinct_size", 1)
         elif target := TARGET_OF.get((event["type"], payload.get("action"))):
-            counts[key[3], sunday, target] += 1
-    return counts, outcomes, len(seen)
+            counts[name, repo_id][key[3], sunday, target] += 1
+    standing = (count for (name, repo_id), count in counts.items() if has_name[name][1] == repo_id)
+    return sum(standing, Counter()), outcomes, len(seen)
 
 
 def lines_of(folder: Path) -> list[bytes]:
