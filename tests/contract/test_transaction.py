@@ -76,7 +76,7 @@ def test_a_host_that_is_gone_without_a_word_holds_a_lock_for_a_minute(postgres):
 def test_tidying_the_log_ends_too(postgres, stop, monkeypatch):
     monkeypatch.setattr(tidy, "STATEMENT_SECONDS", 1)
     monkeypatch.setattr(tidy, "ENSURE_DAY", "SELECT pg_sleep(0.8), %s")
-    threading.Timer(0.4, lambda: stop(_who_asks(postgres, "SELECT pg_sleep(0.8), "))).start()
+    threading.Thread(target=lambda: stop(_who_asks(postgres, "SELECT pg_sleep(0.8), "))).start()
     with pytest.raises(RatchetError, match="the database of the forecast log is away: the server hangs"):
         tidy.tidy_log(postgres, now=NOW, keep_days=90)
 
@@ -84,7 +84,7 @@ def test_tidying_the_log_ends_too(postgres, stop, monkeypatch):
 def test_migrating_ends_too(postgres, stop, monkeypatch):
     monkeypatch.setattr(migrations, "STATEMENT_SECONDS", 1)
     monkeypatch.setattr(migrations, "_LOCK", text("SELECT pg_sleep(0.7)"))
-    threading.Timer(0.4, lambda: stop(_who_asks(postgres, "SELECT pg_sleep(0.7)"))).start()
+    threading.Thread(target=lambda: stop(_who_asks(postgres, "SELECT pg_sleep(0.7)"))).start()
     with pytest.raises(RatchetError, match="database `ratchet` is away: the server hangs"):
         migrations.migrate(postgres)
 
@@ -117,6 +117,14 @@ def test_the_doctor_names_a_server_that_falls_silent_or_away_once_it_has_let_one
 
 
 def _who_asks(postgres, question):
+    """The process that is asked this, as soon as one is."""
+    asked = "SELECT pid FROM pg_stat_activity WHERE state = 'active' AND query LIKE %s"
+    until = time.monotonic() + 20
     with begin(postgres) as cursor:
-        cursor.execute("SELECT pid FROM pg_stat_activity WHERE query LIKE %s", (f"{question}%",))
-        return cursor.fetchone()[0]
+        while time.monotonic() < until:
+            cursor.execute(asked, (f"{question}%",))
+            if found := cursor.fetchone():
+                return found[0]
+            cursor.execute("SELECT pg_stat_clear_snapshot()")
+            time.sleep(0.02)
+    raise AssertionError(f"nobody asks {question}")
