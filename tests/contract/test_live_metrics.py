@@ -86,14 +86,17 @@ class PrometheusSide:
         self.counters.add("ratchet_request_seconds_count", times, **where)
 
     def moment(self):
-        """Return a time by which everything answered so far has been scraped."""
+        """Return a time by which everything answered so far has been scraped, and nothing that is answered from now on.
+
+        A scrape counts from when it began: one that is under way now may still read what is answered next.
+        """
         asked = time.time()
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline:
             with urlopen(f"{self.url}/api/v1/query?query=timestamp(up)", timeout=5) as answer:
                 result = json.load(answer)["data"]["result"]
-            if result and float(result[0]["value"][1]) > asked:
-                return datetime.now(UTC)
+            if result and (scraped := float(result[0]["value"][1])) > asked:
+                return datetime.fromtimestamp(scraped + 0.001, UTC)
             time.sleep(0.05)
         pytest.fail("prometheus did not scrape within 20 s")
 
