@@ -6,8 +6,9 @@ from datetime import datetime
 
 from ratchet.contracts.look import Look, Surroundings
 from ratchet.contracts.policy import EvidencePolicy
+from ratchet.decide.mixtures import log_mean_exp
 from ratchet.decide.split_health import log_split_e, split_p
-from ratchet.decide.state import State, share
+from ratchet.decide.state import Stage, State, share
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,7 +17,7 @@ class Figures:
 
     log_guardrail: float
     log_split: float
-    """The larger of clients' and raters'."""
+    """Clients' and raters' together: the mean of two e-values is one."""
     log_better: float
     log_worse: float
     log_not_inferior: float
@@ -89,11 +90,15 @@ def soft_split_problem(state: State, at: datetime, policy: EvidencePolicy) -> st
 
 def _log_split(state: State, at: datetime, policy: EvidencePolicy) -> float:
     due = share(state, policy, at)
-    if not 0.0 < due < 1.0:
+    if (
+        not 0.0 < due < 1.0 or state.stage is Stage.PROMOTING
+    ):  # who is counted there came in the share of the stage before
         return 0.0
-    sides = (state.clients, _uncleared(state))
-    return max(
-        log_split_e((float(n0), float(n1)), share=due, concentration=policy.split_concentration) for n0, n1 in sides
+    return log_mean_exp(
+        [
+            log_split_e((float(n0), float(n1)), share=due, concentration=policy.split_concentration)
+            for n0, n1 in (state.clients, _uncleared(state))
+        ]
     )
 
 

@@ -12,6 +12,8 @@ from ratchet.decide.state import EXPOSED, Stage, State, share, with_bounds
 
 RATED = frozenset({Stage.AB, Stage.AWAITING_APPROVAL, Stage.WATCH})
 """Where first ratings count: the share is constant."""
+MINUTE = 1.0 / 60.0
+"""Of an hour."""
 
 
 def fold(state: State, look: Look, gaps: tuple[str, ...], policy: EvidencePolicy) -> State:
@@ -30,7 +32,9 @@ def _add_traffic(state: State, look: Look, policy: EvidencePolicy) -> State:
     """Only for looks without gaps: every count is a number. While the candidate is suspended nobody can come to it."""
     old, new = look.production, look.candidate
     n0, n1 = float(old.requests or 0), float(new.requests or 0)
-    traffic = Traffic(requests=(n0, n1), bad=(float(old.bad_requests or 0), float(new.bad_requests or 0)))
+    bad = (float(old.bad_requests or 0), float(new.bad_requests or 0))
+    floored = _in_an_hour(state.requests[0] + n0, state, look) if look.cadence is Cadence.MINUTE else 0.0
+    traffic = Traffic(requests=(n0, n1), bad=bad, floored=floored)
     elapsed = max((look.at - state.compared_since).total_seconds() / 3600.0, 0.0)
     came = (0.0, 0.0) if state.is_suspended else (float(old.new_clients or 0), float(new.new_clients or 0))
     return replace(
@@ -39,6 +43,11 @@ def _add_traffic(state: State, look: Look, policy: EvidencePolicy) -> State:
         requests=(state.requests[0] + n0, state.requests[1] + n1),
         clients=(state.clients[0] + came[0], state.clients[1] + came[1]),
     )
+
+
+def _in_an_hour(requests: float, state: State, look: Look) -> float:
+    """How many there are in an hour, by all that this stage has counted."""
+    return requests / max((look.at - state.counted_since).total_seconds() / 3600.0, MINUTE)
 
 
 def _add_hours(state: State, look: Look, policy: EvidencePolicy) -> DailyRatings:

@@ -7,6 +7,9 @@ q = ratio n1 / (ratio n1 + n0) is its own. Against it stand odds c times as high
 
 (conditional binomial test of two Poisson rates, Przyborowski and Wilenski 1940, as a simple likelihood ratio per look; a
 mixture that restarts, so that a failure which begins late is found as soon as an early one).
+
+Between two hourly looks n0 in the floor is that of an hour at least: a burst, which the hour's own floor would have covered at its
+end, is not the candidate's end because it came right after a look.
 """
 
 import math
@@ -35,6 +38,8 @@ class Traffic:
 
     requests: tuple[float, float]
     bad: tuple[float, float]
+    floored: float = 0.0
+    """Requests of production that the floor is due for at least."""
 
 
 def no_traffic(policy: EvidencePolicy) -> Guardrail:
@@ -55,7 +60,7 @@ def odds_growth(traffic: Traffic, policy: EvidencePolicy) -> list[float]:
     if n0 <= 0 or n1 <= 0:
         return [0.0] * len(policy.bad_odds)
     q = policy.bad_ratio * n1 / (policy.bad_ratio * n1 + n0)
-    production = b0 + policy.bad_floor * n0
+    production = b0 + policy.bad_floor * max(n0, traffic.floored)
     # k/q = c / (c q + 1 - q) and (1-k)/(1-q) = 1 / (c q + 1 - q)
     spreads = ((odds, math.log(odds * q + 1.0 - q)) for odds in policy.bad_odds)
     return [b1 * (math.log(odds) - spread) - production * spread for odds, spread in spreads]

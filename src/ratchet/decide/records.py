@@ -19,8 +19,12 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 Value = TypeVar("Value")
-RULES: Final = 2
-"""Counted up when `step` comes to say something else of the same look. 2: hours in which a candidate was suspended are passed over."""
+RULES: Final = 3
+"""Counted up when `step` comes to say something else of the same look.
+
+2: hours in which a candidate was suspended are passed over. 3: the split's two e-values are averaged, and a minute's
+guardrail is given an hour's floor.
+"""
 _adapters: dict[type, TypeAdapter[Any]] = {}
 
 

@@ -47,9 +47,9 @@ def hours(verdict: Verdict, quantile: float = 0.5) -> Callable[[Cell], float]:
 
 def first_minute(world: World, seed: int) -> Ending:
     """After how many minutes the guardrail ends it, in the unit of hours."""
-    state = on_trial(EvidencePolicy())
+    recorded = on_trial(EvidencePolicy())
     for number, seen in enumerate(minutes(world, seed), start=1):
-        state, decision = step(state, seen, EvidencePolicy())
+        _, decision = step(recorded, seen, EvidencePolicy())
         if decision.verdict is Verdict.ROLLBACK:
             return Ending(verdict=decision.verdict, hour=number)
     return Ending(verdict=Verdict.INCONCLUSIVE, hour=60)
@@ -86,6 +86,14 @@ BENCHES = [
         scenario=replace(SAME, name="total failure, minutes", bad=(0.005, 1.0), hours=1),
         judge=first_minute,
         lines=(("median min", hours(Verdict.ROLLBACK), 10), ("p90 min", hours(Verdict.ROLLBACK, 0.9), None)),
+        has_plain=False,
+    ),
+    Bench(
+        scenario=replace(
+            SAME, name="identical, 100 requests/s, candidate once down for 3 s", requests=360_000.0, burst=60, hours=1
+        ),
+        judge=first_minute,
+        lines=(("rolled back", rate(Verdict.ROLLBACK), 0.01),),
         has_plain=False,
     ),
     Bench(

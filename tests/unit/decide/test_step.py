@@ -89,6 +89,21 @@ def test_a_minute_is_enough_for_the_guardrail_and_for_nothing_else():
     assert run(blind)[-1].state.missing == 0
 
 
+def test_a_burst_right_after_a_look_is_no_more_than_it_is_at_the_hours_end():
+    """Thirty failures at 100 requests/s, a track down for seconds, ended a candidate in the hour's first minutes and at no other time."""
+
+    def after(minutes, bad):
+        so_far = {"production": busy(80 * 60 * minutes), "candidate": busy(20 * 60 * minutes, bad)}
+        return step(at_stage(Stage.AB), minute(minutes, hour=0, **so_far), POLICY).decision.verdict
+
+    assert {after(minutes, 30.0) for minutes in (1, 2, 5, 30, 60)} == {Verdict.EXTEND}
+    assert after(1, 1200.0) is Verdict.ROLLBACK, "and a track that is down is found in its first minute"
+
+
+def busy(requests, bad=0.0):
+    return TrackCounts(requests=float(requests), bad_requests=bad, new_clients=0.0)
+
+
 def test_an_outage_of_both_tracks_is_not_the_candidates():
     outage = {
         "production": TrackCounts(requests=240.0, bad_requests=240.0, new_clients=16.0),

@@ -36,6 +36,8 @@ class Scenario:
     """Bad requests per request: production's, the candidate's."""
     bad_from: int = 0
     """The hour from which the candidate's rate holds; before it, production's."""
+    burst: int = 0
+    """So many requests of the candidate fail beside that, all in one minute of the first hour."""
     both_out: int = -1
     """The hour in which both tracks fail."""
     lost: float = 0.0

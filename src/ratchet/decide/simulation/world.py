@@ -83,14 +83,15 @@ def looks(world: World) -> Iterator[Look]:
 
 
 def minutes(world: World, seed: int) -> Iterator[Look]:
-    """The first hour's requests again, minute by minute, for the guardrail."""
+    """The first hour's requests again as the guard sees them: every minute all that came since the hour began."""
     rng, scenario = np.random.default_rng([seed, 60]), world.scenario
     requests = _split(rng, scenario.requests / 60.0, np.full(60, scenario.share))
     bad = rng.binomial(requests.astype(int), np.array(scenario.bad)).astype(float)
-    for i in range(60):
-        old, new = (
-            TrackCounts(requests=float(requests[i, t]), bad_requests=float(bad[i, t]), new_clients=0.0) for t in (0, 1)
-        )
+    bad[rng.integers(60), 1] += scenario.burst
+    for i, (so_far, failed) in enumerate(
+        zip(requests.cumsum(axis=0).tolist(), bad.cumsum(axis=0).tolist(), strict=True)
+    ):
+        old, new = (TrackCounts(requests=so_far[t], bad_requests=failed[t], new_clients=0.0) for t in (0, 1))
         at = BEGAN + (i + 1) * timedelta(minutes=1)
         yield Look(at=at, production=old, candidate=new, cadence=Cadence.MINUTE)
 
