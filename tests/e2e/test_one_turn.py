@@ -5,6 +5,7 @@ import re
 import signal
 import time
 from collections import Counter
+from contextlib import suppress
 from itertools import pairwise
 from urllib.request import Request, urlopen
 
@@ -192,12 +193,23 @@ def orphans(house, name):
 )
 def test_a_killed_process_comes_back_and_the_loop_goes_on(house, key, name):
     supervisor = Supervisor(house.stack.home)
-    pid = next(process.pid for process in supervisor.states() if process.name == name)
-    psutil.Process(pid).send_signal(signal.SIGKILL)
+
+    killed: list[int] = []
+
+    def kill() -> bool:
+        """Not where it is ending or starting by itself, as Airflow does whose database was killed a moment ago."""
+        found = next(process for process in supervisor.states() if process.name == name)
+        if found.state == "RUNNING":
+            with suppress(psutil.NoSuchProcess):
+                psutil.Process(found.pid).send_signal(signal.SIGKILL)
+                killed.append(found.pid)
+        return bool(killed)
+
+    wait_for(name, kill, timeout=60, look=f"make logs S={name}")
 
     def is_back() -> bool:
         found = next(process for process in supervisor.states() if process.name == name)
-        return found.state == "RUNNING" and found.pid != pid
+        return found.state == "RUNNING" and found.pid not in killed
 
     wait_for(name, is_back, timeout=40, look=f"make logs S={name}")
     service = next(service for service in house.stack.services() if service.name == name)

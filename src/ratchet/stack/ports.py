@@ -7,12 +7,14 @@ import psutil
 
 # Below the range from which systems draw ports for outgoing connections: a port from there may be gone while its service restarts.
 _FROM, _TO = 12_000, 30_000
+_given: set[int] = set()
 
 
 def free_port() -> int:
-    """A TCP port of the loopback address that nobody listens on now."""
-    while is_taken(port := random.randrange(_FROM, _TO)):  # noqa: S311  # no secret
+    """A TCP port of the loopback address that nobody listens on now; another one each time, for who asks for several listens later."""
+    while (port := random.randrange(_FROM, _TO)) in _given or is_taken(port):  # noqa: S311  # no secret
         pass
+    _given.add(port)
     return port
 
 
