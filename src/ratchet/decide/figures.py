@@ -7,7 +7,7 @@ from datetime import datetime
 from ratchet.contracts.look import Look, Surroundings
 from ratchet.contracts.policy import EvidencePolicy
 from ratchet.decide.split_health import log_split_e, split_p
-from ratchet.decide.state import State, share
+from ratchet.decide.state import Stage, State, share
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,7 +16,7 @@ class Figures:
 
     log_guardrail: float
     log_split: float
-    """The larger of clients' and raters'."""
+    """The larger of clients' and raters'; 0 where no share holds for all of them."""
     log_better: float
     log_worse: float
     log_not_inferior: float
@@ -89,7 +89,8 @@ def soft_split_problem(state: State, at: datetime, policy: EvidencePolicy) -> st
 
 def _log_split(state: State, at: datetime, policy: EvidencePolicy) -> float:
     due = share(state, policy, at)
-    if not 0.0 < due < 1.0:
+    # Who promotes by hand in the canary has its clients counted on, and the share is another one.
+    if state.stage is Stage.PROMOTING or not 0.0 < due < 1.0:
         return 0.0
     sides = (state.clients, _uncleared(state))
     return max(

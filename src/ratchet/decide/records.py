@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 Value = TypeVar("Value")
-RULES: Final = 2
-"""Counted up when `step` comes to say something else of the same look. 2: hours in which a candidate was suspended are passed over."""
+RULES: Final = 3
+"""Counted up when `step` comes to say something else of the same look. 2: hours in which a candidate was suspended are passed over.
+3: while a promotion is carried out nothing is said of the shares in which clients came."""
 _adapters: dict[type, TypeAdapter[Any]] = {}
 
 
