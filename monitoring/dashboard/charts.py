@@ -79,7 +79,7 @@ def _band(weeks: pd.DataFrame, axis: alt.X, low: str, high: str, opacity: float,
 
 
 def bars(frame: pd.DataFrame, *, name: str, value: str, unit: str, kinds: dict[str, str] | None = None) -> Drawing:
-    """Bars, the longest first; of `kinds`, which the column `kind` names, each in its colour."""
+    """Bars, in the order of the rows; of `kinds`, which the column `kind` names, each in its colour."""
     shade: alt.Color | alt.ColorValue = alt.ColorValue(BLUE)
     if kinds:
         scale = alt.Scale(domain=list(kinds), range=list(kinds.values()))
@@ -88,7 +88,7 @@ def bars(frame: pd.DataFrame, *, name: str, value: str, unit: str, kinds: dict[s
         alt.Chart(frame)
         .mark_bar()
         .encode(
-            alt.Y(f"{name}:N", sort="-x", title=None, axis=alt.Axis(labelLimit=150, labelOverlap=False)),
+            alt.Y(f"{name}:N", sort=None, title=None, axis=alt.Axis(labelLimit=150, labelOverlap=False)),
             alt.X(f"{value}:Q", title=unit, axis=alt.Axis(tickCount=10)),
             shade,
             tooltip=[f"{name}:N", alt.Tooltip(f"{value}:Q", format=",.4g")],

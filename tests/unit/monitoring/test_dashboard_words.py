@@ -2,12 +2,10 @@
 
 from datetime import UTC, datetime
 
-import pandas as pd
 import pytest
 
 from monitoring.dashboard import words
 from monitoring.dashboard.__main__ import options
-from monitoring.dashboard.screens.models import _who_answers
 from monitoring.dashboard.screens.over_time import bounds
 from ratchet.settings import Settings
 from ratchet.stack import environment
@@ -60,14 +58,3 @@ def test_the_homes_keys_are_read_only_while_nobody_else_can_come(make_stack, bin
 )
 def test_names_of_the_code_are_said_as_people_say_them(name, says):
     assert words.title(name) == says
-
-
-def test_who_answers_comes_first_and_who_does_not_is_named_once():
-    frame = pd.DataFrame(
-        {"family": ["Ensemble", "Naive", "TSB", "ETS"], "series": [96, 0, 0, 4], "mase": [0.96, 1.21, 1.0, None]}
-    )
-    assert _who_answers(frame) == (
-        "Ensemble answers for 96 series (MASE 0.96 over all); ETS answers for 4 series (MASE \u2013 over all)."
-        " Tried, and answering for none (MASE): TSB 1.00, Naive 1.21."
-    )
-    assert "Tried" not in _who_answers(frame[frame["series"] > 0])
