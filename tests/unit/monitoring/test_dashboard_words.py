@@ -25,6 +25,23 @@ def test_what_nobody_measured_is_a_dash_and_never_zero():
     assert (words.figure(0.0), words.share(0.125)) == ("0.00", "12.5 %")
 
 
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("a/b-1.x, 2:30 at http://h", "a/b-1.x, 2:30 at http://h"),
+        ("*a* _b_ ~c~ `d`", r"\*a\* \_b\_ \~c\~ \`d\`"),
+        ("$5 and $6", r"\$5 and \$6"),
+        ("<b>&lt;", r"\<b\>\&lt;"),
+        ("[x](y) \\", r"\[x\](y) \\"),
+        (":smile: :red[x]", ":\u2060smile: :\u2060red\\[x\\]"),
+        ("two\n\nlines", "two lines"),
+    ],
+)
+def test_what_others_wrote_is_no_markup_of_a_page(name, shown):
+    """A shop's `$5 and $6` was a formula, `__init__` bold, a reason's `:smile:` a face."""
+    assert words.plain(name) == shown
+
+
 def test_bounds_of_looks_that_had_them():
     looks = [{"at": "2026-11-21T10:00:00+00:00", "scores": {"error_low": -0.2, "error_high": 0.0}}]
     frame = bounds([*looks, {"at": "2026-11-21T09:00:00+00:00", "scores": {"ratio": 1.0}}])
