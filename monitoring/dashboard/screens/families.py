@@ -12,6 +12,8 @@ from monitoring.dashboard.trouble import nothing
 ENSEMBLE: Final = "ensemble"
 ANSWERS, MEMBER, MEAN, NONE = "Answers", "In the ensemble", "In the mean", "Answers for none"
 KINDS: Final = {ANSWERS: charts.BLUE, MEMBER: charts.ORANGE, MEAN: "#2a9d6f", NONE: charts.GREY}
+LATER: Final = "The choice was made on older weeks than these errors are of"
+"""Why the best family here may be one that answers for none."""
 
 
 def show(run: Run) -> None:
@@ -67,5 +69,6 @@ def made_of(frame: pd.DataFrame) -> str:
         ("The ensemble is the median of {}", ", ".join(told[frame["in_the_ensemble"]])),
         ("Most of each mean is what {} expects", ", ".join(frame["family"][frame["kind"] == MEAN])),
         ("Tried, and answering for none: {}", ", ".join(told[frame["kind"] == NONE])),
+        ("{}", LATER),
     )
     return " ".join(f"{text.format(some)}." for text, some in parts if some)
