@@ -5,6 +5,8 @@ from typing import Any, Final
 
 import httpx
 
+from monitoring.dashboard.words import plain
+
 SECONDS: Final = 7.0
 """More than the router waits for a track that hangs before it asks the other one."""
 BATCH_SECONDS: Final = 30.0
@@ -14,6 +16,7 @@ WHAT_TO_DO: Final = {
     "wrong-scope": "This needs a key with the scope `operate`.",
     "not-ready": "No release answers yet: the first training may still run.",
     "database-away": f"Forecasts go on without it. {LOOK}",
+    "no-gold": "The first ingest makes gold; where it has, this service does not see the folder that gold is in.",
     "too-many-requests": "Too many requests with this key; wait a moment.",
 }
 
@@ -100,6 +103,6 @@ def _problem(answer: httpx.Response) -> Trouble:
     try:
         said = answer.json()
         slug = str(said["type"]).rpartition("/")[2]
-        return Trouble(str(said["title"]), WHAT_TO_DO.get(slug) or str(said.get("detail", "")), slug)
+        return Trouble(str(said["title"]), WHAT_TO_DO.get(slug) or plain(str(said.get("detail", ""))), slug)
     except (ValueError, KeyError, TypeError):
         return Trouble("The router answered something unexpected", f"HTTP {answer.status_code}")

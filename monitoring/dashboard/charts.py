@@ -15,6 +15,8 @@ BLUE: Final = "#2f7ed8"
 ORANGE: Final = "#d9741a"
 GREY: Final = "#7a8694"
 SHADES: Final = [BLUE, ORANGE, "#2a9d6f", "#a35fc4", "#c44e63", "#8a8d2f", GREY, "#3aa3b5"]
+BAR, AXIS = 26, 70
+"""Pixels of a bar with its gap, and of the axis under all of them with its title."""
 PLOT, SYMBOL, GAP, LETTER, LEGEND_ROW = 290, 20, 6, 6.7, 24
 """Pixels: of a chart on a phone beside its axis; of a legend's symbol, between its columns, of a letter, of a row that a chart grows by."""
 UTC: Final = alt.Scale(type="utc")
@@ -79,21 +81,22 @@ def _band(weeks: pd.DataFrame, axis: alt.X, low: str, high: str, opacity: float,
 
 
 def bars(frame: pd.DataFrame, *, name: str, value: str, unit: str, kinds: dict[str, str] | None = None) -> Drawing:
-    """Bars, the longest first; of `kinds`, which the column `kind` names, each in its colour."""
+    """Bars, in the order of the rows; of `kinds`, which the column `kind` names, each in its colour."""
     shade: alt.Color | alt.ColorValue = alt.ColorValue(BLUE)
+    rows = 0
     if kinds:
-        scale = alt.Scale(domain=list(kinds), range=list(kinds.values()))
-        shade = alt.Color("kind:N", scale=scale, legend=legend(kinds))
+        scale, shown = alt.Scale(domain=list(kinds), range=list(kinds.values())), legend(kinds)
+        shade, rows = alt.Color("kind:N", scale=scale, legend=shown), -(-len(kinds) // shown.columns)
     return (
         alt.Chart(frame)
         .mark_bar()
         .encode(
-            alt.Y(f"{name}:N", sort="-x", title=None, axis=alt.Axis(labelLimit=150, labelOverlap=False)),
+            alt.Y(f"{name}:N", sort=None, title=None, axis=alt.Axis(labelLimit=150, labelOverlap=False)),
             alt.X(f"{value}:Q", title=unit, axis=alt.Axis(tickCount=10)),
             shade,
             tooltip=[f"{name}:N", alt.Tooltip(f"{value}:Q", format=",.4g")],
         )
-        .properties(height=max(120, 26 * len(frame) + 50) + (LEGEND_ROW if kinds else 0))
+        .properties(height=BAR * len(frame) + AXIS + LEGEND_ROW * rows)
     )
 
 

@@ -7,6 +7,9 @@ import streamlit as st
 
 from monitoring.dashboard.api import Trouble
 
+BEGINNINGS = ("not-ready", "no-gold")
+"""How every installation begins."""
+
 
 @contextmanager
 def shown(what: str = "") -> Iterator[None]:
@@ -15,7 +18,7 @@ def shown(what: str = "") -> Iterator[None]:
         yield
     except Trouble as trouble:
         lead = f"{what}: " if what else ""
-        if trouble.slug == "not-ready":  # how every installation begins
+        if trouble.slug in BEGINNINGS:
             nothing(f"{lead}{trouble.title}.", trouble.detail)
         else:
             st.error(f"**{lead}{trouble.title}.** {trouble.detail}", icon=":material/cloud_off:")

@@ -1,6 +1,7 @@
 """Numbers and times as people read them."""
 
 import math
+import re
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -8,6 +9,10 @@ NOTHING = "\u2013"
 CALLED = {"y": "count", "ds": "week that ends on", "unique_id": "name", "ab": "A/B", "k": "number of groups"}
 """Names and parts of names in the code that nobody would say."""
 CALLED |= {name.lower(): name for name in ("PRs", "MASE", "TSB", "FARIMA", "ETS", "MLflow", "IQR", "CI", "PSI")}
+SIGNS = re.compile(r"([\\`*_~$\[\]<>&])")
+WORD_AFTER_COLON = re.compile(r":(?=[^\W\d])")
+NO_ROOM = "\u2060"
+"""A word joiner: it parts a colon from its word, which would be a smiley or a colour also where the colon is escaped."""
 FIGURES = {
     "d": "long memory d",
     "d_error": "its standard error",
@@ -85,6 +90,11 @@ def title(name: str) -> str:
 def judged(scores: dict[str, float]) -> str:
     """Return what a look went by; what is nothing is left out."""
     return ", ".join(f"{JUDGED.get(name) or phrase(name)} {value:.4g}" for name, value in scores.items() if value)
+
+
+def plain(text: str) -> str:
+    """Return what others wrote, within a line of Markdown, so that a page shows it letter by letter."""
+    return WORD_AFTER_COLON.sub(f":{NO_ROOM}", SIGNS.sub(r"\\\1", " ".join(text.split())))
 
 
 def listed(value: Any) -> str:  # noqa: ANN401, a sentence or several

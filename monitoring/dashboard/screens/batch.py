@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from monitoring.dashboard import session
+from monitoring.dashboard import session, words
 from monitoring.dashboard.api import Trouble
 
 CHUNK = 500
@@ -48,9 +48,9 @@ def _read(content: bytes, id_name: str) -> pd.DataFrame:
     try:
         asked = pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False)
     except (ValueError, UnicodeDecodeError) as error:
-        raise Trouble("That is no CSV", str(error)[:200]) from error
+        raise Trouble("That is no CSV", words.plain(str(error)[:200])) from error
     if missing := {id_name, "target"} - set(asked.columns):
-        raise Trouble("Columns are missing", ", ".join(sorted(missing)))
+        raise Trouble("Columns are missing", words.plain(", ".join(sorted(missing))))
     if not 0 < len(asked) <= MOST:
         raise Trouble("That is not what can be answered", f"{len(asked):,} rows; between 1 and {MOST:,} can be.")
     return asked

@@ -59,7 +59,7 @@ def _quality(report: Body | None) -> None:
         passed = f"{len(checks) - len(failed)} of {len(checks)} checks of this data passed."
         st.markdown("##### Quality")
         if failed:
-            st.warning(f"{passed} Failed: {', '.join(failed)}.", icon=":material/warning:")
+            st.warning(f"{passed} Failed: {words.plain(', '.join(failed))}.", icon=":material/warning:")
         else:
             st.success(passed, icon=":material/check:")
         with st.expander("Every check"):
@@ -143,9 +143,7 @@ def _longest(table: Body, measure: str) -> None:
     if most.empty:
         return
     first = most.iloc[0]
-    says = (
-        f"{first[text]} leads with {first[measure]:,.6g}; the first {len(most)}, each by the largest value in its rows."
-    )
+    says = f"Largest: {words.plain(str(first[text]))}, {first[measure]:,.6g}; the first {len(most)}, each by the largest value in its rows."
     chart = charts.bars(most, name=text, value=measure, unit=f"{words.title(measure)}, largest row of each")
     charts.show(
         chart,

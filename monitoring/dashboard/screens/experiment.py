@@ -3,12 +3,11 @@
 from datetime import UTC, datetime
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 
 from monitoring.dashboard import session, words
 from monitoring.dashboard.api import Trouble
-from monitoring.dashboard.screens import orders, over_time, tracks
+from monitoring.dashboard.screens import orders, over_time, tracks, verdicts
 from monitoring.dashboard.trouble import nothing, shown
 
 Body = dict[str, Any]
@@ -23,16 +22,6 @@ STAGES = {
     "promoting": "Taking over",
     "watch": "Being watched",
 }
-MEANS = {
-    "promote": "the candidate took over",
-    "rollback": "the candidate was taken off",
-    "hold": "nothing moves: something is missing or suspect, a person said so, or neither is clearly better",
-    "extend": "nothing is decided yet; measuring goes on",
-    "suspend": "the candidate gets no traffic until something is measured",
-    "inconclusive": "time was up without a difference; production stays",
-    "revert": "the release that was beaten came back",
-}
-LOG_E = " Log e: how strongly the data speak for it; 0 or less: not at all; 3: by chance once in 20 at most."
 
 
 def show() -> None:
@@ -56,7 +45,7 @@ def show() -> None:
         over_time.show(names, experiments[0]["verdicts"], age=age)
     with shown("Orders"):
         orders.show()
-    _history(experiments)
+    verdicts.show(experiments)
 
 
 def _measured(newest: Body | None) -> dict[str, Body]:
@@ -104,11 +93,14 @@ def _now(newest: Body | None, live: dict[str, Body | None], now: datetime) -> No
             f"Nothing is on trial; {production or 'nothing'} is live.",
             "The next training, or `ratchet train`, makes a candidate.",
         )
+        if newest and (said := _ended_with(newest)):
+            _say(said, now)
         return
     stage = STAGES.get(newest.get("stage") or "ab") or words.title(newest["stage"])
     share = newest.get("share")
     clients = f" with {100 * share:.0f} % of the clients" if isinstance(share, float) and 0 < share <= 1 else ""
-    pair = f"{candidate or 'a candidate'} against {production or 'production'}{clients}"
+    tried = [_called(live[track], newest[track]) for track in ("candidate", "production")]
+    pair = f"{' against '.join(tried)}{clients}"
     if (at := live["production"]) and at["release_id"] == newest["candidate"]:  # it has won, and has a name of its own
         beside = live["candidate"]
         beaten = candidate if beside and beside["release_id"] == newest["production"] else "the release"
@@ -117,14 +109,27 @@ def _now(newest: Body | None, live: dict[str, Body | None], now: datetime) -> No
     st.caption(f"Begun {words.ago(newest['started_at'], now)} ago.")
     said = newest["verdicts"][0] if newest["verdicts"] else None
     if said:
-        st.info(
-            f"**{words.title(said['verdict'])}**, {words.ago(said['at'], now)} ago: {said['reason']}.",
-            icon=":material/gavel:",
-        )
+        _say(said, now)
     else:
         nothing("No verdict yet.", "The policy looks every hour; `make traffic` brings users and a look.")
     if newest.get("waits_for") and (said is None or words.listed(newest["waits_for"]) != said["reason"]):
-        st.warning(f"**Waits for:** {words.listed(newest['waits_for'])}", icon=":material/hourglass_top:")
+        st.warning(f"**Waits for:** {words.plain(words.listed(newest['waits_for']))}", icon=":material/hourglass_top:")
+
+
+def _say(said: Body, now: datetime) -> None:
+    reason = words.plain(said["reason"])
+    st.info(f"**{words.title(said['verdict'])}**, {words.ago(said['at'], now)} ago: {reason}.", icon=":material/gavel:")
+
+
+def _ended_with(newest: Body) -> Body | None:
+    """The look that an experiment's outcome comes from: after a promotion many more follow."""
+    said = (newest["moved"], *newest["verdicts"])
+    return next((one for one in said if one and one["verdict"] == newest["verdict"]), None)
+
+
+def _called(release: Body | None, release_id: str) -> str:
+    """What people call a release that a track serves; while none does, its id, as *Models* lists it."""
+    return str(release["release"]) if release and release["release_id"] == release_id else words.plain(release_id)
 
 
 def _why(production: Body | None, experiments: list[Body]) -> str:
@@ -137,39 +142,8 @@ def _why(production: Body | None, experiments: list[Body]) -> str:
     if here:
         said = max(here, key=lambda one: datetime.fromisoformat(one["at"]))
         since = "Live" if said["verdict"] == "promote" else "Back"
-        return f"{since} since {words.moment(said['at'])}: {said['reason']}."
+        return f"{since} since {words.moment(said['at'])}: {words.plain(said['reason'])}."
     oldest = experiments[-1]["production"] if experiments else production["release_id"]
     if moved or len(experiments) == MOST or oldest != production["release_id"]:
         return ""
     return "The first release: live since there was nothing to compare it with."
-
-
-def _history(experiments: list[Body]) -> None:
-    st.markdown("##### Verdicts")
-    said = [
-        {
-            "When": words.moment(one["at"]),
-            "Experiment": row["experiment_id"],
-            "Verdict": words.title(one["verdict"]),
-            "Reason": one["reason"],
-            "Carried out": words.moment(one["acted_at"]),
-            "Figures": words.judged(one["scores"]),
-        }
-        for row in experiments
-        for one in row["verdicts"]
-    ]
-    if not said:
-        nothing(
-            "Nothing has been decided yet.", "Every verdict will be here with its reason and the figures behind it."
-        )
-        return
-    wide = {"Reason": st.column_config.TextColumn(width="large"), "Figures": st.column_config.TextColumn(width="large")}
-    st.dataframe(pd.DataFrame(said), hide_index=True, column_config=wide, key="verdicts")
-    st.caption(
-        "; ".join(
-            f"{words.title(name)}: {means}"
-            for name, means in MEANS.items()
-            if any(one["Verdict"] == words.title(name) for one in said)
-        )
-        + f".{LOG_E if any('log e' in one['Figures'] for one in said) else ''}"
-    )

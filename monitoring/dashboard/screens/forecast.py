@@ -43,7 +43,13 @@ def _one(release: Body, page: Body) -> None:
         )
     _say(answer, detail, target, datetime.now(UTC).date())
     compare = st.toggle("Show what each family would have said", value=False)
-    _chart(answer, detail, title=f"{words.title(target)} of {unique_id} by week", compare=compare, horizon=horizon)
+    _chart(
+        answer,
+        detail,
+        title=f"{words.title(target)} of {words.plain(unique_id)} by week",
+        compare=compare,
+        horizon=horizon,
+    )
     _rate(answer)
 
 
@@ -56,8 +62,12 @@ def _pick(release: Body, page: Body) -> tuple[str, str, str, int] | None:
         return None
     id_name = session.id_name(page)
     ids = list(dict.fromkeys(row[id_name] for row in page["series"]))
+    told = f"{len(ids)} to choose from: type to search"
+    if page["total"] > len(page["series"]):
+        ids = ids[:-1] or ids  # of the last one only some targets may be on this page
+        told = f"The first {len(ids)}: search for others"
     left, middle, right = st.columns([3, 2, 2])
-    unique_id = left.selectbox(words.title(id_name), ids, help=f"{len(ids)} to choose from: type to search")
+    unique_id = left.selectbox(words.title(id_name), ids, help=told)
     targets = [row["target"] for row in page["series"] if row[id_name] == unique_id]
     ordered = [target for target in release["targets"] if target in targets]
     target = middle.selectbox("Target", ordered, format_func=words.title)
@@ -101,7 +111,7 @@ def _say(answer: Body, detail: Body, target: str, today: date) -> None:
         help="The weeks' means added up; medians do not add up where a few weeks hold most",
     )
     cells[3].metric("Answered by", f"{answer['release']} · {words.title(answer['family'] or 'unknown')}", border=True)
-    note = f" Note: {answer['note']}." if answer["note"] else ""
+    note = f" Note: {words.plain(answer['note'])}." if answer["note"] else ""
     st.caption(
         f"{words.title(target)}: the median, a typical week. Track {answer['track']}, data as of {words.moment(answer['data_hour'])}.{note}"
     )

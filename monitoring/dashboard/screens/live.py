@@ -1,10 +1,11 @@
 """*Live*: the Prometheus panels that matter, and every alert that fires, for who has no Grafana."""
 
-import pandas as pd
+from datetime import UTC, datetime
+
 import streamlit as st
 
-from monitoring.dashboard import charts, session, times
-from monitoring.dashboard.prometheus import Labels, Span
+from monitoring.dashboard import charts, session, times, words
+from monitoring.dashboard.prometheus import Alert, Span
 from monitoring.dashboard.trouble import nothing, shown
 
 HOURS = {"Last 15 minutes": 0.25, "Last hour": 1.0, "Last 6 hours": 6.0, "Last day": 24.0}
@@ -45,25 +46,22 @@ def show() -> None:
 
 
 def _alerts() -> None:
-    found = [labels for labels, _ in session.prometheus().now("ALERTS")]
-    firing = [labels for labels in found if labels["alertstate"] == "firing"]
-    if firing:
-        st.error(
-            f"**{len(firing)} alert{'s' if len(firing) > 1 else ''} firing.** docs/runbook.md says what to do.",
-            icon=":material/notifications_active:",
-        )
-        st.dataframe(pd.DataFrame(map(_told, firing)), hide_index=True, key="alerts")
+    found = session.prometheus().alerts()
+    if firing := [alert for alert in found if alert.is_firing]:
+        now = datetime.now(UTC)
+        head = f"**{len(firing)} alert{'s' if len(firing) > 1 else ''} firing.** docs/runbook.md says more of each."
+        told = [head, *(f"- {_told(alert, now)}" for alert in firing)]
+        st.error("\n".join(told), icon=":material/notifications_active:")
     else:
         st.success("No alert fires.", icon=":material/check:")
-    if soon := sorted({labels["alertname"] for labels in found} - {labels["alertname"] for labels in firing}):
+    if soon := sorted({alert.name for alert in found} - {alert.name for alert in firing}):
         st.warning(f"Fires soon, if it lasts: {', '.join(soon)}.", icon=":material/hourglass_top:")
 
 
-def _told(labels: Labels) -> dict[str, str]:
-    """An alert as a row: what it is of are all its other labels."""
-    known = ("__name__", "alertname", "alertstate", "severity")
-    of = ", ".join(f"{name} {value}" for name, value in sorted(labels.items()) if name not in known)
-    return {"Alert": labels["alertname"], "Severity": labels.get("severity", ""), "Of": of}
+def _told(alert: Alert, now: datetime) -> str:
+    """An alert in a line: how urgent, since when, what is wrong, and what to do."""
+    what = f"**{alert.name}**, {alert.severity}, for {words.ago(alert.since, now)}: {words.plain(alert.summary)}."
+    return f"{what} *To do:* {words.plain(alert.action)}." if alert.action else what
 
 
 def _panel(title: str, unit: str, name: str, query: str, digits: int, *, span: Span) -> None:

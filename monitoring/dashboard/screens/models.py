@@ -6,10 +6,12 @@ import streamlit as st
 from monitoring.dashboard import charts, session, words
 from monitoring.dashboard.api import Trouble
 from monitoring.dashboard.registry import Listed, Run
+from monitoring.dashboard.screens import families
 from monitoring.dashboard.trouble import nothing, shown
 
 ALL = "release"
 """What a card calls the release as a whole, among its families."""
+CALIBRATION = {"Promised": charts.GREY, "Held": charts.BLUE}
 
 
 @st.cache_data(ttl=session.FRESH_SECONDS, show_spinner=False)
@@ -73,35 +75,9 @@ def _card(release: Listed) -> None:
     )
     left, right = st.columns(2)
     with left:
-        _families(run)
+        families.show(run)
     with right:
         _calibration(run)
-
-
-def _families(run: Run) -> None:
-    shares = {name.partition("/")[2]: value for name, value in run.metrics.items() if name.startswith("series/")}
-    scores = {name.partition("/")[2]: value for name, value in run.metrics.items() if name.startswith("mase/")}
-    frame = pd.DataFrame(
-        [
-            {"family": words.title(name), "series": count, "mase": scores.get(name)}
-            for name, count in sorted(shares.items())
-        ]
-    )
-    if frame.empty:
-        return
-    chart = charts.bars(frame, name="family", value="series", unit="Series that it answers for")
-    charts.show(chart, title="Families", says=_who_answers(frame), table=frame, key="families")
-
-
-def _who_answers(frame: pd.DataFrame) -> str:
-    """Who answers for how many series, then who was tried and answers for none, the best first."""
-    told = frame.assign(mase=frame["mase"].astype(float).map(words.figure), best=frame["mase"]).sort_values("best")
-    answer = told[told["series"] > 0].sort_values("series", ascending=False)
-    says = "; ".join(
-        f"{row.family} answers for {row.series:.0f} series (MASE {row.mase} over all)" for row in answer.itertuples()
-    )
-    rest = ", ".join(f"{row.family} {row.mase}" for row in told[told["series"] == 0].itertuples())
-    return f"{says}. Tried, and answering for none (MASE): {rest}." if rest else f"{says}."
 
 
 def _calibration(run: Run) -> None:
@@ -117,10 +93,13 @@ def _calibration(run: Run) -> None:
     says = "; ".join(
         f"bounds of {row.promised:.0f} % held in {row.held:.1f} % of held-out weeks" for row in frame.itertuples()
     )
-    wide = pd.concat(
-        [frame.assign(what="held", value=frame["held"]), frame.assign(what="promised", value=frame["promised"])]
-    ).assign(bound=lambda one: one["promised"].map("{:.0f} %".format) + " " + one["what"])
-    chart = charts.bars(wide[["bound", "value"]], name="bound", value="value", unit="Percent of weeks inside")
+    pairs = [
+        {"bound": f"{row.promised:.0f} % {kind.lower()}", "kind": kind, "value": value}
+        for row in frame[::-1].itertuples()
+        for kind, value in (("Promised", row.promised), ("Held", row.held))
+    ]
+    unit = "Percent of weeks inside"
+    chart = charts.bars(pd.DataFrame(pairs), name="bound", value="value", unit=unit, kinds=CALIBRATION)
     charts.show(chart, title="Calibration", says=f"{says[:1].upper()}{says[1:]}.", table=frame, key="calibration")
 
 

@@ -44,7 +44,7 @@ def show() -> None:
 @st.dialog("Are you sure?")
 def _confirm(api: Api, kind: str, why: str) -> None:
     st.write(f"**{KINDS[kind]}.**")
-    st.write(f"Reason: {why}")
+    st.write(f"Reason: {words.plain(why)}")
     yes, no = st.columns(2)
     if yes.button("Yes, order it", type="primary", width="stretch"):
         try:
@@ -65,8 +65,9 @@ def _listed() -> bool:
     waiting = next((one for one in found if one["ended_at"] is None), None)
     if waiting:
         left, right = st.columns([4, 1], vertical_alignment="center")
+        who, why = words.plain(waiting["who"]), words.plain(waiting["why"])
         left.warning(
-            f"**{words.title(waiting['kind'])}** was ordered by {waiting['who']}: {waiting['why']}. The loop will take it up.",
+            f"**{words.title(waiting['kind'])}** was ordered by {who}: {why}. The loop will take it up.",
             icon=":material/pending:",
         )
         key = st.session_state.get("order-key")

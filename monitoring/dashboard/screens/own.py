@@ -35,7 +35,7 @@ def show(release: Body, id_name: str) -> None:
     body = {id_name: name, "target": target, "horizon": min(8, release["horizon"]), "history": counts}
     with st.spinner("Forecasting …"):
         answer = session.user().post("predict", body)
-    _chart(answer, counts, title=f"{words.title(str(target))} of {name} by week")
+    _chart(answer, counts, title=f"{words.title(str(target))} of {words.plain(name)} by week")
 
 
 def _table(content: bytes) -> list[float]:
@@ -65,7 +65,7 @@ def _numbers(cells: list[str]) -> list[float]:
     if not cells:
         raise Trouble("There are no counts", "Paste some, or choose a file.")
     if wrong := next((cell for cell in cells if not _is_number(cell)), None):
-        raise Trouble("That is no list of counts", f"{wrong[:30]!r} is no number.")
+        raise Trouble("That is no list of counts", f"{words.plain(repr(wrong[:30]))} is no number.")
     return [float(cell) for cell in cells]
 
 
@@ -84,7 +84,7 @@ def _chart(answer: Body, counts: list[float], *, title: str) -> None:
     nobody = pd.DataFrame(columns=["family", "week", "value"])
     says = f"About {weeks['median'].iloc[0]:.0f} a week; with 80 % between {weeks['lo_80'].iloc[0]:.0f} and {weeks['hi_80'].iloc[0]:.0f}."
     if answer["note"]:
-        says += f" Note: {answer['note']}."
+        says += f" Note: {words.plain(answer['note'])}."
     charts.show(
         charts.forecast(history, weeks, nobody, unit="Count per week"),
         title=title,

@@ -107,6 +107,8 @@ def release_tags(card: Card) -> dict[str, str]:
 def _params(card: Card) -> dict[str, str]:
     known = {
         "recipe": " ".join(card.recipe),
+        "ensemble": " ".join(card.ensemble),
+        "expects": card.expects,
         "data_hour": card.data_hour.isoformat(),
         "code_version": card.code_version,
         "horizon": str(card.horizon),

@@ -70,12 +70,14 @@ def test_nothing_is_pickled_and_nothing_of_the_caller_is_taken(on_mlflow, make, 
 
 
 def test_the_run_shows_recipe_and_scores(on_mlflow, mlflow, make, workload):
-    release = on_mlflow.name_candidate(on_mlflow.add(*make("one")))
+    made = make("one", ensemble=("seasonal_naive", "theta"), expects="tsb")
+    release = on_mlflow.name_candidate(on_mlflow.add(*made))
     client = mlflow.MlflowClient()
     version = client.get_model_version(workload, str(release.version))
     run = client.get_run(version.run_id)
     assert run.info.status == "FINISHED"
     assert run.data.params["recipe"] == "seasonal_naive theta"
+    assert (run.data.params["ensemble"], run.data.params["expects"]) == ("seasonal_naive theta", "tsb")
     assert run.data.params["code_version"] == "1.2.3"
     assert run.data.params["data_hour"] == HOUR.isoformat()
     assert run.data.metrics["mase/theta"] == 0.8

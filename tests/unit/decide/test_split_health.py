@@ -1,5 +1,4 @@
 import math
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import integrate, stats
 
 from looks import POLICY, at_stage, look
-from ratchet.contracts.look import Order, OrderKind, TrackCounts
+from ratchet.contracts.look import TrackCounts
 from ratchet.contracts.policy import Verdict
 from ratchet.decide import step
 from ratchet.decide.split_health import log_split_e, split_p
@@ -69,13 +68,13 @@ def test_losing_a_tenth_of_the_candidates_clients_is_noticed():
     assert ever_alarmed(0.9, runs=40).all()
 
 
-def alarmed_at(n0, n1, state=None):
+def alarmed_at(n0, n1):
     """The look after which so many clients have come in all."""
     came = {
         "production": TrackCounts(requests=800.0, bad_requests=0.0, new_clients=float(n0)),
         "candidate": TrackCounts(requests=200.0, bad_requests=0.0, new_clients=float(n1)),
     }
-    return step(state or at_stage(Stage.AB), look(1, ratings=((), ()), **came), POLICY)
+    return step(at_stage(Stage.AB), look(1, ratings=((), ()), **came), POLICY)
 
 
 def test_clients_and_raters_share_the_level_of_one_alarm():
@@ -89,15 +88,3 @@ def test_clients_and_raters_share_the_level_of_one_alarm():
     assert not odd.state.split_alarm
     assert far.state.split_alarm
     assert far.decision.verdict is Verdict.HOLD
-
-
-def test_a_promotion_by_hand_in_the_canary_says_nothing_of_the_split():
-    """Its clients came at 5 %, and were counted against 20: the record named a split that was off by far."""
-    canary = alarmed_at(950, 50, at_stage(Stage.CANARY))
-    word = Order(kind=OrderKind.PROMOTE, who="on-call", why="the old one is broken")
-
-    promoted = step(canary.state, replace(look(2), order=word), POLICY)
-    after = step(promoted.state, look(3, is_ready=False), POLICY)
-
-    assert after.state.stage is Stage.PROMOTING
-    assert after.decision.scores["log_split"] == 0

@@ -166,6 +166,18 @@ def test_a_persons_word_is_done_where_it_can_be(kind, stage, verdict, then):
     assert "by ada: because" in outcome.decision.reason
 
 
+def test_clients_of_a_canary_that_was_promoted_by_hand_did_not_come_in_wrong_shares():
+    """They had come at 5 %; from the promotion on they were held against the 20 % that are set meanwhile."""
+    few = {
+        "production": TrackCounts(requests=950.0, bad_requests=0.0, new_clients=190.0),
+        "candidate": TrackCounts(requests=50.0, bad_requests=0.0, new_clients=10.0),
+    }
+    looks = [look(1, **few), look(2, order=order("promote"), **few), look(3, is_ready=False), look(4)]
+    outcomes = run(looks, state=at_stage(Stage.CANARY))
+    assert [one.state.stage for one in outcomes] == [Stage.CANARY, Stage.PROMOTING, Stage.PROMOTING, Stage.WATCH]
+    assert max(one.decision.scores["log_split"] for one in outcomes) <= 0.0
+
+
 def test_a_held_experiment_is_not_promoted_until_it_is_cleared():
     held = run([look(1, order=order("hold"))])[-1].state
     outcomes = run([look(n, BETTER) for n in range(2, 60)], state=held)

@@ -86,6 +86,20 @@ def test_a_legend_of_three_rows_takes_nothing_from_the_lines():
     assert long["height"] - of_two["height"] == charts.LEGEND_ROW
 
 
+def height(bars, *kinds):
+    frame = pd.DataFrame({"name": [f"n{number}" for number in range(bars)], "value": 1.0, "kind": "one"})
+    shades = dict(zip(kinds, charts.SHADES, strict=False))
+    return charts.bars(frame, name="name", value="value", unit="u", kinds=shades).height
+
+
+def test_a_legend_and_the_axis_take_nothing_from_the_bars():
+    """Of four bars names stood beside the gaps; a legend in two rows took as much again."""
+    assert height(4) - height(3) == charts.BAR
+    assert height(1) - charts.BAR >= charts.AXIS
+    assert height(4, "one", "other") - height(4) == charts.LEGEND_ROW
+    assert height(4, "one", "other", "a third one", "a fourth one") - height(4) == 2 * charts.LEGEND_ROW
+
+
 def measured(*minutes, line="production"):
     """A figure at each of these minutes before now."""
     at = [NOW - timedelta(minutes=minute) for minute in minutes]

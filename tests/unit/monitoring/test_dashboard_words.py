@@ -2,12 +2,10 @@
 
 from datetime import UTC, datetime
 
-import pandas as pd
 import pytest
 
 from monitoring.dashboard import words
 from monitoring.dashboard.__main__ import options
-from monitoring.dashboard.screens.models import _who_answers
 from monitoring.dashboard.screens.over_time import bounds
 from ratchet.settings import Settings
 from ratchet.stack import environment
@@ -25,6 +23,23 @@ def test_what_nobody_measured_is_a_dash_and_never_zero():
         words.figure(None) == words.share(None) == words.moment(None) == words.ago(None, datetime.now(UTC)) == "\u2013"
     )
     assert (words.figure(0.0), words.share(0.125)) == ("0.00", "12.5 %")
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("a/b-1.x, 2:30 at http://h", "a/b-1.x, 2:30 at http://h"),
+        ("*a* _b_ ~c~ `d`", r"\*a\* \_b\_ \~c\~ \`d\`"),
+        ("$5 and $6", r"\$5 and \$6"),
+        ("<b>&lt;", r"\<b\>\&lt;"),
+        ("[x](y) \\", r"\[x\](y) \\"),
+        (":smile: :red[x]", ":\u2060smile: :\u2060red\\[x\\]"),
+        ("two\n\nlines", "two lines"),
+    ],
+)
+def test_what_others_wrote_is_no_markup_of_a_page(name, shown):
+    """A shop's `$5 and $6` was a formula, `__init__` bold, a reason's `:smile:` a face."""
+    assert words.plain(name) == shown
 
 
 def test_bounds_of_looks_that_had_them():
@@ -60,14 +75,3 @@ def test_the_homes_keys_are_read_only_while_nobody_else_can_come(make_stack, bin
 )
 def test_names_of_the_code_are_said_as_people_say_them(name, says):
     assert words.title(name) == says
-
-
-def test_who_answers_comes_first_and_who_does_not_is_named_once():
-    frame = pd.DataFrame(
-        {"family": ["Ensemble", "Naive", "TSB", "ETS"], "series": [96, 0, 0, 4], "mase": [0.96, 1.21, 1.0, None]}
-    )
-    assert _who_answers(frame) == (
-        "Ensemble answers for 96 series (MASE 0.96 over all); ETS answers for 4 series (MASE \u2013 over all)."
-        " Tried, and answering for none (MASE): TSB 1.00, Naive 1.21."
-    )
-    assert "Tried" not in _who_answers(frame[frame["series"] > 0])

@@ -7,6 +7,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from monitoring.dashboard import charts, session
+from monitoring.dashboard.api import Trouble
 from ratchet.observe.gold_tables import GoldTables, Grouping
 
 LANGUAGES = 12
@@ -87,7 +88,27 @@ def test_a_place_is_no_measure_and_y_is_called_by_a_word(drawn):
     opened.button_group[0].select("Ranked").run()
     measure = next(one for one in opened.selectbox if one.label == "Measure")
     assert measure.options == ["Score", "Count"]
-    assert drawn["Ranked: score"][0].startswith("first leads with 30;")
+    assert drawn["Ranked: score"][0].startswith("Largest: first, 30;")
     assert "How much it stands out." in [one.value for one in opened.caption]
     measure.set_value("y").run()
     assert list(drawn["Ranked: count"][1]["unique_id"]) == ["second", "third", "first"]
+
+
+def begun():
+    from monitoring.dashboard.screens import data  # noqa: PLC0415, the page is all that is run
+    from monitoring.dashboard.trouble import shown  # noqa: PLC0415
+
+    with shown():
+        data.show()
+
+
+def test_before_the_first_ingest_nothing_is_broken(monkeypatch):
+    """The page of a new installation was a red one: something cannot be read."""
+
+    def ask(*_, **__):
+        raise Trouble("The data cannot be read here", "The first ingest makes gold.", "no-gold")
+
+    monkeypatch.setattr(session, "ask", ask)
+    opened = AppTest.from_function(begun, default_timeout=60).run()
+    assert not opened.error
+    assert opened.info[0].value == "**The data cannot be read here.** The first ingest makes gold."

@@ -1,5 +1,6 @@
 """The page *Experiment* while the database cannot answer all of it."""
 
+import json
 from dataclasses import fields
 
 import pytest
@@ -12,11 +13,13 @@ from monitoring.dashboard.screens.experiment import _measured
 from monitoring.dashboard.words import JUDGED
 from ratchet.decide.figures import Figures
 
+WIDE = 1080
+"""Pixels that a page has for a table, from 1240 on."""
 AT = "2026-10-10T00:00:00+00:00"
 HELD = {"at": AT, "verdict": "hold", "reason": "split alarm", "acted_at": None, "scores": {}}
 TRIED = {
     "experiment_id": 1, "production": "r1", "candidate": "r2", "started_at": AT, "ended_at": None, "stage": "ab",
-    "share": 0.2, "waits_for": "split alarm", "moved": None, "verdicts": [HELD],
+    "share": 0.2, "waits_for": "split alarm", "moved": None, "verdict": None, "verdicts": [HELD],
 }  # fmt: skip
 PUT = {"verdict": "promote", "at": AT, "reason": "better", "acted_at": None, "scores": {}}
 RELEASE = {"release": "BO1", "release_id": "r1", "families": {"ets": 3}, "made_at": AT}
@@ -110,6 +113,52 @@ def test_a_winner_that_was_taken_back_is_drawn(monkeypatch):
     ended = TRIED | {"stage": "rolled_back", "ended_at": AT, "moved": back, "evidence": judged, "verdicts": [back, PUT]}
     _, drawn = opened(monkeypatch, ended, {"production": {}, "candidate": {"track": "production"}}, MEASURED[:2])
     assert drawn == ["BO1", "CO1", "BO2"]
+
+
+BACK = {"verdict": "rollback", "at": AT, "reason": "it fails: *often*", "acted_at": AT, "scores": {}}
+DONE = HELD | {"verdict": "extend", "reason": "no harm in 400 h"}
+
+
+@pytest.mark.parametrize(
+    ("outcome", "says"),
+    [
+        ({"verdict": "rollback", "verdicts": [BACK, HELD]}, r"ago: it fails: \*often\*."),
+        ({"verdict": "promote", "moved": PUT, "verdicts": [DONE, HELD]}, "ago: better."),
+        ({"verdict": "denied", "verdicts": []}, None),
+    ],
+    ids=["rolled back", "promoted", "unknown"],
+)
+def test_how_the_newest_experiment_ended_stands_first(monkeypatch, outcome, says):
+    """Whoever came because of a rollback read that nothing was on trial, and had to find out why at the end of the page."""
+    found, _ = opened(monkeypatch, TRIED | {"ended_at": AT} | outcome, {"production": {}, "candidate": {}}, [])
+    assert not found.exception
+    told = [one.value for one in found.info if "ago:" in one.value]
+    assert [text.endswith(says) for text in told] == ([True] if says else [])
+
+
+def test_a_candidate_that_waits_for_its_turn_is_not_called_by_what_the_track_serves_meanwhile(monkeypatch):
+    """It was called by the name of the beaten release that still answers there, or by none."""
+    live = {"production": {}, "candidate": {"release": "BO0", "release_id": "r0"}}
+    found, _ = opened(monkeypatch, TRIED | {"stage": "queued", "share": 0.0}, live, [])
+    assert "#### Waiting for its turn: r2 against BO1" in texts(found)
+
+
+def test_a_reason_is_no_markup(monkeypatch):
+    said = HELD | {"reason": "held by Zo\u00eb: <b> :smile: $5 and $6"}
+    found, _ = opened(monkeypatch, TRIED | {"verdicts": [said]}, {"production": {}, "candidate": {}}, [])
+    assert found.info[0].value.endswith("held by Zo\u00eb: \\<b\\> :\u2060smile: \\$5 and \\$6.")
+
+
+def test_verdicts_fit_a_wide_page_and_say_how_long_each_waited(monkeypatch):
+    """Both figures and what was done about a verdict were beyond the edge of the table at 1400 pixels."""
+    acted = ("2026-10-10T00:00:09+00:00", "2026-10-10T00:09:30+00:00", None)
+    looks = [HELD | {"acted_at": at} for at in acted]
+    found, _ = opened(monkeypatch, TRIED | {"verdicts": looks}, {"production": {}, "candidate": {}}, [])
+    table = found.dataframe[0]
+    assert table.value["Carried out"].tolist() == ["at once", "9 minutes later", "\u2013"]
+    widths = [column["width"] for column in json.loads(table.proto.columns).values() if column.get("width")]
+    assert len(widths) == len(table.value.columns)
+    assert sum(widths) <= WIDE
 
 
 @pytest.mark.parametrize(

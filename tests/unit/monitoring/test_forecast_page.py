@@ -12,6 +12,9 @@ KNOWN = "2026-11-16T00:00:00+00:00"
 TODAY = datetime.now(UTC).date()
 
 
+PAGE = {"series": [{"shop": "a/b", "target": "sales"}], "total": 1}
+
+
 class User:
     """Who is told, for each week, that most have nothing and some have three."""
 
@@ -40,12 +43,12 @@ def page():
 def opened(monkeypatch):
     """The page for a forecast whose first week ends so many days from today."""
 
-    def opened(days, met=lambda _: None):
+    def opened(days, met=lambda _: None, page_of=PAGE, drawn=None):
         first = TODAY + timedelta(days=days)
         history = [{"week": (first - timedelta(weeks=1)).isoformat(), "value": 3.0}]
         answers = {
-            "release": {"release": "BO1", "data_hour": KNOWN, "targets": ["sales"], "horizon": 8},
-            "series": {"series": [{"shop": "a/b", "target": "sales"}], "total": 1},
+            "release": {"release": "BO1", "data_hour": KNOWN, "targets": ["sales", "returns"], "horizon": 8},
+            "series": page_of,
             "series/detail": {
                 "history": history,
                 "families": {},
@@ -56,7 +59,7 @@ def opened(monkeypatch):
         monkeypatch.setattr(session, "ask", lambda what, **_: met(what) or answers[what])
         monkeypatch.setattr(session, "workload", lambda: "parcels")
         monkeypatch.setattr(session, "user", lambda: User(first, met))
-        monkeypatch.setattr(charts, "show", lambda *_, **__: None)
+        monkeypatch.setattr(charts, "show", lambda *_, **how: drawn.append(how["title"]) if drawn is not None else None)
         return AppTest.from_function(page, default_timeout=60).run()
 
     return opened
@@ -114,3 +117,19 @@ def test_a_history_ends_where_the_releases_own_data_end(opened):
     assert "up to the newest week that BO1 knows (data as of 2026-11-16 00:00 UTC)" in " ".join(
         one.value for one in opened(3).markdown
     )
+
+
+def test_a_name_is_no_markup(opened):
+    drawn = []
+    opened(3, page_of={"series": [{"shop": "*A* of $5 and $6", "target": "sales"}], "total": 1}, drawn=drawn)
+    assert drawn == [r"Sales of \*A\* of \$5 and \$6 by week"]
+
+
+def test_of_more_than_a_page_the_first_can_be_chosen_each_with_all_its_targets(opened):
+    """A page ends within a name: the last one seemed to have fewer targets; and the list was said to be all there is."""
+    rows = [{"shop": f"s{number:03d}", "target": target} for number in range(334) for target in ("returns", "sales")]
+    seen = opened(3, page_of={"series": rows[:-1], "total": 4002})
+    assert not seen.exception
+    names = seen.selectbox[0]
+    assert (names.options[0], names.options[-1], len(names.options)) == ("s000", "s332", 333)
+    assert names.help == "The first 333: search for others"
