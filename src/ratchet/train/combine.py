@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ratchet import scores
+from ratchet.blocks import blocks
 from ratchet.train.validation import Validation
 
 Floats = NDArray[np.float64]
@@ -23,8 +24,8 @@ CLOSE: Final = 0.015
 """Sets this close cannot be told apart on a handful of folds; of those, one of three or more is the safer bet."""
 SAMPLE: Final = 400
 """Series that sets are compared on: their order does not change with more."""
-BLOCK: Final = 1024
-"""Series whose median is taken at a time: it takes several times the room of what it is of."""
+AT_A_TIME: Final = 1024
+"""The median of so many series takes several times the room of what it is of."""
 
 
 def deserving(validation: Validation, *, candidates: tuple[int, ...], naive: int | None) -> tuple[int, ...]:
@@ -47,8 +48,8 @@ def deserving(validation: Validation, *, candidates: tuple[int, ...], naive: int
 def median(forecasts: Floats, members: tuple[int, ...]) -> Floats:
     """Return the median of some families' forecasts, [family, …] to […]; NaN where they have none."""
     middle = np.empty(forecasts.shape[1:])
-    for begin in range(0, forecasts.shape[-2], BLOCK):
-        some = (..., slice(begin, begin + BLOCK), slice(None))
+    for rows in blocks(forecasts.shape[-2], size=AT_A_TIME):
+        some = (..., rows, slice(None))
         middle[some] = np.median(forecasts[some][list(members)], axis=0)
     return middle
 
