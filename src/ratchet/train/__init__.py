@@ -21,9 +21,9 @@ from ratchet.train.crew import Crew, hire, in_process
 from ratchet.train.panel import Panel
 from ratchet.train.remember import remembering
 from ratchet.train.running import Running
-from ratchet.train.search import Budget
+from ratchet.train.search import Budget, lay_out_ahead
 from ratchet.train.stages import hold_out, make
-from ratchet.train.validation import do, lay_out
+from ratchet.train.validation import do
 
 __all__ = ["Budget", "code_version", "hire", "hold_out", "remembering", "train", "validate_share"]
 
@@ -102,14 +102,15 @@ def validate_share(  # noqa: PLR0913 - what `train` takes, as far as validation 
     crew: Crew,
     progress: Say,
     vintages: pd.DataFrame | None = None,
+    budget: Budget = Budget(),  # noqa: B008 - it is frozen
 ) -> int:
-    """Do some of the jobs with which `train` validates, so that a crew that remembers has them done; how many they were.
+    """Do some of the jobs with which `train` validates and searches, so that a crew that remembers has them done; how many they were.
 
     Shares may be done anywhere, in any order and at the same time. What is not done by then `train` does itself.
     """
     families = _families(recipe, season_length=workload.season_length)
     panel, _ = accept(history, targets=workload.targets, data_hour=data_hour, vintages=vintages)
-    pieces = lay_out(panel, families, folds.of(panel, horizon=workload.horizon))[share]
+    pieces = lay_out_ahead(panel, families, folds.of(panel, horizon=workload.horizon), budget)[share]
     for _ in do(panel, pieces, crew=crew, say=progress):
         pass
     return len(pieces)
