@@ -84,6 +84,15 @@ def test_an_expected_week_is_no_typical_week():
     np.testing.assert_allclose(plain.mean(forecasts, np.full((60, 8), 2.0)), 5.0)
 
 
+def test_one_odd_series_does_not_say_who_expects():
+    """It hardly ever changed before the folds: its errors are thousands of times its naive one, and not those of the others."""
+    known = simulate([3.0, 1.0, 1.0, 2.0], seed=2)
+    known.scale[:, 7] = 1e-4
+    known.forecasts[1, :, 7] = 10 + 1.1 * (known.forecasts[3, :, 7] - 10)
+    known = replace(known, families=("naive", "tsb", "theta", "window_average"))
+    assert choose(known, [forecasters.find(name) for name in known.families]).expects == 1
+
+
 @pytest.mark.parametrize(("error", "tells"), [(1.0, 2), (5.0, None)], ids=["beats-naive", "does-not"])
 def test_a_family_tells_bounds_if_it_beats_naive(error, tells):
     validation = simulate([3.0, 1.0, error], seed=5)
