@@ -3,7 +3,7 @@
 Weekly, when gold has moved by a week, after a rollback, or by hand. `train` fits the families of the recipe over time-ordered
 folds and writes a release; `register` puts it into MLflow. The first release goes straight into production (`BO1`); each later one
 becomes a candidate (`CO…`): on trial if the candidate track is free, else queued. With `TRAIN_TASKS` there are `validate` tasks
-that share the folds out over Airflow's workers; what one of them did not do, `train` does.
+that share the folds, and the settings to try, out over Airflow's workers; what one of them did not do, `train` does.
 
 **Form:** `recipe` names the families to try (empty: the workload's own); `trials` and `seconds` say how many other settings of
 theirs, and for how long; `reason` is kept in the log. **The same gold, code and form give the same release**, so a second run
@@ -21,6 +21,7 @@ from ratchet.settings import Settings
 WHY = {"scheduled": "scheduled", "asset_triggered": "gold has moved by a week"}
 COUNT: dict[str, Any] = {"type": ["null", "integer"], "minimum": 0}
 SECONDS: dict[str, Any] = {"type": ["null", "number"], "minimum": 0}
+WORDS: dict[str, Any] = {"type": ["null", "string"], "maxLength": 200}
 SHARES = range(1, Settings().train_tasks + 1)
 
 
@@ -51,13 +52,7 @@ def make(workload: str, dag_id: str, families: tuple[str, ...], more: tuple[str,
             "seconds": Param(
                 None, title="Seconds for them", description="0: no limit; empty: as TRAIN_SECONDS says", **SECONDS
             ),
-            "reason": Param(
-                None,
-                type=["null", "string"],
-                maxLength=200,
-                title="Why",
-                description="kept in the log; empty: `by hand`, `scheduled` or `gold has moved by a week`",
-            ),
+            "reason": Param(None, title="Why", description="kept in the log; empty: what began the run", **WORDS),
         },
         tags=["ratchet", "train", workload],
     )
@@ -66,7 +61,9 @@ def make(workload: str, dag_id: str, families: tuple[str, ...], more: tuple[str,
         def validate(share: int, params: dict[str, Any] | None = None) -> int:
             from ratchet.loop import Loop
 
-            return Loop().validate(workload, share=share, recipe=(params or {}).get("recipe") or ())
+            form, loop = params or {}, Loop()
+            budget = loop.budget(trials=form.get("trials"), seconds=form.get("seconds"))
+            return loop.validate(workload, share=share, recipe=form.get("recipe") or (), budget=budget)
 
         @task(trigger_rule="all_done")  # shares spare work, and are no condition
         def train(params: dict[str, Any] | None = None) -> str:

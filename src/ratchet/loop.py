@@ -39,9 +39,10 @@ class Loop(Ingesting):
         made = self._training(workload, recipe)
         return made.make(self._bundles(workload), budget=budget or self.budget(), reason=reason)
 
-    def validate(self, workload: str, *, share: int, recipe: Sequence[str] = ()) -> int:
-        """Do one of the TRAIN_TASKS shares of the next training's validation ahead of it; how many jobs it had."""
-        return self._training(workload, recipe).validate(share, self.settings.train_tasks)
+    def validate(self, workload: str, *, share: int, recipe: Sequence[str] = (), budget: "Budget | None" = None) -> int:
+        """Do one of the TRAIN_TASKS shares of the next training's validation and search ahead of it; how many jobs it had."""
+        made = self._training(workload, recipe)
+        return made.validate(share, self.settings.train_tasks, budget=budget or self.budget())
 
     def _training(self, workload: str, recipe: Sequence[str]) -> "Training":
         from ratchet.training import Training

@@ -100,7 +100,7 @@ class Settings(BaseSettings):
         default=1,
         ge=1,
         le=64,
-        description="Airflow tasks that share out a training's validation, each on all cores of where it runs; 1: training does it itself",
+        description="Airflow tasks that share out a training's validation and trials, each on all cores; 1: training does it itself",
     )
     dask_scheduler_address: str = Field(
         default="", description="the Dask cluster that validates families while training; empty: training's own process"

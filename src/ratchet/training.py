@@ -41,8 +41,8 @@ class Training:
         )
         return card.release_id
 
-    def validate(self, share: int, of: int) -> int:
-        """Do one of so many shares of its validation ahead, for a crew that remembers; how many jobs that was."""
+    def validate(self, share: int, of: int, *, budget: Budget) -> int:
+        """Do one of so many shares of its validation and of what it tries ahead, for a crew that remembers; how many jobs that was."""
         if not 1 <= share <= of:
             raise RatchetError(f"there is no share {share} of {of}: TRAIN_TASKS says how many there are")
         log.info("validating share %d of %d of %s on %s", share, of, self.workload.name, self._on())
@@ -55,6 +55,7 @@ class Training:
             share=slice(share - 1, None, of),
             progress=log.info,
             crew=self.crew,
+            budget=budget,
         )
 
     def _on(self) -> str:

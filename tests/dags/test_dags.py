@@ -65,13 +65,16 @@ def test_an_answer_means_what_was_asked_about(run_dag):
 
 
 def train_a_candidate(run_dag, with_mlflow):
-    """Two tasks validate ahead of the training, which then has nothing of that left to do."""
-    second = run_dag("train_candidate", '{"recipe": ["ets", "theta"], "trials": 2, "reason": "a test"}', **with_mlflow)
+    """Two tasks validate, and try other windows, ahead of the training, which then has nothing of that left to do."""
+    form = {"recipe": ["ets", "window_median"], "trials": 2, "reason": "a test"}
+    second = run_dag("train_candidate", json.dumps(form), **with_mlflow)
     assert second["run"]["state"] == "success"
     assert second["run"]["mapped"] == {"validate": 2}
     jobs = [int(count) for count in re.findall(r"(\d+) of \1: ", second["log"])][:2]
-    assert f"{sum(jobs)} of {sum(jobs)} jobs were done before" in second["log"]
-    assert all(told in second["log"] for told in ("'name': 'CO1', 'state': 'trial'", "with ets, theta: a test"))
+    found = [int(count) for count in re.findall(r"(\d+) of \1 jobs were done before", second["log"])]
+    assert sum(found) == sum(jobs)
+    assert len(found) == 2, "validation and search"
+    assert all(told in second["log"] for told in ("'name': 'CO1', 'state': 'trial'", "with ets, window_median: a test"))
 
 
 def test_a_word_means_what_ran_when_the_dag_was_triggered(run_dag):

@@ -3,13 +3,13 @@
 Everything is a log1p relative to the mean log of the last half year. Nothing later than the origin week is ever read.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ratchet.blocks import blocks
 from ratchet.contracts.forecaster import Floats
 
 Ints = NDArray[np.intp]
@@ -18,7 +18,8 @@ WEEKS: Final = 104
 SPAN: Final = 520
 """Origins reach ten years back at most."""
 MIN_KNOWN: Final = 13
-BLOCK: Final = 4096
+AT_A_TIME: Final = 4096
+"""What leads to the figures of so many rows takes ten times the room of them."""
 _LAGS: Final = 8
 _MEANS: Final = (4, 8, 13, 52, 104)
 _MEDIANS: Final = (8, 13, 26, 52)
@@ -79,16 +80,11 @@ def look(values: Floats, row: Ints, week: Ints) -> Rows:
         spread=np.empty(count),
         logs=np.empty((count, WEEKS)),
     )
-    for some in blocks(count):
+    for some in blocks(count, size=AT_A_TIME):
         found = _look(values, row[some], week[some])
         every.figures[some], every.base[some] = found.figures, found.base
         every.spread[some], every.logs[some] = found.spread, found.logs
     return every
-
-
-def blocks(count: int) -> Iterator[slice]:
-    """So many rows at a time: what leads to their figures takes ten times the room of them."""
-    return (slice(begin, begin + BLOCK) for begin in range(0, count, BLOCK))
 
 
 def _look(values: Floats, row: Ints, week: Ints) -> Rows:

@@ -13,6 +13,7 @@ from typing import Final
 
 import numpy as np
 
+from ratchet.blocks import blocks
 from ratchet.contracts.forecaster import Floats, Forecaster, Setting
 from ratchet.forecasters._family import Family, Local
 from ratchet.forecasters._guard import MIN_WEEKS, WINDOW, tame
@@ -98,7 +99,7 @@ def _times(rows: Floats, matrix: Floats) -> Floats:
     padded = np.zeros((-(-count // _BLOCK) * _BLOCK, rows.shape[1]))
     padded[:count] = rows
     matrix = np.ascontiguousarray(matrix)
-    return np.concatenate([padded[at : at + _BLOCK] @ matrix for at in range(0, len(padded), _BLOCK)])[:count]
+    return np.concatenate([padded[some] @ matrix for some in blocks(len(padded), size=_BLOCK)])[:count]
 
 
 def _fourier(points: int, period: int, pairs: int) -> Floats:

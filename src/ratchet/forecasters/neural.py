@@ -11,6 +11,7 @@ from typing import Final
 
 import numpy as np
 
+from ratchet.blocks import blocks
 from ratchet.contracts.forecaster import Floats, Forecaster, Known, Learned, Setting
 from ratchet.contracts.release import split_name
 from ratchet.forecasters import _lags, _network
@@ -123,7 +124,7 @@ def _others(known: Known, row: _lags.Ints, week: _lags.Ints) -> Floats:
     """Change of the other targets' level, a month against a quarter, and how many of them there are; 0 where there are none."""
     things, thing = np.unique([split_name(name)[0] for name in known.names], return_inverse=True)
     total = np.zeros((len(things), 2, known.counts.shape[1]))
-    change = np.concatenate([_change(known.counts[some]) for some in _lags.blocks(len(known.counts))])
+    change = np.concatenate([_change(known.counts[some]) for some in blocks(len(known.counts), size=_lags.AT_A_TIME)])
     there = np.isfinite(change)
     change[~there] = 0.0
     np.add.at(total[:, 0], thing, change)

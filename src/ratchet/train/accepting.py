@@ -15,6 +15,7 @@ from ratchet.contracts.frames import SERIES_COLUMNS, number_series
 from ratchet.contracts.release import split_name
 from ratchet.train.panel import MIN_WEEKS, WEEK, Panel
 from ratchet.train.revisions import find_revisions
+from ratchet.train.typical import typical
 
 Bools = NDArray[np.bool_]
 Days = NDArray[np.datetime64]
@@ -22,7 +23,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 
 MAX_COUNT: Final = 1e12
-TYPICAL_WEEKS: Final = 13
+NEWEST_WEEKS: Final = 13
 _FIRST_DAY: Final = np.datetime64("1677-09-22", "us")
 """Those of a panel are counted in nanoseconds, which begin a day before."""
 _WEEK: Final = WEEK.to_timedelta64().astype("timedelta64[us]")
@@ -96,7 +97,7 @@ def newest_seen(history: pd.DataFrame, data_hour: datetime) -> float:
     """How much was seen of the last weeks that end by the data hour's day, mean over series and weeks."""
     day = pd.Timestamp(data_hour.astimezone(UTC).date())
     ds = history["ds"].dt.tz_localize(None)
-    newest = ((ds <= day) & (ds > day - TYPICAL_WEEKS * WEEK)).to_numpy()
+    newest = ((ds <= day) & (ds > day - NEWEST_WEEKS * WEEK)).to_numpy()
     return round(float(seen(history)[newest].mean()), 4) if newest.any() else 1.0
 
 
@@ -185,9 +186,7 @@ def _panel(rows: Rows) -> Panel:
 
 
 def _fill(values: Floats, unseen: NDArray[np.bool_]) -> Floats:
-    """Put a typical week where too little was seen: the median of those before or, at a series' beginning, of those after."""
+    """Put a typical week where too little was seen."""
     for row, week in np.argwhere(unseen):
-        before, after = values[row, max(0, week - TYPICAL_WEEKS) : week], values[row, week:]
-        near = before[np.isfinite(before)] if np.isfinite(before).any() else after[np.isfinite(after)][:TYPICAL_WEEKS]
-        values[row, week] = np.floor(np.median(near) + 0.5) if len(near) else 0.0
+        values[row, week] = typical(values[row], week)
     return values

@@ -11,7 +11,7 @@ weeks want: the point corrected by the pool's mean and mean square, because the 
 on average root^2 + 2 x root x spread x mean + spread^2 x mean square (Duan 1983).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ratchet import scores
+from ratchet.blocks import blocks
 from ratchet.train import blend
 from ratchet.train import own as of_series
 
@@ -40,6 +41,7 @@ MIN_SPREAD = 0.05
 FAR = 10.0
 """One series says no more of the others: a week counts as so many spreads away at most, a spread as so many times a usual one."""
 AT_A_TIME = 1024
+"""What leads to the bounds of so many series takes thirty times the room of the forecasts that they are for."""
 _BUSY = 10.0
 _MANY_ZEROS = 0.3
 _ANSCOMBE = 3 / 8
@@ -138,7 +140,7 @@ def apply(calibration: Calibration, *, point: Floats, nature: Nature, told: Floa
     `told` are a family's own bounds, [end, series, step]; without them their part is the pool's.
     """
     answer: dict[str, Floats] = {}
-    for rows in _some_series(len(point)):
+    for rows in blocks(len(point), size=AT_A_TIME):
         part = None if told is None else told[:, rows]
         for name, values in _apply(calibration, point[rows], nature.part(rows), part).items():
             answer.setdefault(name, np.empty(point.shape))[rows] = values
@@ -209,7 +211,7 @@ def _stretch(held: HeldOut, residual: Floats) -> list[dict[str, float]]:
         others = np.arange(len(folds)) != fold
         point, told = held.point[fold], None if held.told is None else held.told[fold]
         pools = _pools(residual[others], held.nature.size[others])
-        for rows in _some_series(len(point)):
+        for rows in blocks(len(point), size=AT_A_TIME):
             part = None if told is None else told[:, rows]
             ends = _blended(pools, point=point[rows], nature=held.nature.part(fold).part(rows), told=part)
             actual = _root(held.actual[fold, rows])
@@ -258,11 +260,6 @@ def _spread(roots: Floats) -> Floats:
     everyone = usual(own)
     shared = (weeks * np.nan_to_num(own) + PRIOR_WEEKS * everyone) / (weeks + PRIOR_WEEKS)
     return np.asarray(np.maximum(shared, MIN_SPREAD))
-
-
-def _some_series(count: int) -> Iterator[slice]:
-    """So many at a time: what leads to their bounds takes thirty times the room of the forecasts that they are for."""
-    return (slice(begin, begin + AT_A_TIME) for begin in range(0, max(count, 1), AT_A_TIME))
 
 
 def _blocks(steps: int) -> Ints:

@@ -112,11 +112,9 @@ def _expects(validation: Validation, families: Sequence[Forecaster], typical: tu
     expecting = [index for index, family in enumerate(families) if family.expects and index not in typical]
     if not expecting or not validation.folds:
         return expecting[0] if expecting else None
-    error = (validation.forecasts[expecting] - validation.actual) / np.where(
-        validation.scale > 0, validation.scale, np.nan
-    )[..., None]
-    rmsse = scores.mean(np.sqrt(scores.mean(error**2)).reshape(len(expecting), -1))
-    return expecting[int(np.nanargmin(np.nan_to_num(rmsse, nan=np.inf)))]
+    rmsse = scores.scaled(scores.rmse(validation.actual, validation.forecasts[expecting]), validation.scale)
+    overall = scores.mean(select.relative(rmsse.transpose(0, 2, 1)))
+    return expecting[int(np.argmin(np.nan_to_num(overall, nan=np.inf)))]
 
 
 def _whole(actual: Floats, counts: Floats | None) -> NDArray[np.bool_]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from ratchet.train.panel import Panel
@@ -45,6 +46,12 @@ def plan(weeks: int, *, horizon: int, count: int = COUNT, spare: int = 0) -> tup
     end = weeks - spare % stride if weeks >= 4 * horizon else weeks
     cutoffs = [end - held_out - stride * back for back in range(count)]
     return tuple(Fold(cutoff=cutoff, horizon=held_out) for cutoff in reversed(cutoffs) if cutoff >= held_out)
+
+
+def of(panel: Panel, *, horizon: int) -> tuple[Fold, ...]:
+    """Lay out a panel's folds: their cutoffs stay on the same calendar weeks from one training to the next."""
+    spare = (panel.weeks[-1] - pd.Timestamp(0)).days // 7
+    return plan(len(panel.weeks), horizon=horizon, spare=spare)
 
 
 def split(folds: tuple[Fold, ...]) -> int:

@@ -17,6 +17,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from ratchet.train.panel import WEEK, Panel
+from ratchet.train.sample import sample
 from ratchet.train.validation import Validation
 
 Floats = NDArray[np.float64]
@@ -106,7 +107,7 @@ def places(weeks: pd.DatetimeIndex) -> Ints:
 
 def _by_week(values: Floats) -> Floats:
     """Return how far each week was from those around it on log1p, the median over series; NaN where too few can tell."""
-    logs = np.log1p(values[:: max(1, len(values) // SAMPLE)])
+    logs = np.log1p(values[sample(len(values), most=SAMPLE)])
     around = sliding_window_view(
         np.pad(logs, ((0, 0), (AROUND, AROUND)), constant_values=np.nan), 2 * AROUND + 1, axis=1
     )

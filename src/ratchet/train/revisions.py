@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ratchet.contracts.coverage import seen, whole_counts
+from ratchet.contracts.coverage import LEAST_SEEN, seen, whole_counts
 from ratchet.contracts.frames import number_series
+from ratchet.train.typical import typical
 
 Floats = NDArray[np.float64]
 Places = NDArray[np.intp]
@@ -87,9 +88,12 @@ def find_revisions(
     week = weeks.get_indexer(_plain(vintages["ds"]))
     known_at = _plain(vintages["known_at"]).to_numpy()
     known = np.searchsorted((weeks + DAY).to_numpy(), known_at, side="right").astype(np.intp)
+    there = (row >= 0) & (week >= 0) & np.isfinite(values[row, week])
     value = whole_counts(vintages["y"].to_numpy(dtype=float, na_value=np.nan), seen(vintages))
-    there = (row >= 0) & (week >= 0) & (value >= 0) & (value <= most)
-    there &= np.isfinite(values[row, week])
+    # Of these hardly anything had been seen: whoever learnt then took a typical week, and so does a fold.
+    for at in np.flatnonzero(there & (seen(vintages) < LEAST_SEEN)):
+        value[at] = typical(values[row[at]], week[at])
+    there &= (value >= 0) & (value <= most)
     order = np.lexsort((known_at, week, row))
     every = Revisions(row=row, week=week, known=known, value=value).take(order[there[order]])
     cell = np.cumsum(every.begins()) - 1

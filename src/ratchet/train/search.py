@@ -22,9 +22,9 @@ from ratchet.contracts.release import split_name
 from ratchet.scores import mae, mean, rmse, scaled
 from ratchet.train import shape
 from ratchet.train.crew import Crew, in_process
-from ratchet.train.folds import Fold
+from ratchet.train.folds import Fold, split
 from ratchet.train.panel import Panel
-from ratchet.train.validation import Validation, do, lay_out
+from ratchet.train.validation import Piece, Validation, do, lay_out
 
 Floats = NDArray[np.float64]
 Options = Mapping[str, Any]
@@ -107,8 +107,7 @@ def improve(
     older, newer = validated
     if budget.trials < 1 or older.folds == newer.folds:
         return list(families), []
-    known = shape.describe(newer.folds[0].known(panel))
-    plan = _plan(families, known, budget.trials, search.space)
+    plan = _plan(panel, families, newer.folds[0], budget.trials, search.space)
     contest = _Contest(panel, older, trials=sum(map(len, plan)))
     every, count = (*older.folds, *newer.folds), len(older.folds)
     begun = search.clock()
@@ -128,8 +127,25 @@ def improve(
     return better, contest.trials()
 
 
-def _plan(families: Sequence[Forecaster], known: Shape, trials: int, space: Space) -> list[list[_Variant]]:
-    """Rounds: the next variant of each family, until the budget is spent."""
+def lay_out_ahead(panel: Panel, families: Sequence[Forecaster], folds: tuple[Fold, ...], budget: Budget) -> list[Piece]:
+    """Everything that validation and search are sure to do: every family on every fold, every trial on those to choose by.
+
+    How many trials there is time for nobody knows ahead, nor which of them will be kept.
+    """
+    older, tried = split(folds), list[Forecaster]()
+    if older and budget.trials and not budget.seconds:
+        plan = _plan(panel, families, folds[older], budget.trials, Space())
+        tried = [variant.family for some in plan for variant in some]
+    return [
+        piece
+        for piece in lay_out(panel, [*families, *tried], folds)
+        if piece.index < len(families) or piece.part.stop <= older
+    ]
+
+
+def _plan(panel: Panel, families: Sequence[Forecaster], fold: Fold, trials: int, space: Space) -> list[list[_Variant]]:
+    """Rounds: the next variant of each family, until the budget is spent; for series as they were told at a fold's cutoff."""
+    known = shape.describe(fold.known(panel))
     each = [[(index, tried) for tried in space.variants(family.name, known)] for index, family in enumerate(families)]
     rounds = list[list[_Variant]]()
     number = 0

@@ -52,6 +52,16 @@ class Validation:
         if said.shape[1] > 1:
             self.ends[index][folds][:, :, rows] = said[:, 1:]
 
+    def only(self, rows: NDArray[np.intp]) -> Self:
+        """Keep some of the series, without anybody's own bounds."""
+        return replace(
+            self,
+            forecasts=self.forecasts[:, :, rows],
+            actual=self.actual[:, rows],
+            scale=self.scale[:, rows],
+            ends={},
+        )
+
     def before(self, cutoff: int) -> Self:
         """Leave out what happened after a cutoff."""
         weeks = np.array([fold.cutoff for fold in self.folds])[:, None] + np.arange(self.actual.shape[2])

@@ -54,6 +54,16 @@ def test_sets_that_cannot_be_told_apart_are_taken_large():
     assert found == (1, 2, 3)
 
 
+@pytest.mark.parametrize("things", [40, 200, 400, 1000])
+def test_a_set_is_chosen_for_all_targets_however_many_series_there_are(things):
+    """Names are in order: every fourth series, or every second, is of the same target."""
+    either = simulate([3.0, 1.0, 1.0, 1.0], series=4 * things, folds=2, steps=4, seed=6)
+    worse = np.where(np.arange(4 * things)[:, None] % 4 == 0, 1.0, 4.0)
+    errors = (either.forecasts - either.actual) * np.stack([np.ones_like(worse), worse, 5 - worse, 5 - worse])[:, None]
+    found = combine.deserving(replace(either, forecasts=either.actual + errors), candidates=(0, 1, 2, 3), naive=0)
+    assert found == (2, 3)
+
+
 def test_naive_answers_where_nothing_beats_it():
     choice = choose(simulate([0.5, 1.5, 2.0], seed=2), families(3))
     assert {choice.families[index] for index in choice.family} <= {"naive", combine.NAME}
@@ -72,6 +82,15 @@ def test_an_expected_week_is_no_typical_week():
     np.testing.assert_allclose(before.mean(forecasts, np.full((60, 8), 2.0)), 4.0)
     plain = replace(choice, in_ratio=False)
     np.testing.assert_allclose(plain.mean(forecasts, np.full((60, 8), 2.0)), 5.0)
+
+
+def test_one_odd_series_does_not_say_who_expects():
+    """It hardly ever changed before the folds: its errors are thousands of times its naive one, and not those of the others."""
+    known = simulate([3.0, 1.0, 1.0, 2.0], seed=2)
+    known.scale[:, 7] = 1e-4
+    known.forecasts[1, :, 7] = 10 + 1.1 * (known.forecasts[3, :, 7] - 10)
+    known = replace(known, families=("naive", "tsb", "theta", "window_average"))
+    assert choose(known, [forecasters.find(name) for name in known.families]).expects == 1
 
 
 @pytest.mark.parametrize(("error", "tells"), [(1.0, 2), (5.0, None)], ids=["beats-naive", "does-not"])

@@ -45,6 +45,16 @@ def test_what_comes_every_year_is_found_and_how_much_it_changes():
     assert list(found.values()) == pytest.approx([np.log(QUIET)] * 2, abs=0.1)
 
 
+@pytest.mark.parametrize("quiet_targets", [1, 3])
+@pytest.mark.parametrize("series", [160, 1600, 4000])
+def test_a_holiday_is_one_of_most_series_and_not_of_one_target_in_four(series, quiet_targets):
+    """Names are in order: every fourth series, or every second, is of the same target."""
+    quiet, usual = panel(series=series), panel(series=series, quiet=())
+    of_quiet = np.arange(series)[:, None] % 4 < quiet_targets
+    found = holidays.learn(replace(usual, values=np.where(of_quiet, quiet.values, usual.values)))
+    assert (found.changes.get(0, 0.0) < np.log(QUIET) / 2) == (quiet_targets == 3)
+
+
 @pytest.mark.parametrize(
     "changes",
     [

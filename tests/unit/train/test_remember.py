@@ -192,6 +192,45 @@ def test_shares_that_were_validated_ahead_leave_a_training_nothing_to_validate(
     assert files(tmp_path / "b" / card.release_id) == files(tmp_path / "a" / card.release_id) != {}
 
 
+@pytest.fixture
+def walks(gold):
+    """Of random walks the newest weeks say most: of all windows the shortest is kept."""
+    steps = np.random.default_rng(4).normal(0, 3, (20, 160))
+    return gold(np.abs(100 + np.cumsum(steps, axis=1)).round())
+
+
+def test_trials_that_were_made_ahead_leave_a_search_those_weeks_that_it_does_not_choose_by(
+    walks, workload, run, tmp_path, data_hour
+):
+    """What is kept is known when all was tried: on newer folds it is validated then. The same bytes as without shares."""
+    recipe, budget, crew = ("naive", "window_median", "trees"), Budget(trials=5), Counting()
+    known = {"recipe": recipe, "budget": budget, "crew": remembering(crew, tmp_path / "kept", code="1")}
+    told = {**known, "workload": workload, "data_hour": data_hour, "progress": lambda _: None}
+    counts = [validate_share(walks, share=slice(number, None, 3), **told) for number in (2, 0, 1)]
+    assert sum(counts) == len(crew.done)
+    assert max(counts) - min(counts) <= 1
+    card = run(walks, tmp_path / "a", **known)
+    ahead, left = (
+        [(job.family.options.get("weeks"), fold.cutoff) for job in jobs for fold in job.folds]
+        for jobs in (crew.done[: sum(counts)], crew.done[sum(counts) :])
+    )
+    newer = sorted({cutoff for _, cutoff in ahead})[4:]
+    assert card.options == {"window_median": {"weeks": 8}}
+    assert [one for one in left if one[1] < 160] == [(8, cutoff) for cutoff in newer]  # beside what the release says
+    assert run(walks, tmp_path / "b", recipe=recipe, budget=budget) == card
+    assert files(tmp_path / "b" / card.release_id) == files(tmp_path / "a" / card.release_id) != {}
+
+
+def test_nobody_tries_ahead_what_there_may_be_no_time_for(walks, workload, data_hour):
+    told = {"recipe": ("naive", "window_median"), "workload": workload, "data_hour": data_hour, "share": slice(None)}
+    told |= {"crew": in_process, "progress": lambda _: None}
+    done = [
+        validate_share(walks, budget=Budget(trials=trials, seconds=seconds), **told)
+        for trials, seconds in ((0, 0), (5, 9), (5, 0))
+    ]
+    assert done == [2 * 10, 2 * 10, 2 * 10 + 3 * 4]
+
+
 def test_a_series_that_was_told_otherwise_is_done_again_with_its_shard_alone(panel_of, tmp_path):
     values = np.random.default_rng(1).poisson(4, (600, 40)).astype(float)
     changed = values.copy()

@@ -86,6 +86,22 @@ def files(folder):
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in every}
 
 
+def test_a_fold_sees_a_typical_week_where_hardly_anything_had_been_seen(gold, told, data_hour):
+    """It was filled in three weeks later: until then everybody learnt from a guess."""
+    counts = np.full((1, 60), 100.0)
+    counts[0, 50] = 900.0
+    newest = gold(counts)
+    at = newest["ds"].iloc[50]
+    first = told(("thing/000", at, at + pd.Timedelta(1, "D"), 90.0)).assign(coverage=0.1)
+    late = told(("thing/000", at, at + pd.Timedelta(23, "D"), 900.0)).assign(coverage=1.0)
+    known = {"targets": ("visits",), "data_hour": data_hour}
+    panel, _ = accept(newest, vintages=pd.concat([first, late]), **known)
+    live = newest.iloc[:51].assign(coverage=[1.0] * 50 + [0.1], y=[100.0] * 50 + [90.0])
+    assert accept(live, **known)[0].newest(1).item() == 100
+    assert [panel.until(weeks).newest(weeks)[0, 50] for weeks in (51, 53, 54)] == [100, 100, 900]
+    assert panel.newest(60)[0, 50] == 900
+
+
 def test_a_fold_sees_a_week_that_had_been_seen_in_part_as_live_training_did(gold, told, data_hour):
     newest = gold(np.full((1, 60), 100.0))
     at = newest["ds"].iloc[50]
