@@ -82,6 +82,11 @@ def test_what_is_wrong_with_feedback_is_named_by_field(house, prediction_id, sai
     assert house.log.records == []
 
 
+def test_a_comment_that_is_too_long_is_told_so_in_characters(house, prediction_id):
+    answer = house.feedback({"prediction_id": prediction_id, "kind": "comment", "value": "x" * 2001})
+    assert answer.get_json()["detail"] == "value: String should have at most 2000 characters"
+
+
 def test_a_long_word_is_not_repeated_in_full(house, prediction_id):
     answer = house.feedback({"prediction_id": prediction_id, "kind": "x" * 10_000, "value": 1})
     assert answer.status_code == 422
