@@ -91,6 +91,7 @@ class KeyStore:
         self._holders: Mapping[str, Holder] | None = self._read_cache()
         self._written = True
         self._database_away = False
+        self._disk_refuses = False
 
     def holder(self, key: str) -> Holder | None:
         """Who a key belongs to; None if nobody; `NotReadyError` while no list of keys was ever seen."""
@@ -125,13 +126,22 @@ class KeyStore:
         if holders != self._holders:
             self._holders, self._written = holders, False
         if not self._written:  # also if only the last attempt failed: a start must not know a key that has ended
-            self._write_cache(holders)
-            self._written = True
+            self._keep(holders)
 
     def _note_database(self, error: psycopg2.Error | None) -> None:
         if (error is not None) != self._database_away:
             self._database_away = error is not None
             logger.warning("%s %s", WHAT, f"is away: {outline(error)}" if error else "is back")
+
+    def _keep(self, holders: Mapping[str, Holder]) -> None:
+        try:
+            self._write_cache(holders)
+        except OSError as error:
+            if not self._disk_refuses:
+                logger.error("the API keys are valid as they are now, but cannot be kept for the next start: %s", error)  # noqa: TRY400
+            self._disk_refuses = True
+        else:
+            self._written, self._disk_refuses = True, False
 
     def _read_cache(self) -> dict[str, Holder] | None:
         try:
