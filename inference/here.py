@@ -20,7 +20,7 @@ def asked() -> Request:
 def body() -> bytes:
     """Return the request's body; what says its length and is not too long is read without Flask's guards around it."""
     request = asked()
-    if request.environ.get("HTTP_CONTENT_ENCODING", IDENTITY).lower() != IDENTITY:
+    if request.environ.get("HTTP_CONTENT_ENCODING", "").lower() not in {"", IDENTITY}:
         raise ProblemError(ENCODED, "Send the body as it is, without Content-Encoding.")
     length = request.environ.get("CONTENT_LENGTH", "")
     if length.isdecimal() and int(length) <= (request.max_content_length or 0):

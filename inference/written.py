@@ -28,7 +28,7 @@ def name_errors(error: ValidationError) -> tuple[str, list[dict[str, str]]]:
     """
     if error.error_count() > MOST_READ:
         return f"{error.error_count()} things are wrong with it: too many to name.", []
-    found = _as_written(error.errors(include_url=False, include_context=False, include_input=False))
+    found = _as_written(error.errors(include_url=False, include_input=False))
     errors = [
         {"field": path[:LONGEST_WORD] or BODY, "message": _say(kind, message)}
         for path, kind, message in found[:MOST_ERRORS]
@@ -70,6 +70,8 @@ def _progress(error: ErrorDetails) -> tuple[float, int]:
 
 def _path(error: ErrorDetails) -> Path:
     """No request has an object right in an object: of two names in a row one is pydantic's, a reading or the kind of feedback."""
+    if "discriminator" in error.get("ctx", ()):  # the field that says which kind it is
+        return (error["ctx"]["discriminator"].strip("'"),)
     match error["loc"]:
         case (name, str(second), *rest):
             return (name, *rest) if _is_read(error) else (second, *rest)
@@ -80,4 +82,6 @@ def _say(kind: str, message: str) -> str:
     """Return pydantic's words; of what has been parsed already, as a batch has, it would name the class that it wanted."""
     if kind == "model_type":
         return "Input should be an object"
+    if kind == "union_tag_not_found":
+        return "Field required"
     return message.removeprefix("Value error, ")[:LONGEST_WORD]
