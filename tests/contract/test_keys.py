@@ -103,6 +103,12 @@ def test_only_known_scopes_exist(postgres, scopes):
         add_key(postgres, "nobody", scopes)
 
 
+@pytest.mark.parametrize("name", ["", "  ", "two\nlines", "\x1b[31mred", "half a \udcff", "x" * 201])
+def test_a_name_is_one_line_that_a_list_can_show(postgres, name):
+    with pytest.raises(RatchetError, match="needs a name"):
+        add_key(postgres, name, ["predict"])
+
+
 def test_a_restart_without_the_database_still_knows_the_keys(postgres, store, cache_file, caplog):
     key = add_key(postgres, "a user", ["predict"])
     store.refresh()

@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 
 WHAT: Final = "the database of API keys"
 PREFIX: Final = "rk"
+LONGEST_NAME: Final = 200
 SCOPES: Final = frozenset({"predict", "operate"})
 LIMITS: Final[dict[str, Any]] = {"connect_seconds": 3, "statement_seconds": 3}
 """A server that is locked or has gone silent is away: who waits for it learns of no other key, and of none that has ended."""
@@ -55,8 +56,10 @@ class KeyRow:
 
 def add_key(database_url: str, name: str, scopes: Sequence[str]) -> str:
     """Make a key and return it: the only time that anyone sees it."""
-    if not name.strip():
-        raise RatchetError("a key needs a name: who holds it, for whoever has to revoke it one day")
+    if not name.strip() or not name.isprintable() or len(name) > LONGEST_NAME:
+        raise RatchetError(
+            f"a key needs a name of up to {LONGEST_NAME} printable characters: who holds it, for whoever has to revoke it one day"
+        )
     if not scopes or not SCOPES.issuperset(scopes):
         raise RatchetError(f"a key's scopes are one or both of {', '.join(sorted(SCOPES))}, not {', '.join(scopes)}")
     key_id = secrets.token_hex(6)
