@@ -15,10 +15,11 @@ from inference.giving import give
 from inference.identity import caller, require
 from inference.items import CSV, read
 from inference.limits import count_items
-from inference.problems import INVALID, Kind, ProblemError, describe, name_errors
+from inference.problems import INVALID, Kind, ProblemError, describe
 from inference.questions import Question
 from inference.respond import JSON
 from inference.service import Service
+from inference.written import name_errors
 from ratchet.serve.many import find_rows, render_rows
 
 

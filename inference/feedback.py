@@ -2,10 +2,11 @@
 
 from typing import Annotated, Any, Final, Literal
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from inference.fields import Count, Day, Text
+from inference.fields import WITHOUT_NUL, Count, Day
+from inference.here import body
 from inference.identity import caller, require
 from inference.problems import LOG_FULL, UNKNOWN_PREDICTION, ProblemError
 from inference.respond import as_json
@@ -50,7 +51,7 @@ class Comment(Said):
     """What a user wants to say."""
 
     kind: Literal["comment"]
-    value: Annotated[Text, Field(min_length=1, max_length=2000)]
+    value: Annotated[str, Field(min_length=1, max_length=2000), WITHOUT_NUL]
 
 
 Feedback = Annotated[Rating | Accurate | Actual | Comment, Field(discriminator="kind")]
@@ -66,7 +67,7 @@ def make(service: Service) -> Blueprint:
         require(service, "predict")
         if not service.answerer.serves(workload):
             raise UnknownWorkloadError(f"no workload {workload!r} here")
-        said = PARSER.validate_json(request.get_data())
+        said = PARSER.validate_json(body())
         minted = verify(service.secret, said.prediction_id, workload=workload)
         if minted is None:
             raise ProblemError(UNKNOWN_PREDICTION, f"No forecast of {workload} was answered under this prediction id.")

@@ -41,5 +41,7 @@ Count = Annotated[float, Field(ge=0, le=LARGEST, allow_inf_nan=False, strict=Tru
 """What happened in a week, as somebody posts it."""
 Day = Annotated[date, BeforeValidator(_is_day)]
 Moment = Annotated[AwareDatetime, BeforeValidator(_is_moment), AfterValidator(_in_utc)]
-Text = Annotated[str, AfterValidator(_without_nul)]
+WITHOUT_NUL: Final = AfterValidator(_without_nul)
+"""Comes last: pydantic takes what has been through a function for a list, and tells of its length in items."""
+Text = Annotated[str, WITHOUT_NUL]
 """What PostgreSQL can hold."""

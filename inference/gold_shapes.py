@@ -6,11 +6,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, create_model
 
-from inference.fields import Text
+from inference.fields import WITHOUT_NUL
 from inference.operator_shapes import Query
 from inference.shapes import Shape
 
-Name = Annotated[Text, Field(min_length=1, max_length=500)]
+Name = Annotated[str, Field(min_length=1, max_length=500), WITHOUT_NUL]
 
 
 class Named(Query):

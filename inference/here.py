@@ -3,6 +3,9 @@
 from typing import TYPE_CHECKING, cast
 
 from flask import Request, g, request
+from werkzeug.exceptions import ClientDisconnected
+
+from inference.problems import ENCODED, IDENTITY, ProblemError
 
 if TYPE_CHECKING:
     from flask.ctx import _AppCtxGlobals
@@ -17,9 +20,13 @@ def asked() -> Request:
 def body() -> bytes:
     """Return the request's body; what says its length and is not too long is read without Flask's guards around it."""
     request = asked()
+    if request.environ.get("HTTP_CONTENT_ENCODING", "").lower() not in {"", IDENTITY}:
+        raise ProblemError(ENCODED, "Send the body as it is, without Content-Encoding.")
     length = request.environ.get("CONTENT_LENGTH", "")
     if length.isdecimal() and int(length) <= (request.max_content_length or 0):
         read: bytes = request.environ["wsgi.input"].read(int(length))
+        if len(read) < int(length):
+            raise ClientDisconnected
         return read
     return request.get_data(cache=False)
 

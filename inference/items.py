@@ -6,6 +6,7 @@ import pydantic_core
 from flask import request
 
 from inference import tables
+from inference.here import body
 from inference.problems import INVALID, MALFORMED_JSON, ProblemError
 
 MAX_ITEMS: Final = 1000
@@ -14,8 +15,8 @@ CSV: Final = "text/csv"
 
 def read(id_name: str) -> list[Any]:
     """Return the items of the batch at hand, not yet looked at one by one."""
-    body = request.get_data()
-    return _count(tables.read(body, id_name=id_name)) if request.mimetype == CSV else read_json(body)
+    said = body()
+    return _count(tables.read(said, id_name=id_name)) if request.mimetype == CSV else read_json(said)
 
 
 def read_json(body: bytes) -> list[Any]:

@@ -5,7 +5,7 @@ of the two counts, the key's and the address's, the one that is nearer to its en
 """
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from flask import Flask, Response, g, request
 
@@ -74,21 +74,33 @@ def _address(environ: Mapping[str, Any]) -> str:
 
 
 def count_items(service: Service, items: int) -> None:
-    """Count a batch for what it is; the request itself stands for its first twenty items."""
-    more = cost_of(items) - 1
-    for name, limit in g.get("counted", ()) if more else ():
-        _take(service, name, limit, cost=more)
+    """Count a batch for what it is, of which the request itself was counted; one that is refused costs nothing."""
+    cost, counted = cost_of(items), g.get("counted", ())
+    if service.limits is None or cost == 1 or not counted:
+        return
+    if not service.limits.could_allow(cost):
+        raise ProblemError(
+            TOO_MANY,
+            f"These {items} items count as {cost} requests, more than any minute allows: ask for fewer at once.",
+        )
+    g.allowance = service.limits.counts.take_all(counted, cost, had=1)
+    if not g.allowance.allowed:
+        _refuse(next(one for one in reversed(counted) if one[1] == g.allowance.limit))
 
 
-def _take(service: Service, name: str, limit: int, *, cost: int = 1) -> None:
+def _take(service: Service, name: str, limit: int) -> None:
     if service.limits is None:
         return
-    allowance = service.limits.counts.take(name, limit, cost)
+    allowance = service.limits.counts.take(name, limit)
     nearest = g.get("allowance")
     if not allowance.allowed or nearest is None or allowance.remaining <= nearest.remaining:
         g.allowance = allowance
     if not allowance.allowed:
-        what, _, _ = name.partition(":")
-        raise ProblemError(TOO_MANY, f"The limit of this {what} is {limit} requests a minute.")
-    if cost == 1:
-        g.counted = (*g.get("counted", ()), (name, limit))
+        _refuse((name, limit))
+    g.counted = (*g.get("counted", ()), (name, limit))
+
+
+def _refuse(counted: tuple[str, int]) -> NoReturn:
+    name, limit = counted
+    what, _, _ = name.partition(":")
+    raise ProblemError(TOO_MANY, f"The limit of this {what} is {limit} requests a minute.")

@@ -23,6 +23,7 @@ MEANING: Final = {
     "404": "Not known here",
     "409": "Something is in the way",
     "413": "The body is larger than 1 MiB",
+    "415": "The body is compressed, or encoded in another way",
     "422": "The request is not valid; `errors` names the first wrong fields",
     "429": "Too many requests; `Retry-After` says how long to wait",
     "503": "Nothing can be answered now; try again",

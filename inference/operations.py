@@ -13,7 +13,7 @@ from inference.release import Wanted
 from ratchet.contracts.release import Card
 
 GUARDED: Final = ("401", "403", "404", "422", "429", "503")
-POSTED: Final = ("400", "413", *GUARDED)
+POSTED: Final = ("400", "413", "415", *GUARDED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

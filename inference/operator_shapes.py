@@ -4,10 +4,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from inference.fields import Moment, Text
+from inference.fields import WITHOUT_NUL, Moment
 from inference.shapes import Shape, TrackName
 
-Filter = Annotated[Text, Field(max_length=500)]
+Filter = Annotated[str, Field(max_length=500), WITHOUT_NUL]
 
 
 class Query(BaseModel):

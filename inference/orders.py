@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 from flask import Blueprint, Response, request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
-from inference.fields import Text
+from inference.fields import WITHOUT_NUL
+from inference.here import body
 from inference.identity import require
 from inference.problems import DATABASE_AWAY, ORDER_WAITS, UNKNOWN_ORDER, ProblemError
 from inference.respond import as_json
@@ -27,7 +28,7 @@ class Wish(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Kind
-    why: Annotated[Text, StringConstraints(strip_whitespace=True), Field(min_length=3, max_length=500)]
+    why: Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=500), WITHOUT_NUL]
 
 
 class Withdrawal(BaseModel):
@@ -78,7 +79,7 @@ def make(service: Service) -> Blueprint:
     @bp.post("/api/<workload>/orders")
     def place(workload: str) -> Response:
         _require(service, workload)
-        wish = Wish.model_validate_json(request.get_data())
+        wish = Wish.model_validate_json(body())
         who = service.keys.holder(request.headers["X-API-Key"])
         name = who.name if who else ""
         with _book(service) as book:
@@ -92,7 +93,7 @@ def make(service: Service) -> Blueprint:
     @bp.post("/api/<workload>/orders/withdraw")
     def withdraw(workload: str) -> Response:
         _require(service, workload)
-        order_id = Withdrawal.model_validate_json(request.get_data()).order_id
+        order_id = Withdrawal.model_validate_json(body()).order_id
         with _book(service) as book:
             was_waiting = book.end(workload, order_id, outcome="withdrawn", at=service.clock())
         if not was_waiting:

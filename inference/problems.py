@@ -11,8 +11,7 @@ from pydantic import ValidationError
 from werkzeug.exceptions import ClientDisconnected, HTTPException, MethodNotAllowed, RequestEntityTooLarge
 
 from inference.respond import as_json
-from inference.shapes import MOST_ERRORS
-from inference.written import as_written
+from inference.written import name_errors
 from ratchet.contracts.errors import NotReadyError
 from ratchet.serve.answer import UnknownWorkloadError
 
@@ -20,11 +19,8 @@ logger = logging.getLogger(__name__)
 
 MIMETYPE: Final = "application/problem+json"
 RETRY_SECONDS: Final = "2"
-BODY: Final = "body"
-MOST_SAID: Final = 3
-MOST_READ: Final = 1000
-LONGEST_WORD: Final = 200
-"""Of what is said of one field: names and values that somebody made up may be in it."""
+IDENTITY: Final = "identity"
+"""The one Content-Encoding that is none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +38,7 @@ UNKNOWN_PREDICTION: Final = Kind(slug="unknown-prediction", title="No such predi
 NOT_READY: Final = Kind(slug="not-ready", title="Nothing can be answered yet", status=503)
 LOG_FULL: Final = Kind(slug="log-full", title="Feedback cannot be kept right now", status=503)
 TOO_LARGE: Final = Kind(slug="too-large", title="The body is larger than 1 MiB", status=413)
+ENCODED: Final = Kind(slug="unsupported-encoding", title="Content-Encoding is not supported", status=415)
 MALFORMED_JSON: Final = Kind(slug="malformed-json", title="The body is not JSON", status=400)
 BAD_BODY: Final = Kind(slug="bad-request", title="The body did not arrive as its headers say", status=400)
 INVALID: Final = Kind(slug="invalid-request", title="The request is not valid", status=422)
@@ -77,6 +74,8 @@ def problem(kind: Kind, detail: str, *, errors: Sequence[dict[str, str]] = ()) -
         response.headers["Retry-After"] = RETRY_SECONDS
     if kind is BAD_BODY:  # where it ends nobody knows: what follows may be a part of it
         response.headers["Connection"] = "close"
+    if kind is ENCODED:
+        response.headers["Accept-Encoding"] = IDENTITY
     if kind is NO_KEY:
         response.headers["WWW-Authenticate"] = 'ApiKey realm="ratchet", header="X-API-Key"'
     return response
@@ -86,29 +85,6 @@ def describe(kind: Kind, detail: str, *, errors: Sequence[dict[str, str]] = ()) 
     """Return a problem as its members: a whole body, or one result among those of a batch."""
     body = {"type": f"/problems/{kind.slug}", "title": kind.title, "status": kind.status, "detail": detail}
     return {**body, "errors": errors} if errors else body
-
-
-def name_errors(error: ValidationError) -> tuple[str, list[dict[str, str]]]:
-    """Return what is wrong as a sentence, and field by field: the first of it, for an answer may not outgrow its question.
-
-    pydantic tells all errors or none, each at many times the cost of finding it: whoever made a thousand is told their number.
-    """
-    if error.error_count() > MOST_READ:
-        return f"{error.error_count()} things are wrong with it: too many to name.", []
-    found = as_written(error.errors(include_url=False, include_context=False, include_input=False))
-    errors = [
-        {"field": path[:LONGEST_WORD] or BODY, "message": _say(kind, message)}
-        for path, kind, message in found[:MOST_ERRORS]
-    ]
-    said = [f"{each['field']}: {each['message']}" for each in errors[:MOST_SAID]]
-    return "; ".join([*said, *([f"and {len(found) - len(said)} more"] if len(found) > len(said) else [])]), errors
-
-
-def _say(kind: str, message: str) -> str:
-    """Return pydantic's words; of what has been parsed already, as a batch has, it would name the class that it wanted."""
-    if kind == "model_type":
-        return "Input should be an object"
-    return message.removeprefix("Value error, ")[:LONGEST_WORD]
 
 
 def register(app: Flask) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, create_model
 
-from inference.fields import Text
+from inference.fields import WITHOUT_NUL
 from inference.history import Counts, Points
 
 USUAL_HORIZON: Final = 8
@@ -18,7 +18,7 @@ class Question(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    unique_id: Annotated[Text, Field(min_length=1, max_length=500)]
+    unique_id: Annotated[str, Field(min_length=1, max_length=500), WITHOUT_NUL]
     target: str
     horizon: int
     statistic: Annotated[Literal["median", "mean"] | None, Field(description="only this one; without it both")] = None
@@ -48,7 +48,7 @@ def questions(id_name: str, targets: tuple[str, ...], horizon: int) -> type[Ques
     return create_model(
         "Question",
         __base__=Question,
-        unique_id=(Annotated[Text, Field(min_length=1, max_length=500, alias=id_name)], ...),
+        unique_id=(Annotated[str, Field(min_length=1, max_length=500, alias=id_name), WITHOUT_NUL], ...),
         target=(Literal[targets], ...),  # type: ignore[arg-type]  # its values are known only here
         horizon=(horizons, min(USUAL_HORIZON, horizon)),
     )

@@ -53,7 +53,7 @@ class Shortcut:
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Answer, or have Flask answer: to the client it is the same."""
         started = time.perf_counter()
-        if environ["PATH_INFO"] not in self._ways or not _is_plain(environ):
+        if environ["PATH_INFO"] not in self._ways or "HTTP_CONTENT_ENCODING" in environ or not _is_plain(environ):
             return self._app(environ, start_response)
         body: bytes = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
         answered = self.answer(environ, body, started, self.log)

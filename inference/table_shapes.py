@@ -4,14 +4,14 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import AwareDatetime, Field, field_validator
 
-from inference.fields import Text
+from inference.fields import WITHOUT_NUL
 from inference.operator_shapes import Query
 from inference.shapes import Shape
 from ratchet.observe.gold_tables import Grouping
 
 MOST_COLUMNS: Final = 3
 TableName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
-ColumnName = Annotated[Text, Field(min_length=1, max_length=100)]
+ColumnName = Annotated[str, Field(min_length=1, max_length=100), WITHOUT_NUL]
 
 
 class TablePage(Query):
@@ -31,11 +31,11 @@ class GroupPage(Query):
     """
 
     table: TableName
-    by: Annotated[Text, Field(min_length=1, max_length=300)]
+    by: Annotated[str, Field(min_length=1, max_length=300), WITHOUT_NUL]
     measure: ColumnName
     how: Literal["sum", "max"] = "sum"
     only: ColumnName | None = None
-    holds: Annotated[Text, Field(max_length=500)] = ""
+    holds: Annotated[str, Field(max_length=500), WITHOUT_NUL] = ""
     limit: Annotated[int, Field(ge=1, le=1000)] = 100
 
     @field_validator("by")

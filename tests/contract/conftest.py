@@ -48,7 +48,9 @@ def workload():
 
 
 @pytest.fixture(params=[PointingSpool, Spool], ids=["as now", "as before answers stood alone"])
-def spool(tmp_path, request):
+def spool(tmp_path, request, monkeypatch):
+    if request.param is Spool:
+        monkeypatch.setattr("ratchet.serve.spool.seal", lambda lines, _: lines)  # nor had any write a sum
     spool = request.param(tmp_path / "spool", max_bytes=64 << 20, fsync=False, on_lost=lambda _: None)
     yield spool
     spool.close()

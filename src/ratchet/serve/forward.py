@@ -52,6 +52,7 @@ WAITS: Final = errors.LockNotAvailable
 """What it says where somebody else holds the same rows: a backend that hangs with what it was sent earlier."""
 
 DAMAGED: Final = "an answer is damaged, so nothing says what was answered by those that point at it"
+CHANGED: Final = "damaged in the spool: something here is not what was written, as its sum or the id of an answer shows"
 
 STAGE: Final = """
 CREATE TEMP TABLE IF NOT EXISTS stage (
@@ -192,7 +193,10 @@ class Forwarder:
 
     def _ship_segment(self, path: Path) -> None:
         whole, end, torn = path.read_bytes().rpartition(b"\n")
-        refused = [*self._store(log_lines.take_apart(whole + end))] if end else []
+        lines, damaged = log_lines.part_changed(whole + end)
+        refused = [*self._store(log_lines.take_apart(lines))] if lines else []
+        if damaged:
+            refused.append((damaged[:-1], CHANGED))
         if torn:
             refused.append((torn, "its writer died while writing it: it was never answered"))
         if refused:
@@ -254,7 +258,9 @@ class Forwarder:
         """Set records of a segment aside, in a file of its own: whoever has to do it again makes the same file."""
         folder = self._folder / "rejected"
         folder.mkdir(exist_ok=True)
-        rows = [{"reason": reason, "lines": lines.decode(errors="replace")} for lines, reason in refused]
+        rows = [
+            {"reason": reason, "lines": log_lines.unseal(lines).decode(errors="replace")} for lines, reason in refused
+        ]
         (folder / f"{path.name.split('.')[0]}.jsonl").write_bytes(
             b"".join(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in rows)
         )

@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 
 WHAT: Final = "the database of API keys"
 PREFIX: Final = "rk"
+LONGEST_NAME: Final = 200
 SCOPES: Final = frozenset({"predict", "operate"})
 LIMITS: Final[dict[str, Any]] = {"connect_seconds": 3, "statement_seconds": 3}
 """A server that is locked or has gone silent is away: who waits for it learns of no other key, and of none that has ended."""
@@ -55,8 +56,10 @@ class KeyRow:
 
 def add_key(database_url: str, name: str, scopes: Sequence[str]) -> str:
     """Make a key and return it: the only time that anyone sees it."""
-    if not name.strip():
-        raise RatchetError("a key needs a name: who holds it, for whoever has to revoke it one day")
+    if not name.strip() or not name.isprintable() or len(name) > LONGEST_NAME:
+        raise RatchetError(
+            f"a key needs a name of up to {LONGEST_NAME} printable characters: who holds it, for whoever has to revoke it one day"
+        )
     if not scopes or not SCOPES.issuperset(scopes):
         raise RatchetError(f"a key's scopes are one or both of {', '.join(sorted(SCOPES))}, not {', '.join(scopes)}")
     key_id = secrets.token_hex(6)
@@ -91,6 +94,7 @@ class KeyStore:
         self._holders: Mapping[str, Holder] | None = self._read_cache()
         self._written = True
         self._database_away = False
+        self._disk_refuses = False
 
     def holder(self, key: str) -> Holder | None:
         """Who a key belongs to; None if nobody; `NotReadyError` while no list of keys was ever seen."""
@@ -125,13 +129,22 @@ class KeyStore:
         if holders != self._holders:
             self._holders, self._written = holders, False
         if not self._written:  # also if only the last attempt failed: a start must not know a key that has ended
-            self._write_cache(holders)
-            self._written = True
+            self._keep(holders)
 
     def _note_database(self, error: psycopg2.Error | None) -> None:
         if (error is not None) != self._database_away:
             self._database_away = error is not None
             logger.warning("%s %s", WHAT, f"is away: {outline(error)}" if error else "is back")
+
+    def _keep(self, holders: Mapping[str, Holder]) -> None:
+        try:
+            self._write_cache(holders)
+        except OSError as error:
+            if not self._disk_refuses:
+                logger.error("the API keys are valid as they are now, but cannot be kept for the next start: %s", error)  # noqa: TRY400
+            self._disk_refuses = True
+        else:
+            self._written, self._disk_refuses = True, False
 
     def _read_cache(self) -> dict[str, Holder] | None:
         try:

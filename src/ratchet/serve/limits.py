@@ -56,6 +56,10 @@ class Count(NamedTuple):
     so_far: int
     before: float
 
+    def without(self, had: int) -> "Count":
+        """Return what was counted of all others."""
+        return self._replace(left=self.left + had, so_far=max(0, self.so_far - had))
+
     def tell(self, cost: int, *, taken: bool, into: float) -> Allowance:
         """Say what is left so far into a window, once the cost was taken or was not."""
         cost = min(cost, self.limit)
@@ -96,22 +100,28 @@ class RateLimits:
         """Count a request of `name` if its limit per minute leaves room; a refused one costs nothing."""
         return self.take_all([(name, limit)], cost)
 
-    def take_all(self, wanted: Sequence[tuple[str, int]], cost: int = 1) -> Allowance:
-        """Count a request under each of its names, or under none if one limit leaves no room; of these, say the tightest."""
+    def take_all(self, wanted: Sequence[tuple[str, int]], cost: int = 1, *, had: int = 0) -> Allowance:
+        """Count a request under each of its names, or under none if one limit leaves no room; of these, say the tightest.
+
+        What it had before was counted of the cost already, and is given back where there is no room.
+        """
         with self._lock:
             self._enter()
             try:
                 now = self._clock()
                 window, into = int(now // WINDOW_SECONDS), now % WINDOW_SECONDS
                 counts = [self._look(name, limit, window, into) for name, limit in wanted]
+                if had:
+                    counts = [one.without(had) for one in counts]
                 # What costs more than a limit passes when nothing else did.
-                taken = all(one.left >= min(cost, one.limit) for one in counts)
-                if taken:
+                full = [one for one in counts if one.left < min(cost, one.limit)]
+                if not full or had:
                     for _, place, limit, counted, before in counts:
-                        COUNT.pack_into(self._map, place, window, counted + min(cost, limit), before)
+                        more = 0 if full else min(cost, limit)
+                        COUNT.pack_into(self._map, place, window, counted + more, before)
             finally:
                 fcntl.flock(self._file, fcntl.LOCK_UN)
-        return min(reversed(counts), key=LEFT).tell(cost, taken=taken, into=into)
+        return min(reversed(full or counts), key=LEFT).tell(cost, taken=not full, into=into)
 
     def close(self) -> None:
         """Let go of the file."""

@@ -3,12 +3,16 @@
 {"record":"answer","answer_id":"…","workload":…,"weeks":[…]}             what a release says of a series, whoever asks
 {"record":"forecast","answer_id":"…","prediction_id":"…","client":…}     that it was given: to whom, when, under which id
 {"record":"feedback","prediction_id":"…",…}
+
+The last line of each write ends in `,"sum":…}`: a CRC-32 over all of the write without it. What an older version wrote has none.
 """
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
+from zlib import crc32
 
 import orjson
 
@@ -17,6 +21,8 @@ FORECAST: Final = b'{"record":"forecast","answer_id":"'
 ANY_FORECAST: Final = b'{"record":"forecast",'
 ID_BYTES: Final = 16
 BEFORE_CONTENT: Final = len(ANSWER) + 2 * ID_BYTES + len(b'",')
+SUM: Final = b',"sum":'  # no string in JSON has quotes of its own, so nobody can say this
+SEAL: Final = re.compile(SUM + rb"[0-9]+(?=}$)", re.MULTILINE)
 GIVEN: Final = ("prediction_id", "assigned", "client", "request_id", "at", "latency_ms")
 
 Answers = Mapping[bytes, bytes]
@@ -38,6 +44,28 @@ def count_records(lines: bytes) -> int:
     return lines.count(b"\n") - lines.count(ANSWER)
 
 
+def seal(lines: bytes, ahead: bytes = b"") -> bytes:
+    """Return the lines of one write with a sum over them, and over what is written ahead of them."""
+    return b"".join((memoryview(lines)[:-2], SUM, b"%d}\n" % crc32(lines, crc32(ahead))))
+
+
+def part_changed(lines: bytes) -> tuple[bytes, bytes]:
+    """Part from lines what is not as it was written, with all that points at it and what that needs."""
+    sound, changed = _compare_sums(lines)
+    if not changed:
+        return lines, b""
+    (answers, records), (theirs, doubtful) = sort_out(unseal(sound)), sort_out(unseal(changed))
+    answers |= theirs
+    damaged, records = part_damaged(answers, records)
+    whole = {one: line for one, line in answers.items() if _is_whole(one, line)}
+    return put_together(whole, records), put_together(whole, [*damaged, *doubtful])
+
+
+def unseal(lines: bytes) -> bytes:
+    """Return lines without sums: what comes in another company, or has been mended, is as it has to be."""
+    return SEAL.sub(b"", lines)
+
+
 def sort_out(lines: bytes) -> tuple[dict[bytes, bytes], list[bytes]]:
     """Part answers, by their ids, from the records that point at them."""
     answers, records = {}, []
@@ -51,7 +79,7 @@ def sort_out(lines: bytes) -> tuple[dict[bytes, bytes], list[bytes]]:
 
 def part_damaged(answers: Answers, records: Sequence[bytes]) -> tuple[list[bytes], list[bytes]]:
     """Part answers that are not what their ids say, and forecasts that find no other, from the records that remain."""
-    damaged = {one: line for one, line in answers.items() if name_answer(b"{" + line[BEFORE_CONTENT:]) != one}
+    damaged = {one: line for one, line in answers.items() if not _is_whole(one, line)}
     whole = answers.keys() - damaged.keys()
     lost = [line for line in records if line.startswith(FORECAST) and _id(line, FORECAST) not in whole]
     gone = set(lost)
@@ -91,6 +119,23 @@ def _take_apart(line: bytes) -> tuple[bytes, bytes, bytes]:
         write_answer(answer_id, content)[:-1],
         b'%b%b",%b' % (FORECAST, answer_id, orjson.dumps(given)[1:]),
     )
+
+
+def _compare_sums(lines: bytes) -> tuple[bytes, bytes]:
+    """Part writes that are what their sums say, and lines without one, from the others; a look at a time, for many wait meanwhile."""
+    view, begin = memoryview(lines), 0
+    sound: list[memoryview] = []
+    changed: list[memoryview] = []
+    while (at := lines.find(SUM, begin)) >= 0:
+        end = lines.find(b"\n", at) + 1
+        is_sound = lines[at + len(SUM) : end] == b"%d}\n" % crc32(b"}\n", crc32(view[begin:at]))
+        (sound if is_sound else changed).append(view[begin:end])
+        begin = end
+    return (b"".join([*sound, view[begin:]]), b"".join(changed)) if changed else (lines, b"")
+
+
+def _is_whole(answer_id: bytes, line: bytes) -> bool:
+    return name_answer(b"{" + line[BEFORE_CONTENT:]) == answer_id
 
 
 def _id(line: bytes, begin: bytes) -> bytes:

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import orjson
 
-from ratchet.serve.log_lines import Answers
+from ratchet.serve.log_lines import Answers, seal
 from ratchet.serve.segments import Segment, measure, sync_and_close, sync_folder
 
 logger = logging.getLogger(__name__)
@@ -62,6 +62,7 @@ class Spool:
             there = self._segment.answers if self._segment else set()
             new = NOTHING if answers.keys() <= there else {one: answers[one] for one in answers if one not in there}
             ahead = b"".join(new.values())
+            lines = seal(lines, ahead)
             kept = len(ahead) + len(lines) <= self._room and self._write(lines, records, ahead, new)
             number = self._written
         if kept and self._fsync:

@@ -102,7 +102,7 @@ class Refresher:
         elif slot.current is None or slot.current.release != release:
             self._follow(slot, release)
         else:
-            self._note(release, slot.track)
+            self._note(slot, release)
 
     def _note_registry(self, error: RegistryError | None) -> None:
         if (error is not None) != self._registry_away:
@@ -115,7 +115,7 @@ class Refresher:
         slot.current = None
         self._on_empty(slot.workload, slot.track)
         self._refused.pop(slot.workload, None)
-        self._cache.note_good(slot.workload, slot.track, None)
+        self._note(slot, None)
 
     def _follow(self, slot: ReleaseSlot, release: Release) -> None:
         refusal = self._refused.get(slot.workload)
@@ -123,18 +123,18 @@ class Refresher:
             return
         if self._try_load(slot, release):
             self._refused.pop(slot.workload, None)
-            self._note(release, slot.track)
+            self._note(slot, release)
             self._cache.prune(now=time.time())
 
-    def _note(self, release: Release, track: Track) -> None:
+    def _note(self, slot: ReleaseSlot, release: Release | None) -> None:
         """Note what a start is to go on with; what the disk does not take now is noted at a later look."""
         try:
-            self._cache.note_good(release.workload, track, release)
-            self._unnoted.discard(release.workload)
+            self._cache.note_good(slot.workload, slot.track, release)
+            self._unnoted.discard(slot.workload)
         except OSError as error:
-            if release.workload not in self._unnoted:
-                logger.error("%s@%s cannot be noted for the next start: %s", release.workload, track, error)  # noqa: TRY400
-            self._unnoted.add(release.workload)
+            if slot.workload not in self._unnoted:
+                logger.error("%s@%s cannot be noted for the next start: %s", slot.workload, slot.track, error)  # noqa: TRY400
+            self._unnoted.add(slot.workload)
 
     def _try_load(self, slot: ReleaseSlot, release: Release) -> bool:
         try:

@@ -1,5 +1,7 @@
 """What holds for every request: keys, ids, tracks, problems and log lines."""
 
+import gzip
+import io
 import json
 import logging
 
@@ -100,6 +102,30 @@ def test_a_body_of_more_than_a_mebibyte_is_too_large(house):
     answer = house.predict(b" " * (1 << 20) + b"{}")
     assert (answer.status_code, answer.mimetype) == (413, "application/problem+json")
     assert answer.get_json()["type"] == "/problems/too-large", "as the router says it"
+
+
+@pytest.mark.parametrize("path", ["predict", "predict/batch", "feedback", "orders", "orders/withdraw"])
+@pytest.mark.parametrize("kind", ["application/json", "text/csv"])
+def test_a_body_that_is_encoded_is_refused_for_that(house, path, kind):
+    def post(encoding, body):
+        key = "rk_o" if path.startswith("orders") else "rk_p"
+        headers = {"X-API-Key": key, "Content-Type": kind, "Content-Encoding": encoding}
+        return house.client.post(f"/api/parcels/{path}", data=body, headers=headers)
+
+    for encoding in ("gzip", "br", "identity, gzip"):
+        for body in (gzip.compress(b"{}"), b'{"depot": "north/a", "target": "sent"}'):
+            answer = post(encoding, body)
+            assert (answer.status_code, answer.get_json()["type"]) == (415, "/problems/unsupported-encoding")
+            assert answer.headers["Accept-Encoding"] == "identity"
+    assert {post(encoding, b"{}").status_code for encoding in ("Identity", "")} <= {400, 422}
+
+
+@pytest.mark.parametrize("path", ["predict", "predict/batch", "feedback"])
+def test_a_body_that_ends_early_is_told_so(house, path):
+    short = {"CONTENT_LENGTH": "50", "wsgi.input": io.BytesIO(b'{"depot":')}
+    answer = house.client.post(f"/api/parcels/{path}", headers={"X-API-Key": "rk_p"}, environ_overrides=short)
+    assert (answer.status_code, answer.get_json()["type"]) == (400, "/problems/bad-request")
+    assert answer.headers["Connection"] == "close"
 
 
 def test_what_nobody_foresaw_tells_the_log_and_not_the_world(house, monkeypatch, caplog):

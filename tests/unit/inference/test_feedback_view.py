@@ -68,8 +68,8 @@ def test_feedback_needs_no_loaded_release(house, prediction_id):
         ({"kind": "comment", "value": ""}, "value"),
         ({"kind": "comment", "value": "x" * 2001}, "value"),
         ({"kind": "comment", "value": "a\x00b"}, "value"),
-        ({"kind": "praise", "value": 1}, "body"),
-        ({"value": 1}, "body"),
+        ({"kind": "praise", "value": 1}, "kind"),
+        ({"value": 1}, "kind"),
         ({"kind": "rating", "value": 1, "more": 1}, "more"),
         ({"kind": "rating", "value": 1, "rating": 1}, "rating"),
         ({"kind": "rating", "value": 1, "list[x]": 1}, "list[x]"),
@@ -80,6 +80,15 @@ def test_what_is_wrong_with_feedback_is_named_by_field(house, prediction_id, sai
     assert answer.status_code == 422
     assert field in {error["field"] for error in answer.get_json()["errors"]}
     assert house.log.records == []
+
+
+def test_feedback_without_a_kind_is_told_so_without_the_words_of_a_library(house, prediction_id):
+    assert house.feedback({"prediction_id": prediction_id, "value": 1}).get_json()["detail"] == "kind: Field required"
+
+
+def test_a_comment_that_is_too_long_is_told_so_in_characters(house, prediction_id):
+    answer = house.feedback({"prediction_id": prediction_id, "kind": "comment", "value": "x" * 2001})
+    assert answer.get_json()["detail"] == "value: String should have at most 2000 characters"
 
 
 def test_a_long_word_is_not_repeated_in_full(house, prediction_id):

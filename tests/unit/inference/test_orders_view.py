@@ -57,6 +57,11 @@ def test_an_odd_order_is_refused_by_field(office, body, field):
     assert answer.get_json()["errors"][0]["field"] == field
 
 
+def test_a_reason_that_is_too_long_is_told_so_in_characters(office):
+    detail = order(office, {"kind": "promote", "why": "x" * 501}).get_json()["detail"]
+    assert detail == "why: String should have at most 500 characters"
+
+
 def test_without_a_database_nothing_is_promised(tmp_path):
     house = House(tmp_path)
     house.load()

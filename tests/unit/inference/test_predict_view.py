@@ -130,6 +130,12 @@ def test_an_error_answer_does_not_outgrow_its_question(house):
     assert house.predict({str(n): 1 for n in range(5000)}).get_json()["detail"].startswith("5002 things")
 
 
+@pytest.mark.parametrize("depot", ["x" * 501, "\x00" * 501], ids=["letters", "what no text may hold"])
+def test_a_text_that_is_too_long_is_told_so_in_characters(house, depot):
+    detail = house.predict({"depot": depot, "target": "sent"}).get_json()["detail"]
+    assert detail == "depot: String should have at most 500 characters"
+
+
 def test_what_is_wrong_is_said_without_the_words_of_a_library(house):
     assert house.predict({"depot": "a\x00", "target": "sent"}).get_json()["detail"] == (
         "depot: must not hold the character U+0000"

@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from ratchet.serve import segments
-from ratchet.serve.log_lines import write_answer
+from ratchet.serve.log_lines import seal, unseal, write_answer
 from ratchet.serve.segments import LONGEST_BYTES, SEGMENT_BYTES, count_records, measure
 from ratchet.serve.spool import Spool
 
@@ -49,13 +49,14 @@ def open_files():
 
 
 def read(folder):
-    return [orjson.loads(line) for path in segments.finished(folder) for line in path.read_bytes().splitlines() if line]
+    lines = b"".join(unseal(path.read_bytes()) for path in segments.finished(folder))
+    return [orjson.loads(line) for line in lines.splitlines() if line]
 
 
 def test_a_record_is_on_disk_when_append_returns(spool):
     assert spool.append({"n": 1})
     [path] = spool.folder.glob("*.open")
-    assert path.read_bytes() == b'{"n":1}\n'
+    assert path.read_bytes() == seal(b'{"n":1}\n')
     assert count_records(spool.folder) == 1
 
 
@@ -146,7 +147,10 @@ def test_a_record_after_one_that_could_be_neither_written_nor_taken_back_is_whol
         assert not spool.append({"n": 2})
     assert spool.append({"n": 3})
     spool.close()
-    assert [path.read_bytes() for path in segments.finished(spool.folder)] == [b'{"n":1}\n{"n', b'{"n":3}\n']
+    assert [path.read_bytes() for path in segments.finished(spool.folder)] == [
+        seal(b'{"n":1}\n') + b'{"n',
+        seal(b'{"n":3}\n'),
+    ]
 
 
 def test_a_disk_without_locks_costs_records_and_leaves_nothing_open(spool, lost, monkeypatch):

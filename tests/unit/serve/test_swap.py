@@ -236,6 +236,21 @@ def test_a_release_whose_card_is_of_another_kind_is_refused_like_any_broken_one(
     assert house.refused == ["r2"], "it is tried again, and not at once"
 
 
+def test_that_nothing_serves_is_noted_as_soon_as_the_disk_takes_it(house, tmp_path, monkeypatch, caplog):
+    house.live.answer = release(tmp_path, 1)
+    house.refresh()
+    house.live.answer = None
+    with monkeypatch.context() as full:
+        full.setattr(Path, "unlink", lambda *_, **__: full_disk())
+        assert [house.refresh(), house.refresh()] == [None, None]
+    house.refresh()
+    house.live.answer = RegistryError("away")
+    house.start()
+    house.refresher.restore()
+    assert house.slot.current is None
+    assert sum("cannot be noted" in line for line in caplog.messages) == 1
+
+
 def test_what_serves_is_noted_as_soon_as_the_disk_takes_it(house, tmp_path, monkeypatch, caplog):
     house.live.answer = release(tmp_path, 1)
     house.refresh()
