@@ -66,6 +66,7 @@ class CodeHost:
         self.address = ""
         self.star_pages = 400
         self.spent = 0
+        self.no_such_commit = 404
 
     def __call__(self, asked: Asked) -> Reply:
         for at, (word, reply) in enumerate(self.script):
@@ -114,6 +115,8 @@ class CodeHost:
     def _commits(self, repo: Repo, _rest: list[str], asked: Asked) -> Reply:
         if not repo.head:
             return self._say(409, "Git Repository is empty.")
+        if asked.query.get("sha", repo.head) not in repo.parents:
+            return self._say(self.no_such_commit, f"No commit found for SHA: {asked.query['sha']}")
         names = repo.reachable(asked.query.get("sha") or repo.head)
         return self._list([self._commit(repo, name) for name in names], asked)
 
