@@ -78,6 +78,8 @@ _INTAKE: Final = """
     FROM counts
 """
 _REASONS: Final = "SELECT reason, count(*) FROM silver.rejected_events GROUP BY reason ORDER BY reason"
+_HAS_NOTICES: Final = "FROM information_schema.tables WHERE table_schema = 'silver' AND table_name = 'notices'"
+_NOTICES: Final = "SELECT notice, count(*) OVER () FROM silver.notices ORDER BY size DESC, notice LIMIT $most"
 HOURS_FILE: Final = "hours.csv"
 SNAPSHOT: Final = "snapshot"
 ITEMS: Final = "items"
@@ -220,6 +222,14 @@ class State:
             new_rejected=new_rejected,
             reasons=reasons,
         )
+
+    def notices(self, most: int) -> tuple[list[str], int]:
+        """What the workload's models have to say of the data, the largest first, and how much more there is of it."""
+        with self._open() as connection:
+            if not connection.execute(_HAS_NOTICES).fetchone():
+                return [], 0
+            rows = connection.execute(_NOTICES, {"most": most}).fetchall()
+        return [notice for notice, _ in rows], (rows[0][1] - len(rows) if rows else 0)
 
     def write_hours(self) -> None:
         """Write what became of each landed hour to `hours.csv`: records, events, duplicates, rejected."""
