@@ -67,6 +67,7 @@ class CodeHost:
         self.star_pages = 400
         self.spent = 0
         self.no_such_commit = 404
+        self.headers: dict[str, str] = {}
 
     def __call__(self, asked: Asked) -> Reply:
         for at, (word, reply) in enumerate(self.script):
@@ -82,6 +83,7 @@ class CodeHost:
         else:
             self.spent += 1
             reply.headers["ETag"] = etag
+        reply.headers.update(self.headers)
         self.after(asked)
         return reply
 

@@ -8,6 +8,7 @@ import pytest
 
 from ratchet.contracts.errors import SourceError
 from ratchet.ingest import land, manifest
+from ratchet.ingest.warehouse.state import State
 from ratchet.workloads.github_activity.sources.csv_folder import CsvFolder
 
 NOW = datetime(2026, 2, 1, 10, 30, tzinfo=UTC)
@@ -62,6 +63,17 @@ def test_the_same_content_lands_once_and_a_change_lands_as_a_whole_new_snapshot(
     assert land(folder(place, NOW + timedelta(hours=5)), bronze=tmp_path / "bronze").landed == 1
     assert [content.count(b"\n") for _, _, content in landed(tmp_path)] == [3, 4, 3]
     assert [file[:13] for _, file, _ in landed(tmp_path)] == ["2026-02-01/10", "2026-02-01/13", "2026-02-01/15"]
+
+
+def test_what_landed_last_is_read_last_though_the_clock_was_set_back(place, tmp_path):
+    """Silver is made again from bronze by the hour: the older file would count from then on."""
+    land(folder(place), bronze=tmp_path / "bronze")
+    (place / "pallets__flask" / "commits.csv").write_text(ROWS + "3,2026-01-10T00:00:00Z\n")
+    land(folder(place, NOW - timedelta(hours=5)), bronze=tmp_path / "bronze")
+    (tmp_path / "warehouse").mkdir()
+    entries = manifest.read(tmp_path / "bronze" / "github_csv")
+    assert len(entries) == 2
+    assert State(place=tmp_path / "warehouse").pending(entries) == list(entries)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ import httpx
 
 from ratchet.contracts.errors import DataError, NotThereError, SourceError
 from ratchet.contracts.source import Arrival, Clock, Landings, Piece, Trouble, utc_now
-from ratchet.workloads.github_activity.sources.api_client import ApiClient, LimitedError, RefusedError
+from ratchet.workloads.github_activity.sources.api_client import ApiClient, ClockError, LimitedError, RefusedError
 from ratchet.workloads.github_activity.sources.api_kinds import WALKS, Walk
 from ratchet.workloads.github_activity.sources.api_pages import Cursor, Item, TruncatedError
 
@@ -171,8 +171,8 @@ class RepositoryApi:
 
 
 def _trouble(name: str, error: SourceError) -> Trouble:
-    """What an error says of this one name; raised again where it holds for all of them: a limit, a token that is not accepted."""
-    if isinstance(error, LimitedError) or (isinstance(error, RefusedError) and error.status == 401):
+    """What an error says of this one name; raised again where it holds for all of them: a limit, a clock, a token that is not accepted."""
+    if isinstance(error, LimitedError | ClockError) or (isinstance(error, RefusedError) and error.status == 401):
         raise error
     return Trouble(what="refused" if error.lasting else "failed", name=name, reason=str(error))
 
