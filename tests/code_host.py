@@ -67,6 +67,7 @@ class CodeHost:
         self.star_pages = 400
         self.spent = 0
         self.no_such_commit = 404
+        self.most_compared = 10_000
         self.headers: dict[str, str] = {}
 
     def __call__(self, asked: Asked) -> Reply:
@@ -134,7 +135,7 @@ class CodeHost:
         behind = len(set(old) - set(new))
         status = ("diverged" if behind else "ahead") if ahead else "behind" if behind else "identical"
         told = {"status": status, "ahead_by": len(ahead), "behind_by": behind, "total_commits": len(ahead)}
-        return self._list(ahead, asked, wrap=lambda some: {**told, "commits": some})
+        return self._list(ahead[: self.most_compared], asked, wrap=lambda some: {**told, "commits": some})
 
     def _issues(self, repo: Repo, _rest: list[str], asked: Asked) -> Reply:
         if not repo.issues_are_on:

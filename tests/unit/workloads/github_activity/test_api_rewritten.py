@@ -211,6 +211,22 @@ def test_where_a_comparison_always_fails_the_third_run_walks_through_all_there_i
     assert standing(tmp_path) == set(repo.reachable(repo.head))
 
 
+@pytest.mark.parametrize("keep", ["c24", "c0"], ids=["came", "went"])
+def test_more_commits_than_a_comparison_lists_are_walked_through(host, repo, tmp_path, clock, monkeypatch, keep):
+    host.most_compared = 20
+    monkeypatch.setattr("ratchet.workloads.github_activity.sources.api_kinds._MOST_COMPARED", 20)
+    run(host, tmp_path, clock)
+    rebase(repo, keep=keep, names="new", count=21 if keep == "c24" else 1)
+    clock.now += timedelta(hours=1)
+    report, _ = run(host, tmp_path, clock)
+    assert report.troubles == ()
+    assert standing(tmp_path) == set(repo.reachable(repo.head))
+    repo.commit("newer")
+    _, asked = run(host, tmp_path, clock)
+    assert not [one for one in asked if "sha" in one.query], "what is few again is compared again"
+    assert standing(tmp_path) == set(repo.reachable(repo.head))
+
+
 def test_a_comparison_that_is_refused_or_limited_is_waited_for(host, repo, tmp_path, clock):
     run(host, tmp_path, clock)
     before = standing(tmp_path)
