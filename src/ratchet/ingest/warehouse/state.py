@@ -141,17 +141,18 @@ class State:
             connection.commit()
 
     def pending(self, landed: Sequence[Landed]) -> list[Landed] | None:
-        """Which landed files are not in here yet, oldest hour first, of one hour in the order of landing.
+        """Which landed files are not in here yet, oldest hour first, of one hour or part in the order of landing.
 
         None if something in here has changed or gone since.
         """
-        wanted = {(entry.source, entry.file, entry.sha256): (at, entry) for at, entry in enumerate(landed)}
+        turns = enumerate(zip(_turns(landed), landed, strict=True))
+        wanted = {(entry.source, entry.file, entry.sha256): (turn, at, entry) for at, (turn, entry) in turns}
         with self._open() as connection:
             known = connection.execute(_KNOWN).fetchall()
         if any((source, file, sha256) not in wanted for source, file, sha256, _ in known):
             return None
         finished = {(source, file, sha256) for source, file, sha256, unfinished in known if not unfinished}
-        missing = [(entry.hour, entry.source, at, entry) for key, (at, entry) in wanted.items() if key not in finished]
+        missing = [(turn, found.source, at, found) for key, (turn, at, found) in wanted.items() if key not in finished]
         return [entry for *_, entry in sorted(missing, key=lambda found: found[:3])]
 
     def next_id(self) -> int:
@@ -241,6 +242,15 @@ class State:
             writer.writerow(names)
             writer.writerows((row[0], row[1].replace(tzinfo=UTC).isoformat(), *row[2:]) for row in result.fetchall())
         replace_text(self.place / HOURS_FILE, text.getvalue())
+
+
+def _turns(landed: Sequence[Landed]) -> Iterator[datetime]:
+    """In which hour each file has its turn to be read: its own, but none before an earlier one of its part, though a clock was set back."""
+    newest: dict[tuple[str, str], datetime] = {}
+    for entry in landed:
+        part = (entry.source, entry.part)
+        newest[part] = max(entry.hour, newest.get(part, entry.hour)) if entry.part else entry.hour
+        yield newest[part]
 
 
 def _known_until(workload: Workload, task: Task, count: Count) -> datetime | None:

@@ -72,8 +72,7 @@ class CsvFolder:
         return None if landed.cursor(part) == digest else self._piece(repository, kind, path, digest, landed)
 
     def _piece(self, repository: str, kind: str, path: Path, digest: str, landed: Landings) -> Piece:
-        now = self.clock().replace(minute=0, second=0, microsecond=0)
-        hour = max({now, *landed.hours()})  # what landed last counts, also where the clock was set back meanwhile
+        hour = self.clock().replace(minute=0, second=0, microsecond=0)
         at = landed.files(hour)  # the same content may come again within the hour, after another one
         return Piece(
             hour=hour,
