@@ -103,5 +103,6 @@ def test_the_log_tells_of_whom_the_archive_counts_no_more_the_ten_largest(home, 
     build(WORKLOAD, home=home, bronze=FolderBronze(home / "bronze"), sources=["github_archive"])
     told = [record.message for record in caplog.records if record.levelno == logging.WARNING]
     assert len(told) == 11
-    assert told[0].startswith("github_activity: x/11 was repository 111, and is another one now: 2 commits, stars, ")
+    assert told[0].startswith("github_activity: x/11 was repository 111, and is another one now: ")
+    assert told[0].endswith(" counts no more, 2 in all of commits, stars, issues and pull requests")
     assert told[-1] == "github_activity: and 2 notices more in silver.notices"

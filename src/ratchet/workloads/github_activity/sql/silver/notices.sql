@@ -14,8 +14,8 @@ with left_out as (
 )
 
 select
-    unique_id || ' was repository ' || repo_id || ', and is another one now: ' || size
-    || ' commits, stars, issues and pull requests that the archive has of the former count no more' as notice,
+    unique_id || ' was repository ' || repo_id || ', and is another one now: what the archive has of the former counts no more, '
+    || size || ' in all of commits, stars, issues and pull requests' as notice,
     size
 from left_out
 where size > 0
