@@ -66,6 +66,9 @@ class CodeHost:
         self.address = ""
         self.star_pages = 400
         self.spent = 0
+        self.no_such_commit = 404
+        self.most_compared = 10_000
+        self.headers: dict[str, str] = {}
 
     def __call__(self, asked: Asked) -> Reply:
         for at, (word, reply) in enumerate(self.script):
@@ -81,6 +84,7 @@ class CodeHost:
         else:
             self.spent += 1
             reply.headers["ETag"] = etag
+        reply.headers.update(self.headers)
         self.after(asked)
         return reply
 
@@ -114,6 +118,8 @@ class CodeHost:
     def _commits(self, repo: Repo, _rest: list[str], asked: Asked) -> Reply:
         if not repo.head:
             return self._say(409, "Git Repository is empty.")
+        if asked.query.get("sha", repo.head) not in repo.parents:
+            return self._say(self.no_such_commit, f"No commit found for SHA: {asked.query['sha']}")
         names = repo.reachable(asked.query.get("sha") or repo.head)
         return self._list([self._commit(repo, name) for name in names], asked)
 
@@ -129,7 +135,7 @@ class CodeHost:
         behind = len(set(old) - set(new))
         status = ("diverged" if behind else "ahead") if ahead else "behind" if behind else "identical"
         told = {"status": status, "ahead_by": len(ahead), "behind_by": behind, "total_commits": len(ahead)}
-        return self._list(ahead, asked, wrap=lambda some: {**told, "commits": some})
+        return self._list(ahead[: self.most_compared], asked, wrap=lambda some: {**told, "commits": some})
 
     def _issues(self, repo: Repo, _rest: list[str], asked: Asked) -> Reply:
         if not repo.issues_are_on:

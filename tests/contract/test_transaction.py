@@ -13,6 +13,7 @@ from ratchet.contracts.errors import JournalError, RatchetError
 from ratchet.observe.database import transaction
 from ratchet.serve import tidy
 from ratchet.stack import doctor
+from ratchet.stack import postgres as server
 
 NOW = datetime(2026, 11, 23, 7, tzinfo=UTC)
 HANGS = "the journal is away: the server hangs"
@@ -87,6 +88,17 @@ def test_migrating_ends_too(postgres, stop, monkeypatch):
     threading.Thread(target=lambda: stop(_who_asks(postgres, "SELECT pg_sleep(0.7)"))).start()
     with pytest.raises(RatchetError, match="database `ratchet` is away: the server hangs"):
         migrations.migrate(postgres)
+
+
+def test_making_a_database_ends_too(postgres, stop, monkeypatch):
+    monkeypatch.setattr(server, "_STATEMENT_SECONDS", 1)
+    with begin(postgres) as cursor:
+        cursor.execute("LOCK TABLE pg_database IN SHARE MODE")
+        with pytest.raises(RatchetError, match="the server of database `new` failed: QueryCanceled"):
+            server.create_database(postgres, "new")
+        threading.Thread(target=lambda: stop(_who_asks(postgres, "CREATE DATABASE"))).start()
+        with pytest.raises(RatchetError, match="the server of database `new` is away: the server hangs"):
+            server.create_database(postgres, "new")
 
 
 @pytest.mark.parametrize("ailing", ["hangs", "ends"])

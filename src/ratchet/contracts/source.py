@@ -143,13 +143,20 @@ class SourceKind:
 def open_sources(
     kinds: Sequence[SourceKind], location: str, *, span: Span, clock: Clock = utc_now
 ) -> tuple[Source, ...]:
-    """Return the sources that a setting names: `kind:what` or, for the first kind, just what; several are separated by `;`."""
+    """Return the sources that a setting names: `kind:what` or, for the first kind, just what; several are separated by `;`.
+
+    Those of a kind that takes many are one source: what it knows of its past is of all that it was asked for.
+    """
     if not (asked := [word.strip() for word in location.split(SEPARATOR) if word.strip()]):
         raise DataError(f"events from nowhere: give {_known(kinds)}")
-    return tuple(source for word in asked for source in _open(kinds, word, span, clock))
+    joined: dict[object, tuple[SourceKind, str]] = {}
+    for at, (kind, what) in enumerate(_read(kinds, word) for word in asked):
+        key = kind.name if kind.takes_many else at
+        joined[key] = (kind, f"{joined[key][1]},{what}" if key in joined else what)
+    return tuple(source for kind, what in joined.values() for source in kind.make(what, span, clock))
 
 
-def _open(kinds: Sequence[SourceKind], word: str, span: Span, clock: Clock) -> tuple[Source, ...]:
+def _read(kinds: Sequence[SourceKind], word: str) -> tuple[SourceKind, str]:
     name, _, rest = word.partition(":")
     named = next((kind for kind in kinds if kind.name == name.strip()), None)
     kind, what = (named, rest.strip()) if named else (kinds[0], word)
@@ -157,7 +164,7 @@ def _open(kinds: Sequence[SourceKind], word: str, span: Span, clock: Clock) -> t
         raise DataError(
             f"events from `{word}`: {kind.name} takes {kind.takes or 'nothing more'}; known: {_known(kinds)}"
         )
-    return kind.make(what, span, clock)
+    return kind, what
 
 
 def _known(kinds: Sequence[SourceKind]) -> str:

@@ -57,10 +57,13 @@ def settle(folder: Path, names: Iterable[str], *, at: datetime) -> None:
 
 
 def is_due(known: Remembered | None, hour: datetime, *, now: datetime) -> bool:
-    """Whether to ask for an hour: a missing one is asked for again every half hour while young, then once a day."""
+    """Whether to ask for an hour: a missing one is asked for again every half hour while young, then once a day.
+
+    So is one that a wrong clock has dated later than now.
+    """
     if known is None or known.trouble.what != "missing":
         return True
-    return now - known.at >= (_ASK_YOUNG_AGAIN if now - hour < _YOUNG else _ASK_OLD_AGAIN)
+    return not timedelta(0) <= now - known.at < (_ASK_YOUNG_AGAIN if now - hour < _YOUNG else _ASK_OLD_AGAIN)
 
 
 def _parse(line: bytes, folder: Path, number: int) -> Remembered:

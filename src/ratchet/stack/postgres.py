@@ -4,18 +4,23 @@ import importlib.util
 import os
 import shutil
 import subprocess
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import psutil
 import psycopg2
 from psycopg2 import sql
 
 from ratchet.contracts.errors import RatchetError
+from ratchet.database import clear_errors, connect
 from ratchet.stack.unprivileged import hand_over, wrap
 
 USER = "ratchet"
 DATABASES = ("ratchet", "airflow", "mlflow")
+_CONNECT_SECONDS: Final = 5
+_STATEMENT_SECONDS: Final = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,18 +110,16 @@ class Server:
 
 
 def create_database(server: str, name: str) -> bool:
-    """Make a database on the server that the URI leads to, unless it is there; whether it was made."""
-    connection = psycopg2.connect(server, connect_timeout=5)
-    connection.autocommit = True
-    try:
-        with connection.cursor() as cursor:
+    """Make a database on the server that the URI leads to, unless it is there; whether it was made. A `RatchetError` says why not."""
+    with clear_errors(f"the server of database `{name}`"):
+        connection = connect(server, connect_seconds=_CONNECT_SECONDS, statement_seconds=_STATEMENT_SECONDS)
+        with closing(connection), connection.cursor() as cursor:
+            connection.autocommit = True
             cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,))
             if cursor.fetchone():
                 return False
             cursor.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
             return True
-    finally:
-        connection.close()
 
 
 def _binary(name: str) -> str:

@@ -21,11 +21,11 @@ WORKLOAD = workloads.find("github_activity")
 MONDAY = datetime(2026, 2, 9, tzinfo=UTC)
 
 
-def hour_file(hour: datetime) -> bytes:
+def hour_file(hour: datetime, *stars: tuple[int, str]) -> bytes:
     about = {"created_at": f"{hour:%Y-%m-%dT%H:%M:%SZ}", "actor": {"login": "ada"}, "payload": {"action": "started"}}
-    return gzip.compress(
-        json.dumps({"id": f"{hour:%d%H}", "type": "WatchEvent", "repo": {"id": 1, "name": "a/b"}, **about}).encode()
-    )
+    starred = [{"id": repo_id, "name": name} for repo_id, name in stars or [(1, "a/b")]]
+    events = [{"id": f"{hour:%d%H}", "type": "WatchEvent", "repo": repo, **about} for repo in starred]
+    return gzip.compress("\n".join(map(json.dumps, events)).encode())
 
 
 @pytest.fixture
@@ -92,3 +92,17 @@ def test_files_of_which_nothing_can_be_read_are_named_with_what_is_wrong(home, c
         told[0] == "github_activity: github_archive 2026-02-10/6.json.gz: none of its 2 records can be read: not JSON"
     )
     assert told[-1] == "github_activity: and 2 files more of which nothing can be read"
+
+
+def test_the_log_tells_of_whom_the_archive_counts_no_more_the_ten_largest(home, caplog):
+    """Twelve names that another repository has two hours later; the last of the twelve had two stars before."""
+    former, later = [(100 + at, f"x/{at}") for at in range(12)], [(200 + at, f"x/{at}") for at in range(12)]
+    stars = {30: former, 31: former[-1:], 32: later}
+    hours = {MONDAY + timedelta(hours=at): [hour_file(MONDAY + timedelta(hours=at), *stars[at])] for at in stars}
+    ingest.land(FakeSource(hours, name="github_archive"), bronze=home / "bronze")
+    build(WORKLOAD, home=home, bronze=FolderBronze(home / "bronze"), sources=["github_archive"])
+    told = [record.message for record in caplog.records if record.levelno == logging.WARNING]
+    assert len(told) == 11
+    assert told[0].startswith("github_activity: x/11 was repository 111, and is another one now: ")
+    assert told[0].endswith(" counts no more, 2 in all of commits, stars, issues and pull requests")
+    assert told[-1] == "github_activity: and 2 notices more in silver.notices"

@@ -231,6 +231,12 @@ def test_of_two_repositories_that_had_a_name_one_after_the_other_the_archive_cou
     assert ask("select distinct unique_id from gold.series where lower(unique_id) = 'taken/over'") == [("Taken/Over",)]
 
 
+def test_of_whom_the_archive_counts_no_more_a_notice_tells(ask):
+    told = "taken/over was repository 30, and is another one now: what the archive has of the former counts no more"
+    in_all = "24 in all of commits, stars, issues and pull requests"
+    assert ask("select notice, size from silver.notices") == [(f"{told}, {in_all}", 24)]
+
+
 def test_a_week_is_not_over_because_a_file_that_landed_within_it_is_dated_later(ask):
     """Written in Tokyo on Sunday afternoon, without offsets: its newest rows are dated Monday."""
     assert ask("select known_until from bronze.landed where part = 'without/offsets/commits'") == [

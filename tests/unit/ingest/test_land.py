@@ -220,6 +220,11 @@ def test_a_missing_hour_stops_nothing_and_is_asked_for_again_later(tmp_path):
     assert set(without_manifest(files_in(tmp_path))) == set(FILES)
 
 
+def test_a_missing_hour_that_a_wrong_clock_has_dated_is_asked_for_again():
+    known = troubles.Remembered(trouble=Trouble(what="missing", name="x", reason=""), at=NOW + timedelta(days=300))
+    assert troubles.is_due(known, NOW - timedelta(days=3), now=NOW)
+
+
 def test_a_young_missing_hour_is_asked_for_again_within_the_hour():
     known = troubles.Remembered(trouble=Trouble(what="missing", name="x", reason=""), at=NOW)
     half_an_hour = NOW + timedelta(minutes=31)

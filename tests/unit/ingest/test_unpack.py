@@ -45,6 +45,11 @@ def packed(*lines: bytes) -> bytes:
         ),
         pytest.param(packed(ONE + TWO[:-3]), [json.loads(ONE), "not JSON"], id="the last one torn"),
         pytest.param(packed(ONE, b"") + packed(TWO), [json.loads(ONE), json.loads(TWO)], id="several members"),
+        pytest.param(
+            packed(b"\xef\xbb\xbf" + ONE, b"\xef\xbb\xbf" + ONE + TWO, b"\xef\xbb\xbf"),
+            [json.loads(ONE), json.loads(ONE), json.loads(TWO)],
+            id="a byte order mark, as of files that were put one behind the other",
+        ),
         pytest.param(b"", ["empty file"], id="empty file"),
         pytest.param(packed(b""), [], id="an hour without events"),
         pytest.param(b"<html>", ["damaged gzip"], id="no gzip at all"),

@@ -71,6 +71,7 @@ def build(
         state.begin(made_by[0])
         _take_in(workload, state, pending, bronze=bronze, hold=hold, progress=progress or ToLog())
         state.write_hours()
+        _say_notices(workload.name, state)
         state.set_made_by(*made_by)  # last: until this is written, a build is not done
     return Warehouse(database=state.database, data_hour=state.data_hour(), intake=state.intake())
 
@@ -126,6 +127,15 @@ def _name_unreadable(workload: str, batch: Sequence[Landed], counts: Sequence[Co
         log.warning("%s: %s: none of its %d records can be read: %s", workload, what, count.records, count.reason)
     if len(found) > _NAMED:
         log.warning("%s: and %d files more of which nothing can be read", workload, len(found) - _NAMED)
+
+
+def _say_notices(workload: str, state: State) -> None:
+    """Say in the log what the models found that people would else miss without a word."""
+    notices, more = state.notices(_NAMED)
+    for notice in notices:
+        log.warning("%s: %s", workload, notice)
+    if more:
+        log.warning("%s: and %d notices more in silver.notices", workload, more)
 
 
 def project_of(workload: Workload, state: State, *, unit_tests: bool = False) -> Project:

@@ -78,6 +78,8 @@ _INTAKE: Final = """
     FROM counts
 """
 _REASONS: Final = "SELECT reason, count(*) FROM silver.rejected_events GROUP BY reason ORDER BY reason"
+_HAS_NOTICES: Final = "FROM information_schema.tables WHERE table_schema = 'silver' AND table_name = 'notices'"
+_NOTICES: Final = "SELECT notice, count(*) OVER () FROM silver.notices ORDER BY size DESC, notice LIMIT $most"
 HOURS_FILE: Final = "hours.csv"
 SNAPSHOT: Final = "snapshot"
 ITEMS: Final = "items"
@@ -139,17 +141,18 @@ class State:
             connection.commit()
 
     def pending(self, landed: Sequence[Landed]) -> list[Landed] | None:
-        """Which landed files are not in here yet, oldest hour first, of one hour in the order of landing.
+        """Which landed files are not in here yet, oldest hour first, of one hour or part in the order of landing.
 
         None if something in here has changed or gone since.
         """
-        wanted = {(entry.source, entry.file, entry.sha256): (at, entry) for at, entry in enumerate(landed)}
+        turns = enumerate(zip(_turns(landed), landed, strict=True))
+        wanted = {(entry.source, entry.file, entry.sha256): (turn, at, entry) for at, (turn, entry) in turns}
         with self._open() as connection:
             known = connection.execute(_KNOWN).fetchall()
         if any((source, file, sha256) not in wanted for source, file, sha256, _ in known):
             return None
         finished = {(source, file, sha256) for source, file, sha256, unfinished in known if not unfinished}
-        missing = [(entry.hour, entry.source, at, entry) for key, (at, entry) in wanted.items() if key not in finished]
+        missing = [(turn, found.source, at, found) for key, (turn, at, found) in wanted.items() if key not in finished]
         return [entry for *_, entry in sorted(missing, key=lambda found: found[:3])]
 
     def next_id(self) -> int:
@@ -221,6 +224,14 @@ class State:
             reasons=reasons,
         )
 
+    def notices(self, most: int) -> tuple[list[str], int]:
+        """What the workload's models have to say of the data, the largest first, and how much more there is of it."""
+        with self._open() as connection:
+            if not connection.execute(_HAS_NOTICES).fetchone():
+                return [], 0
+            rows = connection.execute(_NOTICES, {"most": most}).fetchall()
+        return [notice for notice, _ in rows], (rows[0][1] - len(rows) if rows else 0)
+
     def write_hours(self) -> None:
         """Write what became of each landed hour to `hours.csv`: records, events, duplicates, rejected."""
         with self._open() as connection:
@@ -231,6 +242,15 @@ class State:
             writer.writerow(names)
             writer.writerows((row[0], row[1].replace(tzinfo=UTC).isoformat(), *row[2:]) for row in result.fetchall())
         replace_text(self.place / HOURS_FILE, text.getvalue())
+
+
+def _turns(landed: Sequence[Landed]) -> Iterator[datetime]:
+    """In which hour each file has its turn to be read: its own, but none before an earlier one of its part, though a clock was set back."""
+    newest: dict[tuple[str, str], datetime] = {}
+    for entry in landed:
+        part = (entry.source, entry.part)
+        newest[part] = max(entry.hour, newest.get(part, entry.hour)) if entry.part else entry.hour
+        yield newest[part]
 
 
 def _known_until(workload: Workload, task: Task, count: Count) -> datetime | None:

@@ -23,6 +23,7 @@ PIECE_BYTES: Final = 1 << 20
 LONGEST_RECORD: Final = 16 << 20
 _GZIP: Final = 31  # zlib's window bits for a stream with gzip's header and checksum
 _MAGIC: Final = b"\x1f\x8b"
+_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _NEXT_OBJECT: Final = re.compile(rb'\}\s*\{\s*"')
 _END_BEFORE_NEXT: Final = re.compile(r'\}\s*(?=\{\s*")')
 _SHOWN: Final = 1 << 16
@@ -141,7 +142,7 @@ def _lines(pieces: _Pieces) -> Iterator[bytes | Unreadable]:
 
 def _objects(line: bytes) -> Iterator[Found]:
     """The object on a line, or each of those that stand on it one after the other."""
-    line = line.strip()
+    line = line.strip().removeprefix(_BYTE_ORDER_MARK)
     if not line:
         return
     value = _loads(line)

@@ -91,6 +91,7 @@ def limited(status: int, message: str, **headers: str) -> Reply:
             60,
             id="secondary, without",
         ),
+        pytest.param(limited(429, "slow down", Retry_After="\xb2"), 60, id="secondary, with what looks like a digit"),
     ],
 )
 def test_a_rate_limit_is_waited_for_and_says_how_long(host, tmp_path, clock, caplog, reply, waited):
@@ -100,6 +101,29 @@ def test_a_rate_limit_is_waited_for_and_says_how_long(host, tmp_path, clock, cap
     assert clock.sleeps == [pytest.approx(waited, abs=1)]
     assert f"rate limit: waiting {timedelta(seconds=clock.sleeps[0])}, until" in caplog.text
     assert counts(tmp_path) == dict.fromkeys(("commits", "issues", "pull_requests", "stargazers"), 25)
+
+
+@pytest.mark.parametrize("apart", [timedelta(days=8), timedelta(hours=-2)], ids=["behind", "ahead"])
+def test_a_clock_that_is_not_the_apis_lands_nothing_until_it_is_set(host, tmp_path, clock, apart):
+    """Ahead, weeks would be known that are still to come; behind, what is new would be rejected, and not be asked for again."""
+    there = NOW + apart
+    host.headers = {"Date": f"{there:%a, %d %b %Y %H:%M:%S} GMT"}
+    with pytest.raises(
+        SourceError, match=f"it is {there:%Y-%m-%d %H:%M} UTC at the API and 2026-02-01 10:30 here: set the clock"
+    ):
+        run(host, tmp_path, clock, "no/such", NAME)
+    assert not (tmp_path / "github_api" / "manifest.jsonl").exists()
+    clock.now = there
+    report, _ = run(host, tmp_path, clock)
+    assert report.troubles == ()
+    assert counts(tmp_path) == dict.fromkeys(("commits", "issues", "pull_requests", "stargazers"), 25)
+
+
+@pytest.mark.parametrize("date", ["yesterday", "Sun, 99 Feb 2026 99:00:00 GMT", "Fri, 31 Dec 9999 23:00:00 -2300"])
+def test_a_date_that_cannot_be_read_says_nothing_of_the_clock(host, tmp_path, clock, date):
+    host.headers = {"Date": date}
+    report, _ = run(host, tmp_path, clock)
+    assert report.troubles == ()
 
 
 def test_the_last_request_of_the_hour_is_noticed_before_the_next_one(host, tmp_path, clock):

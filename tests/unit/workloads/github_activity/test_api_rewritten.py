@@ -8,7 +8,7 @@ from api_runs import everything, rows, run
 
 from code_host import CodeHost, Repo
 from ratchet.contracts.errors import SourceError
-from web import Reply
+from web import Asked, Reply
 
 
 def standing(bronze) -> set[str]:
@@ -114,6 +114,59 @@ def test_wherever_a_walk_is_cut_off_no_commit_of_the_branch_is_forgotten(host, r
     assert standing(tmp_path) == now
 
 
+def sweep_away(repo: Repo) -> None:
+    """All of it is rewritten, and what was there before is nowhere any more."""
+    repo.parents, repo.head = {}, ""
+    for at in range(25):
+        repo.commit(f"n{at}")
+
+
+@pytest.mark.parametrize("status", [404, 422])
+@pytest.mark.parametrize("page", [1, 2])
+def test_a_first_walk_whose_head_is_swept_away_meanwhile_goes_on_with_the_head_of_today(
+    host, repo, tmp_path, clock, page, status
+):
+    host.no_such_commit = status
+    host.after = lambda asked: (
+        sweep_away(repo) if "sha" in asked.query and asked.query.get("page", "1") == str(page) else None
+    )
+    for _ in range(3):
+        report, _ = run(host, tmp_path, clock)
+        assert report.troubles == ()
+        assert standing(tmp_path) >= set(repo.reachable(repo.head))
+        host.after = lambda _: None
+        clock.now += timedelta(hours=1)
+    assert standing(tmp_path) == set(repo.reachable(repo.head))
+
+
+@pytest.mark.parametrize("status", [404, 422])
+def test_a_walk_that_was_cut_off_and_whose_head_is_gone_goes_on_in_the_next_run(host, repo, tmp_path, clock, status):
+    host.no_such_commit, host.script = status, []
+    host.after = lambda asked: host.script.append(("*", Reply(status=401))) if "sha" in asked.query else None
+    with pytest.raises(SourceError):
+        run(host, tmp_path, clock)
+    host.after, host.script = lambda _: None, []
+    sweep_away(repo)
+    clock.now += timedelta(hours=1)
+    report, _ = run(host, tmp_path, clock)
+    assert report.troubles == ()
+    assert standing(tmp_path) == set(repo.reachable(repo.head))
+    repo.commit("new")
+    report, _ = run(host, tmp_path, clock)
+    assert standing(tmp_path) == set(repo.reachable(repo.head))
+
+
+def test_a_head_that_stands_and_is_not_told_is_missing_as_before(host, tmp_path, clock):
+    def refuse_the_list(asked: Asked) -> None:
+        if asked.query.get("per_page") == "1" and "sha" not in asked.query:
+            host.script = [("/commits", Reply(status=404))]
+
+    host.after = refuse_the_list
+    report, _ = run(host, tmp_path, clock)
+    assert [(trouble.what, trouble.name) for trouble in report.troubles] == [("missing", "pallets/flask")]
+    assert not [row for row in everything(tmp_path) if "anew" in row["item"]]
+
+
 @pytest.mark.parametrize(
     ("path", "status"),
     [("/compare/", 500), ("/compare/", 403), ("/commits", 500), ("/commits", 403), ("/commits", 409)],
@@ -155,6 +208,22 @@ def test_where_a_comparison_always_fails_the_third_run_walks_through_all_there_i
     repo.commit("newer")
     clock.now += timedelta(hours=1)
     run(host, tmp_path, clock)
+    assert standing(tmp_path) == set(repo.reachable(repo.head))
+
+
+@pytest.mark.parametrize("keep", ["c24", "c0"], ids=["came", "went"])
+def test_more_commits_than_a_comparison_lists_are_walked_through(host, repo, tmp_path, clock, monkeypatch, keep):
+    host.most_compared = 20
+    monkeypatch.setattr("ratchet.workloads.github_activity.sources.api_kinds._MOST_COMPARED", 20)
+    run(host, tmp_path, clock)
+    rebase(repo, keep=keep, names="new", count=21 if keep == "c24" else 1)
+    clock.now += timedelta(hours=1)
+    report, _ = run(host, tmp_path, clock)
+    assert report.troubles == ()
+    assert standing(tmp_path) == set(repo.reachable(repo.head))
+    repo.commit("newer")
+    _, asked = run(host, tmp_path, clock)
+    assert not [one for one in asked if "sha" in one.query], "what is few again is compared again"
     assert standing(tmp_path) == set(repo.reachable(repo.head))
 
 

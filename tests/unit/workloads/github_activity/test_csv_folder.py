@@ -8,6 +8,7 @@ import pytest
 
 from ratchet.contracts.errors import SourceError
 from ratchet.ingest import land, manifest
+from ratchet.ingest.warehouse.state import State
 from ratchet.workloads.github_activity.sources.csv_folder import CsvFolder
 
 NOW = datetime(2026, 2, 1, 10, 30, tzinfo=UTC)
@@ -64,6 +65,17 @@ def test_the_same_content_lands_once_and_a_change_lands_as_a_whole_new_snapshot(
     assert [file[:13] for _, file, _ in landed(tmp_path)] == ["2026-02-01/10", "2026-02-01/13", "2026-02-01/15"]
 
 
+def test_what_landed_last_is_read_last_though_the_clock_was_set_back(place, tmp_path):
+    """Silver is made again from bronze by the hour: the older file would count from then on."""
+    land(folder(place), bronze=tmp_path / "bronze")
+    (place / "pallets__flask" / "commits.csv").write_text(ROWS + "3,2026-01-10T00:00:00Z\n")
+    land(folder(place, NOW - timedelta(hours=5)), bronze=tmp_path / "bronze")
+    (tmp_path / "warehouse").mkdir()
+    entries = manifest.read(tmp_path / "bronze" / "github_csv")
+    assert len(entries) == 2
+    assert State(place=tmp_path / "warehouse").pending(entries) == list(entries)
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
@@ -89,6 +101,58 @@ def test_marks_and_quotes_in_the_first_line_are_understood(place, tmp_path):
         b'\xef\xbb\xbf"sha", "x" ,author_date\r\n1,2,2026-01-01T00:00:00Z\r\n'
     )
     assert land(folder(place), bronze=tmp_path / "bronze").troubles == ()
+
+
+@pytest.mark.parametrize("packed", ["commits.csv.gz", "commits.csv"])
+def test_a_packed_file_is_the_same_as_an_unpacked_one(place, tmp_path, packed):
+    path = place / "pallets__flask" / "commits.csv"
+    path.unlink()
+    path.with_name("commits.csv.gz").write_bytes(gzip.compress(ROWS.encode()))
+    assert land(folder(place), bronze=tmp_path / "bronze").landed == 1
+    path.with_name("commits.csv.gz").unlink()
+    path.with_name(packed).write_bytes(gzip.compress(ROWS.encode(), 1) if packed.endswith(".gz") else ROWS.encode())
+    assert land(folder(place), bronze=tmp_path / "bronze").landed == 0
+    assert [(part, content) for part, _, content in landed(tmp_path)] == [("pallets/flask/commits", ROWS.encode())]
+
+
+def test_what_is_packed_no_more_is_read(place, tmp_path):
+    (place / "pallets__flask" / "commits.csv.gz").write_bytes(gzip.compress(b"older"))
+    assert land(folder(place), bronze=tmp_path / "bronze").troubles == ()
+    assert [content for *_, content in landed(tmp_path)] == [ROWS.encode()]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        pytest.param(lambda whole: whole[:-9], "end-of-stream marker", id="cut off"),
+        pytest.param(lambda whole: whole[:-8] + bytes(8), "CRC check failed", id="spoilt"),
+        pytest.param(lambda _: ROWS.encode(), "Not a gzipped file", id="not packed at all"),
+        pytest.param(lambda whole: whole[:10] + b"\xff" * 9 + whole[19:], "while decompressing", id="spoilt within"),
+    ],
+)
+def test_a_packed_file_that_is_damaged_is_named_and_the_others_land(place, tmp_path, spoil, words):
+    (place / "other__one").mkdir()
+    (place / "other__one" / "commits.csv.gz").write_bytes(spoil(gzip.compress(ROWS.encode())))
+    report = land(folder(place), bronze=tmp_path / "bronze")
+    assert [(trouble.what, trouble.name) for trouble in report.troubles] == [("damaged", "other/one/commits")]
+    assert "commits.csv.gz: " in report.troubles[0].reason
+    assert words in report.troubles[0].reason
+    assert [part for part, _, _ in landed(tmp_path)] == ["pallets/flask/commits"]
+
+
+def test_of_two_folders_that_differ_in_case_alone_the_second_is_named(place, tmp_path):
+    for name, kind in (("Pallets__Flask", "commits"), ("Pallets__Flask", "issues"), ("PALLETS__flask", "stargazers")):
+        (place / name).mkdir(exist_ok=True)
+        column = {"commits": "author_date", "issues": "created_at", "stargazers": "starred_at"}[kind]
+        (place / name / f"{kind}.csv").write_text(f"{column}\n2026-01-09T16:20:06Z\n")
+    report = land(folder(place), bronze=tmp_path / "bronze")
+    assert [part for part, _, _ in landed(tmp_path)] == ["PALLETS/flask/stargazers"]
+    assert [(trouble.what, trouble.name) for trouble in report.troubles] == [
+        ("refused", "Pallets/Flask/commits"),
+        ("refused", "Pallets/Flask/issues"),
+        ("refused", "pallets/flask/commits"),
+    ]
+    assert "`PALLETS__flask` is the same repository" in report.troubles[0].reason
 
 
 def test_other_files_and_folders_are_left_alone_and_none_at_all_is_said(place, tmp_path):

@@ -19,6 +19,12 @@ from ratchet.workloads.github_activity.sources.hours import HourFolder
 WORKLOAD = workloads.find("github_activity")
 
 
+def test_repositories_of_several_places_are_one_source_whose_troubles_are_all_of_theirs():
+    api, hours, csv = WORKLOAD.sources("github:a/b; /hours; csv:/one; github: c/d,a/b")[:3]
+    assert (api.repositories, hours.name, csv.name) == (("a/b", "c/d"), "github_archive", "github_csv")
+    assert len(WORKLOAD.sources("github:a/b; /hours; csv:/one; github: c/d; csv:/two")) == 4
+
+
 def test_a_folder_offers_its_hour_files_in_order_of_time(tmp_path):
     for name in (
         "2015-01-01-10.json.gz",

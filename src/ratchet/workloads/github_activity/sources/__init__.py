@@ -73,7 +73,7 @@ KINDS: Final = (
         summary="CSV histories: folders owner__name with commits.csv, issues.csv, pull_requests.csv, stargazers.csv",
         make=_csv,
         takes="FOLDER",
-        takes_help="the folder of those folders; columns author_date, created_at, created_at, starred_at, any UTC offset, others ignored",
+        takes_help="the folder of those folders, files as they are or as .csv.gz; columns author_date, created_at, created_at, starred_at",
     ),
     SourceKind(name="sample", summary="the synthetic sample that ships with the workload", make=_sample, by_hour=True),
 )

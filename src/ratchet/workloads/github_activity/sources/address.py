@@ -76,7 +76,7 @@ def _require_content(response: httpx.Response, url: str) -> None:
         raise NotThereError(answered)
     wait = response.headers.get("Retry-After", "")
     passing = status >= 500 or status in {408, 425, 429}
-    raise SourceError(answered, lasting=not passing, wait_seconds=float(wait) if wait.isdigit() else 0)
+    raise SourceError(answered, lasting=not passing, wait_seconds=float(wait) if wait.isdecimal() else 0)
 
 
 def _chunks(response: httpx.Response, url: str, opened: ExitStack) -> Iterator[bytes]:

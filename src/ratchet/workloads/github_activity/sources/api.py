@@ -16,7 +16,7 @@ import httpx
 
 from ratchet.contracts.errors import DataError, NotThereError, SourceError
 from ratchet.contracts.source import Arrival, Clock, Landings, Piece, Trouble, utc_now
-from ratchet.workloads.github_activity.sources.api_client import ApiClient, LimitedError, RefusedError
+from ratchet.workloads.github_activity.sources.api_client import ApiClient, ClockError, LimitedError, RefusedError
 from ratchet.workloads.github_activity.sources.api_kinds import WALKS, Walk
 from ratchet.workloads.github_activity.sources.api_pages import Cursor, Item, TruncatedError
 
@@ -27,6 +27,7 @@ _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*/(?!\.{1,2}$)[A-Za-z0-9._-]
 _PAGES_A_PIECE: Final = 10
 _WALKS: Final = "walks"
 _TIMEOUT: Final = httpx.Timeout(60, connect=15)
+_ANEW: Final = "it is walked through from its beginning, and what is known of the other counts no more under the name"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,8 +171,8 @@ class RepositoryApi:
 
 
 def _trouble(name: str, error: SourceError) -> Trouble:
-    """What an error says of this one name; raised again where it holds for all of them: a limit, a token that is not accepted."""
-    if isinstance(error, LimitedError) or (isinstance(error, RefusedError) and error.status == 401):
+    """What an error says of this one name; raised again where it holds for all of them: a limit, a clock, a token that is not accepted."""
+    if isinstance(error, LimitedError | ClockError) or (isinstance(error, RefusedError) and error.status == 401):
         raise error
     return Trouble(what="refused" if error.lasting else "failed", name=name, reason=str(error))
 
@@ -181,6 +182,10 @@ def _look_up(api: ApiClient, asked: str, landed: Landings) -> Repository:
     known = _parse(landed.note(asked))
     answer = api.get_one(f"/repos/{asked}", has={"id": int, "full_name": str}, etag=known.get("etag", ""))
     if answer.body is not None:
+        if known.get("repo_id", answer.body["id"]) != answer.body["id"]:
+            log.warning(
+                "%s is another repository now (id %d, was %d): %s", asked, answer.body["id"], known["repo_id"], _ANEW
+            )
         known = {
             "repo_id": answer.body["id"],
             "full_name": answer.body["full_name"],

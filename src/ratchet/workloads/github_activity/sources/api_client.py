@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 import httpx
@@ -24,6 +25,7 @@ _NOTHING: Final[Mapping[str, type]] = {}
 _TRIES: Final = 5
 _FIRST_WAIT_SECONDS: Final = 1.0
 _SECONDARY_WAIT_SECONDS: Final = 60.0
+_MOST_APART: Final = timedelta(hours=1)
 _MOST_REDIRECTS: Final = 5
 _REDIRECTS: Final = {301, 302, 307, 308}
 
@@ -38,6 +40,10 @@ class RefusedError(SourceError):
 
 class LimitedError(SourceError):
     """A rate limit that lasts longer than this run is ready to wait."""
+
+
+class ClockError(SourceError):
+    """This machine's clock is not the API's: what it says of when something was asked for would stay wrong in what lands."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +124,7 @@ class ApiClient:
             except httpx.HTTPError as error:
                 problem = f"{request.url}: {type(error).__name__}: {error}"
             else:
+                self._require_time(response)
                 if (wait := self._limit_seconds(response, limits)) is not None:
                     limits += 1
                     if limits >= _TRIES:
@@ -146,11 +153,19 @@ class ApiClient:
                 f"the API leads away to {request.url.scheme}://{request.url.host}: not followed", status=508
             )
 
+    def _require_time(self, response: httpx.Response) -> None:
+        """By this machine's clock it is told until when a kind is known, and which dates can be: no run may go by a wrong one."""
+        there, here = _date(response), self._clock()
+        if there is not None and abs(there - here) > _MOST_APART:
+            raise ClockError(
+                f"it is {there:%Y-%m-%d %H:%M} UTC at the API and {here:%Y-%m-%d %H:%M} here: set the clock"
+            )
+
     def _limit_seconds(self, response: httpx.Response, limits: int) -> float | None:
         """How long a limit asks to wait, by the API's own rules in their order; None if this answer is no limit."""
         if response.status_code not in {403, 429}:
             return None
-        if (after := response.headers.get("Retry-After", "")).isdigit():
+        if (after := response.headers.get("Retry-After", "")).isdecimal():
             return float(after)
         if response.headers.get("X-RateLimit-Remaining") == "0":
             return self._seconds_until_reset(response)
@@ -167,7 +182,7 @@ class ApiClient:
 
     def _seconds_until_reset(self, response: httpx.Response) -> float:
         reset = response.headers.get("X-RateLimit-Reset", "")
-        seconds = float(reset) - self._clock().timestamp() if reset.isdigit() else _SECONDARY_WAIT_SECONDS
+        seconds = float(reset) - self._clock().timestamp() if reset.isdecimal() else _SECONDARY_WAIT_SECONDS
         return max(seconds, 0) + 1  # their clock and ours may differ within the second
 
     def _wait_until_free(self) -> None:
@@ -183,6 +198,14 @@ class ApiClient:
             log.warning("rate limit: waiting %s, until %s", timedelta(seconds=seconds), until)
             self._sleep(seconds)
         self._free_at = None
+
+
+def _date(response: httpx.Response) -> datetime | None:
+    try:
+        date = parsedate_to_datetime(response.headers["Date"])
+        return date.replace(tzinfo=UTC) if date.tzinfo is None else date.astimezone(UTC)
+    except (KeyError, ValueError, OverflowError):
+        return None
 
 
 def _page_number(url: str) -> int:

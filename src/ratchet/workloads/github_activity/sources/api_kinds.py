@@ -6,19 +6,23 @@ A cursor is a small JSON object; `{}` begins anew.
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
 from typing import Final
 
 from ratchet.contracts.errors import NotThereError, SourceError
-from ratchet.workloads.github_activity.sources.api_client import ApiClient, LimitedError, RefusedError
+from ratchet.workloads.github_activity.sources.api_client import Answer, ApiClient, LimitedError, RefusedError
 from ratchet.workloads.github_activity.sources.api_pages import PAGE, Cursor, Item, Listed, Page, walk_from_end
 
 log = logging.getLogger(__name__)
 
 _CHANGES: Final = {"number": int, "updated_at": str}
 _COMMIT: Final = {"sha": str}
-_COMPARED: Final = {"commits": list, "behind_by": int}
+_COMPARED: Final = {"commits": list, "ahead_by": int, "behind_by": int}
+_MOST_COMPARED: Final = 10_000
+"""A comparison lists no more commits, and does not say so."""
 _EMPTY_REPOSITORY: Final = 409
 _SWITCHED_OFF: Final = 410
+_NO_SUCH_COMMIT: Final = 422
 _RUNS_OF_A_COMPARISON: Final = 3
 _LAST_PAGE_OF_STARS: Final = 400
 
@@ -30,7 +34,8 @@ def commits(api: ApiClient, repository: str, cursor: Cursor) -> Iterator[Page]:
 
     If history was rewritten, those reachable from the old head and not from the new come as well, and are gone. Where the two have nothing
     in common, or the old one was swept away, all of the new head is walked through, and `anew` in the cursor says since when: what was seen
-    before and not in that walk is gone. So it is where a comparison has failed in three runs: some are too large to be answered.
+    before and not in that walk is gone. So it is where a comparison has failed in three runs, or is of more commits than it would list; and
+    where a head is swept away while it is walked through, with the head of today.
     Dates would not do: a merge brings commits that are older than the newest one seen.
     """
     state = cursor if cursor.get("next") else _look_at_head(api, repository, cursor)
@@ -42,15 +47,17 @@ def commits(api: ApiClient, repository: str, cursor: Cursor) -> Iterator[Page]:
     while url:
         compared = _comparison(url)
         try:
-            answer = api.get_one(url, has=_COMPARED) if compared else api.get(url, has=_COMMIT)
+            answer = _page_of_comparison(api, url) if compared else api.get(url, has=_COMMIT)
         except SourceError as error:
-            failed = _failed_runs(state, error) if compared else 0
-            if failed < _RUNS_OF_A_COMPARISON:
+            failed = _failed_runs(state, error)
+            if compared and failed < _RUNS_OF_A_COMPARISON:
                 if failed:
                     yield Page(items=(), cursor={**state, "next": url, "failed": failed})
                 raise
+            pinned = {} if compared else _instead(api, repository, lost=to, error=error)
             log.warning("%s; all commits of %s are walked through anew", error, repository)
-            url, state = _all_of(repository, to), {**state, "anew": f"{api.now():%Y-%m-%dT%H:%M:%SZ}"}
+            state = {**state, **pinned, "anew": _from_now_on(api)}
+            url, to = _all_of(repository, state["to"]), state["to"]
             continue
         items = answer.body["commits"] if compared else answer.body
         url, gone = answer.next_url, compared == back
@@ -62,6 +69,29 @@ def commits(api: ApiClient, repository: str, cursor: Cursor) -> Iterator[Page]:
 
 def _anew(cursor: Cursor) -> Cursor:
     return {"anew": cursor["anew"]} if "anew" in cursor else {}
+
+
+def _page_of_comparison(api: ApiClient, url: str) -> Answer:
+    answer = api.get_one(url, has=_COMPARED)
+    if max(answer.body["ahead_by"], answer.body["behind_by"]) > _MOST_COMPARED:
+        raise NotThereError(
+            f"{url}: the two are more than {_MOST_COMPARED:,} commits apart, of which the API lists no more"
+        )
+    return answer
+
+
+def _from_now_on(api: ApiClient) -> str:
+    """From the next second on: what was seen within this one was seen before."""
+    return f"{api.now() + timedelta(seconds=1):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _instead(api: ApiClient, repository: str, *, lost: str, error: SourceError) -> Cursor:
+    """The head of today as a walk pins it, in place of one that is there no more; the error again if it says anything else."""
+    if isinstance(error, NotThereError) or (isinstance(error, RefusedError) and error.status == _NO_SUCH_COMMIT):
+        newest = api.get(f"{repository}/commits", has=_COMMIT, per_page="1")
+        if newest.body and newest.body[0]["sha"] != lost:
+            return {"to": newest.body[0]["sha"], "etag": newest.etag}
+    raise error
 
 
 def _failed_runs(cursor: Cursor, error: SourceError) -> int:

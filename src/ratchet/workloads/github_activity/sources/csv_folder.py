@@ -1,6 +1,7 @@
 """CSV histories of repositories: folders `owner__name` with a file per kind, as `git log` or an export leaves them."""
 
 import csv
+import gzip
 import hashlib
 import io
 import zlib
@@ -10,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from ratchet.contracts.errors import SourceError
+from ratchet.contracts.errors import DamagedError, SourceError
 from ratchet.contracts.source import Arrival, Clock, Landings, Piece, Trouble, utc_now
 
 COLUMNS: Final = {
@@ -39,26 +40,36 @@ class CsvFolder:
         files = [*self._files()]
         if not files:
             names = "|".join(COLUMNS)
-            raise SourceError(f"{self.name}: no file owner__name/({names}).csv below `{self.folder}`")
+            raise SourceError(f"{self.name}: no file owner__name/({names}).csv, or .csv.gz, below `{self.folder}`")
+        folders: dict[str, str] = {}
         for repository, kind, path in files:
-            part = f"{repository}/{kind}"
-            try:
-                if reason := _refusal(path, COLUMNS[kind]):
-                    yield Trouble(what="damaged", name=part, reason=reason)
-                    continue
-                digest = _digest(path)
-            except OSError as error:
-                yield Trouble(what="failed", name=part, reason=f"{path}: {error.strerror}")
-                continue
-            if landed.cursor(part) != digest:
-                yield self._piece(repository, kind, path, digest, landed)
+            first = folders.setdefault(repository.lower(), path.parent.name)
+            if first != path.parent.name:
+                reason = f"{path}: `{first}` is the same repository, for case makes no difference: put its files there"
+                yield Trouble(what="refused", name=f"{repository}/{kind}", reason=reason)
+            elif offer := self._offer(repository, kind, path, landed):
+                yield offer
 
     def _files(self) -> Iterator[tuple[str, str, Path]]:
         for place in sorted(self.folder.glob("?*__?*")):
             owner, _, name = place.name.partition("__")
             for kind in COLUMNS:
-                if (path := place / f"{kind}.csv").is_file():
+                either = place / f"{kind}.csv", place / f"{kind}.csv.gz"
+                if path := next((path for path in either if path.is_file()), None):
                     yield f"{owner}/{name}", kind, path
+
+    def _offer(self, repository: str, kind: str, path: Path, landed: Landings) -> Piece | Trouble | None:
+        """The file, if its content is not that of the newest landed one, or why it is none."""
+        part = f"{repository}/{kind}"
+        try:
+            if reason := _refusal(path, COLUMNS[kind]):
+                return Trouble(what="damaged", name=part, reason=reason)
+            digest = _digest(path)
+        except DamagedError as error:
+            return Trouble(what="damaged", name=part, reason=str(error))
+        except OSError as error:
+            return Trouble(what="failed", name=part, reason=f"{path}: {error.strerror}")
+        return None if landed.cursor(part) == digest else self._piece(repository, kind, path, digest, landed)
 
     def _piece(self, repository: str, kind: str, path: Path, digest: str, landed: Landings) -> Piece:
         hour = self.clock().replace(minute=0, second=0, microsecond=0)
@@ -90,8 +101,7 @@ def _packed(path: Path, digest: str) -> Iterator[bytes]:
 
 def _refusal(path: Path, column: str) -> str:
     """Why this is no such table; empty if it is one. Rows are judged later, where each can be kept with its reason."""
-    with path.open("rb") as stream:
-        head = stream.read(_HEADER_BYTES).removeprefix(b"\xef\xbb\xbf").decode("utf-8", errors="replace")
+    head = next(_chunks(path), b"")[:_HEADER_BYTES].removeprefix(b"\xef\xbb\xbf").decode("utf-8", errors="replace")
     try:
         names = next(csv.reader(io.StringIO(head)), [])
     except csv.Error:  # such as lines that end as they did on old Macs, or what a spreadsheet program keeps
@@ -112,6 +122,14 @@ def _digest(path: Path) -> str:
 
 
 def _chunks(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as stream:
-        while chunk := stream.read(_CHUNK_BYTES):
-            yield chunk
+    """The file's text, unpacked if it is packed; a `DamagedError` if it cannot be."""
+    try:
+        with _opened(path) as stream:
+            while chunk := stream.read(_CHUNK_BYTES):
+                yield chunk
+    except (gzip.BadGzipFile, zlib.error, EOFError) as error:
+        raise DamagedError(f"{path}: {error}") from error
+
+
+def _opened(path: Path) -> io.BufferedIOBase:
+    return gzip.open(path) if path.suffix == ".gz" else path.open("rb")

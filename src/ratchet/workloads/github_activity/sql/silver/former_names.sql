@@ -5,6 +5,6 @@ with first_owner as (
     qualify row_number() over (partition by lower(repository) order by first_seen, repo_id) = 1
 )
 
-select first_owner.repository, repositories.unique_id, repositories.has_name
+select first_owner.repository, first_owner.repo_id, repositories.unique_id, repositories.has_name
 from first_owner
 inner join {{ ref('repositories') }} as repositories on repositories.repo_id = first_owner.repo_id

@@ -4,13 +4,13 @@ with items as (
         items.*,
         landed.kind as file_kind,
         landed.known_until,
-        landed.source || '/' || landed.part as file_key
+        lower(landed.source || '/' || landed.part) as file_key
     from {{ ref('items') }} as items
     inner join {{ source('bronze', 'landed') }} as landed on landed.file_id = items.file_id
 ),
 
 newest_files as (
-    select source || '/' || part as file_key, max(file_id) as file_id
+    select lower(source || '/' || part) as file_key, max(file_id) as file_id
     from {{ source('bronze', 'landed') }}
     where kind = 'snapshot'
     group by 1
