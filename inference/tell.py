@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 SYNTHETIC: Final = "trained on synthetic sample data"
 SHORT_WEEKS: Final = 52
 """Less than a year: nothing can be known of its seasons."""
-FEW_WEEKS: Final = 26
+FEW_WEEKS: Final = 13
 """Bounds of shorter posted histories hold less often than they say if weeks differ much (`tests/bench/serving/short_histories.py`)."""
 MOSTLY_SEEN: Final = 0.9
 PROMISED: Final = {"80": 0.75, "95": 0.92}

@@ -118,9 +118,13 @@ UNKNOWN = Pool(bounds={"80": (-1.282, 1.282), "95": (-1.960, 1.960)}, mean=0.0, 
 def describe(values: Floats) -> Nature:
     """Tell the nature of each series from its last year, [series, week] with NaN before its first week."""
     year = values[:, -YEAR:]
+    return Nature(size=sizes(year), spread=_spread(_root(year)), own=_root(of_series.ends(values, LEVELS.values())))
+
+
+def sizes(year: Floats) -> Ints:
+    """Tell the size of each series, an index into `SIZES`, from some weeks of it, NaN where there is none."""
     zeros = scores.mean(np.where(np.isnan(year), np.nan, year == 0))
-    size = np.where(scores.mean(year) >= _BUSY, 0, np.where(zeros >= _MANY_ZEROS, 2, 1))
-    return Nature(size=size, spread=_spread(_root(year)), own=_root(of_series.ends(values, LEVELS.values())))
+    return np.where(scores.mean(year) >= _BUSY, 0, np.where(zeros >= _MANY_ZEROS, 2, 1))
 
 
 def learn(held: HeldOut) -> Calibration:
@@ -131,7 +135,7 @@ def learn(held: HeldOut) -> Calibration:
     """
     residual = _residuals(held)
     stretch = _stretch(held, residual)
-    return {key: replace(pool, stretch=stretch[key[0]]) for key, pool in _pools(residual, held.nature.size).items()}
+    return {key: replace(pool, stretch=stretch[key[0]]) for key, pool in gather(residual, held.nature.size).items()}
 
 
 def apply(calibration: Calibration, *, point: Floats, nature: Nature, told: Floats | None = None) -> dict[str, Floats]:
@@ -171,7 +175,8 @@ def usual(spreads: Floats) -> float:
     return float(np.minimum(some, FAR * np.quantile(moving, 0.5, method="lower")).mean())
 
 
-def _pools(residual: Floats, size_of: Ints) -> Calibration:
+def gather(residual: Floats, size_of: Ints) -> Calibration:
+    """Pool residuals, [fold, series, step], by the size of each series then, [fold, series], and by block of steps."""
     blocks = np.broadcast_to(_blocks(residual.shape[2]), residual.shape)
     sizes = np.broadcast_to(size_of[:, :, None], residual.shape)
     known, furthest = np.isfinite(residual), int(blocks.max(initial=0))
@@ -210,7 +215,7 @@ def _stretch(held: HeldOut, residual: Floats) -> list[dict[str, float]]:
     for fold in folds:
         others = np.arange(len(folds)) != fold
         point, told = held.point[fold], None if held.told is None else held.told[fold]
-        pools = _pools(residual[others], held.nature.size[others])
+        pools = gather(residual[others], held.nature.size[others])
         for rows in blocks(len(point), size=AT_A_TIME):
             part = None if told is None else told[:, rows]
             ends = _blended(pools, point=point[rows], nature=held.nature.part(fold).part(rows), told=part)

@@ -55,7 +55,7 @@ def make(
         series=series,
         weeks=panel.ages(),
         by_family=model.by_family(said),
-        posted=unseen.learn(panel, held),
+        posted=unseen.learn(panel, card.horizon),
         kept=model.files(panel, season_length=season_length),
         reference=reference.learn(panel, held, scale),
         yardsticks=reference.yardsticks(panel),

@@ -1,7 +1,7 @@
 """How often the bounds of a forecast from a posted history hold, by the history's length: `short_histories.py RELEASE/posted.json`.
 
-Series of counts with a drawn level: Poisson, bursty (negative binomial, size 3), and moderately bursty around a level that drifts by 5 %
-a week. Shares of the eight weeks that follow, 1,500 series each.
+Series of counts with a drawn level: Poisson, bursty (negative binomial, size 3), very bursty (size 1), and moderately bursty around a
+level that drifts by 5 % a week. Shares of the eight weeks that follow, 1,500 series each.
 """
 
 import json
@@ -13,7 +13,7 @@ import numpy as np
 from ratchet import posted
 
 SERIES, HORIZON = 1500, 8
-KINDS = {"Poisson": (1e6, 0.0), "bursty": (3.0, 0.0), "drifting": (10.0, 0.05)}
+KINDS = {"Poisson": (1e6, 0.0), "bursty": (3.0, 0.0), "very bursty": (1.0, 0.0), "drifting": (10.0, 0.05)}
 
 
 def draw(rng, weeks, *, size, drift):

@@ -67,6 +67,12 @@ def test_what_is_weak_is_answered_with_a_note(house, history, note):
         assert 0 <= week["lo_95"] <= week["lo_80"] <= week["median"] <= week["hi_80"] <= week["hi_95"]
 
 
+def test_bounds_are_called_weak_only_where_they_are(house):
+    weak = "bounds from so few weeks hold less often than they say if weeks differ much"
+    assert ask(house, [3, 9] * 6).get_json()["note"].endswith(f"short history: 12 weeks; {weak}")
+    assert ask(house, [3, 9] * 6 + [3]).get_json()["note"].endswith("short history: 13 weeks")
+
+
 @pytest.mark.parametrize(
     ("history", "slug"),
     [
