@@ -92,6 +92,10 @@ class Forecaster(Protocol):
         """Whether it forecasts the expected week (the mean) rather than a typical one (the median)."""
 
     @property
+    def repeats(self) -> bool:
+        """Whether it says what was a year ago, holidays and all."""
+
+    @property
     def options(self) -> Mapping[str, Any]:
         """What it was made with: two of one name and equal options answer alike."""
 

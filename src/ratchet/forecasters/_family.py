@@ -47,9 +47,16 @@ class Family:
     """A family as `contracts.forecaster` has it. Frames may hold series that end in different weeks; rows come in any order."""
 
     def __init__(
-        self, *, name: str, learn: Callable[[Known], Learned], pooled: bool = False, expects: bool = False
+        self,
+        *,
+        name: str,
+        learn: Callable[[Known], Learned],
+        pooled: bool = False,
+        expects: bool = False,
+        repeats: bool = False,
     ) -> None:
-        self._name, self._learn, self._pooled, self._expects = name, learn, pooled, expects
+        self._name, self._learn = name, learn
+        self._pooled, self._expects, self._repeats = pooled, expects, repeats
         self._options: Mapping[str, Any] = {}
         self._groups: list[tuple[Known, Learned, Bounds]] = []
 
@@ -67,6 +74,11 @@ class Family:
     def expects(self) -> bool:
         """Whether it forecasts the expected week rather than a typical one."""
         return self._expects
+
+    @property
+    def repeats(self) -> bool:
+        """Whether it says what was a year ago, holidays and all."""
+        return self._repeats
 
     @property
     def options(self) -> Mapping[str, Any]:

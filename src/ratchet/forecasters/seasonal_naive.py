@@ -16,4 +16,4 @@ def make(*, season_length: int) -> Forecaster:
         cycle = values[:, -season_length:][:, np.arange(horizon) % season_length]
         return np.asarray(np.where(np.isfinite(values[:, -season_length])[:, None], cycle, last))
 
-    return Family(name="seasonal_naive", learn=lambda _: Local(arithmetic=forecast))
+    return Family(name="seasonal_naive", learn=lambda _: Local(arithmetic=forecast), repeats=True)

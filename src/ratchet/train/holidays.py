@@ -7,7 +7,7 @@ week than chance would have it changes forecasts, on the scale of log1p. Nothing
 Weeks are counted from the one that holds December 25, so that the same holiday is in the same week of every year.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
@@ -16,6 +16,7 @@ import pandas as pd
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from ratchet.contracts.forecaster import Forecaster
 from ratchet.train.panel import WEEK, Panel
 from ratchet.train.sample import sample
 from ratchet.train.validation import Validation
@@ -50,6 +51,10 @@ class Holidays:
         change = np.array([self.changes.get(int(place), 0.0) for place in places(weeks)])
         changed = np.maximum(np.expm1(np.log1p(forecasts) + change), 0.0)
         return np.asarray(np.where(change != 0, changed, forecasts))
+
+    def told(self, family: Forecaster, forecasts: Floats, panel: Panel) -> Floats:
+        """Change what a family said of the weeks that follow a panel's last one; not where it repeats a year that had them."""
+        return forecasts if family.repeats else self.ahead(forecasts, panel)
 
     def ahead(self, forecasts: Floats, panel: Panel) -> Floats:
         """Change forecasts for the weeks that follow a panel's last one."""
@@ -86,13 +91,15 @@ def learn(panel: Panel) -> Holidays:
     return Holidays(changes={kept[at]: round(float(change[at] - usual), 6) for at in np.flatnonzero(sure)})
 
 
-def on_folds(panel: Panel, validation: Validation) -> None:
+def on_folds(panel: Panel, validation: Validation, families: Sequence[Forecaster]) -> None:
     """Change what was forecast on folds, where it is, by what was known of holidays at each fold's cutoff."""
     for number, fold in enumerate(validation.folds):
         known = fold.known(panel)
         year = learn(known)
-        for said in (*validation.forecasts, *validation.ends.values()):
-            said[number] = year.ahead(said[number], known)
+        for index, family in enumerate(families):
+            validation.forecasts[index, number] = year.told(family, validation.forecasts[index, number], known)
+        for index, ends in validation.ends.items():
+            ends[number] = year.told(families[index], ends[number], known)
 
 
 def places(weeks: pd.DatetimeIndex) -> Ints:

@@ -59,7 +59,7 @@ class Model:
         typical = np.full((len(self.families), len(panel.names), horizon), np.nan)
         ends = None
         for index, answered in self._answer(panel, horizon, crew, say).items():
-            said = self.year.ahead(answered, panel)
+            said = self.year.told(self.families[index], answered, panel)
             typical[index] = said[0]
             if index == self.choice.tells and len(said) > 1:
                 ends = said[1:]

@@ -71,8 +71,8 @@ def _choose(panel: Panel, families: Sequence[Forecaster], card: Card, *, running
         budget = Budget(trials=card.trials, seconds=card.seconds)
         families, trials = improve(panel, families, (older, newer), budget, Search(crew=crew, say=say))
     with running.stage("choose"):
-        holidays.on_folds(panel, older)
-        holidays.on_folds(panel, newer)
+        holidays.on_folds(panel, older, families)
+        holidays.on_folds(panel, newer, families)
         choice = choose.choose(older, families, counts=panel.values)
         del older  # as large as all that comes of it together
         held = hold_out(panel, newer, choice)

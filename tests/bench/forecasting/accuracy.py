@@ -89,12 +89,12 @@ def at(panel, recipe, *, target, alone, budget):
     tell(trials)
     plain = deepcopy(newer)
     for part in (older, newer):
-        holidays.on_folds(panel, part)
+        holidays.on_folds(panel, part, families)
     choice, every = choose.choose(older, families), np.zeros(len(panel.names), dtype=np.intp)
     rows = np.array([row for row, name in enumerate(panel.names) if split_name(name)[1] == target])
     made = [fit.answer(family, fit.learn(family, panel), panel, horizon=HORIZON) for family in families]
     year, alone_said = holidays.learn(panel), np.array([said[0] for said in made])
-    forecasts = year.ahead(alone_said, panel)
+    forecasts = np.array([year.told(family, said, panel) for family, said in zip(families, alone_said, strict=True)])
     nature = calibrate.describe(panel.values)
 
     def answer(some, held_out=newer, forecasts=forecasts, parts=lambda *both: both):

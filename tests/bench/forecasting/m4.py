@@ -63,13 +63,15 @@ def forecasts(panel, budget):
                 f"{trial.difference:+.3f} ± {trial.error:.3f}",
             )
     for part in (older, newer):
-        holidays.on_folds(panel, part)
+        holidays.on_folds(panel, part, families)
     year = holidays.learn(panel)
     choice = choose.choose(older, families)
     answers = [fit.answer(family, fit.learn(family, panel), panel, horizon=HORIZON) for family in families]
     made = np.array([said[0] for said in answers])
     calibration = calibrate.learn(hold_out(panel, newer, choice))
-    point = choice.point(year.ahead(made, panel))
+    point = choice.point(
+        np.array([year.told(family, said, panel) for family, said in zip(families, made, strict=True)])
+    )
     told = None if choice.tells is None else year.ahead(answers[choice.tells][1:], panel)
     said = calibrate.apply(calibration, point=point, nature=calibrate.describe(panel.values), told=told)
     print("holidays:", dict(year.changes) or "none")

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ratchet import forecasters
 from ratchet.contracts import release
 from ratchet.train import holidays
 from ratchet.train.folds import plan
@@ -104,7 +105,7 @@ def test_a_fold_knows_no_later_year():
             scale=np.ones(shape[1:3]),
             ends={0: np.full((len(folds), 4, *shape[2:]), 20.0)},
         )
-        holidays.on_folds(panel, validation)
+        holidays.on_folds(panel, validation, [forecasters.find("naive")])
         return validation
 
     planted = replace(known, values=np.where(later, 1e6, known.values))
@@ -133,3 +134,12 @@ def test_a_release_says_less_for_christmas_and_keeps_how_much(gold, run, tmp_pat
     np.testing.assert_allclose(christmas, (before + 1) * QUIET - 1, atol=2)
     kept = json.loads((folder / "model.json").read_bytes())["holidays"]
     assert kept == holidays.learn(known).to_json()
+
+
+def test_what_repeats_a_year_ago_has_its_holidays_already(gold, run, tmp_path):
+    """A release of the seasonal naive, the first there is, took Christmas off twice: 6.3 was said where 16 came."""
+    known = panel(last="2025-11-30", series=9, level=40.0)
+    history = gold(known.newest(len(known.weeks)), last=known.weeks[-1])
+    card = run(history, tmp_path, data_hour=datetime(2025, 12, 1, 3, tzinfo=UTC), recipe=("seasonal_naive",))
+    median = np.load(tmp_path / card.release_id / release.issue_folder(1) / "median.npy")
+    assert sorted(median[:, :8].tolist()) == sorted(known.newest(52)[:, :8].tolist())
