@@ -10,7 +10,7 @@ PATH := $(PATH):$(CURDIR)/.tools/uv/bin
 export PYTHONDONTWRITEBYTECODE PATH
 # Tests that break things under a constant load: beside other tests they would measure those.
 ALONE := tests/faults tests/router
-# One process each, for minutes: whoever begins last with these ends last. Much of what they do is waiting, so two cores have room for four.
+# One process each, for minutes: whoever begins last with these ends last. Much of what they do is waiting, so two cores have room for five.
 LONGEST := tests/e2e tests/dags
 OTHERS := $(filter-out $(LONGEST) $(ALONE),$(patsubst %/,%,$(wildcard tests/*/)))
 
@@ -50,7 +50,7 @@ traffic: | $(RATCHET)  ## Realistic users for two and a half minutes, then a ver
 test:  ## Install what is needed and run everything: checks, unit, contract, DAG and end-to-end tests
 	@tools/install test
 	@$(MAKE) --no-print-directory -j 2 check test-alone
-	@$(PY) -m pytest -q --durations=30 -n 4 --dist loadfile --no-loadscope-reorder $(LONGEST) $(OTHERS)
+	@$(PY) -m pytest -q --durations=30 -n 5 --dist loadfile --no-loadscope-reorder $(LONGEST) $(OTHERS)
 
 test-alone:  ## The tests that watch the clock: faults and the router, one after the other
 	@$(PY) -m pytest -q $(ALONE)

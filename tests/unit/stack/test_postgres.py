@@ -20,19 +20,20 @@ def server(tmp_path_factory):
 
 
 @contextmanager
-def running(command):
+def running(command, *, ended_by=signal.SIGINT):
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/")
     try:
         yield process
     finally:
-        process.send_signal(signal.SIGINT)
+        process.send_signal(ended_by)
         process.wait(timeout=20)
 
 
 @pytest.mark.stack
 @pytest.mark.parametrize("left", ["{pid}\n{data}\n1795409101\n5433\n", ""], ids=["a pid of somebody else's", "nothing"])
 def test_a_lock_that_a_power_cut_left_keeps_no_server_from_starting(server, left):
-    with running(wrap(["sleep", "60"])) as somebody:
+    # Whoever was started in the background has SIGINT ignored, and so has a sleep of his.
+    with running(wrap(["sleep", "60"]), ended_by=signal.SIGTERM) as somebody:
         (server.data / "postmaster.pid").write_text(left.format(pid=somebody.pid, data=server.data))
         server.unlock()
         with running(server.command()):
