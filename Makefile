@@ -10,9 +10,9 @@ PATH := $(PATH):$(CURDIR)/.tools/uv/bin
 export PYTHONDONTWRITEBYTECODE PATH
 # Tests that break things under a constant load: beside other tests they would measure those.
 ALONE := tests/faults tests/router
-# One process each, for minutes: whoever begins last with these ends last. Much of what they do is waiting, so two cores have room for five.
-LONGEST := tests/e2e tests/dags
-OTHERS := $(filter-out $(LONGEST) $(ALONE),$(patsubst %/,%,$(wildcard tests/*/)))
+# One process each, for minutes: whoever begins last with these ends last. Much of what they do is waiting, so two cores have room for four.
+LONGEST := tests/e2e tests/dags tests/unit/ingest tests/contract/register
+OTHERS := $(filter-out $(LONGEST) $(ALONE) tests/unit tests/contract %/__pycache__,$(patsubst %/,%,$(wildcard tests/*/ tests/unit/*/ tests/contract/*/)) $(wildcard tests/unit/test_*.py tests/contract/test_*.py))
 
 .PHONY: help up status logs restart down clean traffic test test-alone check check-types check-rules bench-deciding bench-look bench-forecasting format lock install sample bench-serving bench-landing bench-ingest peers load faults fuzz kills warehouse-test docs screenshots compose-test compose-test-bucket env doctor install-test install-iac coverage image push-image train-report publish-report
 
@@ -50,7 +50,7 @@ traffic: | $(RATCHET)  ## Realistic users for two and a half minutes, then a ver
 test:  ## Install what is needed and run everything: checks, unit, contract, DAG and end-to-end tests
 	@tools/install test
 	@$(MAKE) --no-print-directory -j 2 check test-alone
-	@$(PY) -m pytest -q --durations=30 -n 5 --dist loadfile --no-loadscope-reorder $(LONGEST) $(OTHERS)
+	@$(PY) -m pytest -q --durations=30 -n 4 --dist loadfile --no-loadscope-reorder $(LONGEST) $(OTHERS)
 
 test-alone:  ## The tests that watch the clock: faults and the router, one after the other
 	@$(PY) -m pytest -q $(ALONE)
