@@ -89,9 +89,10 @@ def find_revisions(
     known_at = _plain(vintages["known_at"]).to_numpy()
     known = np.searchsorted((weeks + DAY).to_numpy(), known_at, side="right").astype(np.intp)
     there = (row >= 0) & (week >= 0) & np.isfinite(values[row, week])
-    value = whole_counts(vintages["y"].to_numpy(dtype=float, na_value=np.nan), seen(vintages))
+    share = seen(vintages)
+    value = whole_counts(vintages["y"].to_numpy(dtype=float, na_value=np.nan), share)
     # Of these hardly anything had been seen: whoever learnt then took a typical week, and so does a fold.
-    for at in np.flatnonzero(there & (seen(vintages) < LEAST_SEEN)):
+    for at in np.flatnonzero(there & (share < LEAST_SEEN)):
         value[at] = typical(values[row[at]], week[at])
     there &= (value >= 0) & (value <= most)
     order = np.lexsort((known_at, week, row))
