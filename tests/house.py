@@ -8,6 +8,7 @@ from fakes import FakeJournal, FakeRegistry, FakeSplit, write_release
 from ratchet.contracts.look import (
     Cadence,
     HourOfRatings,
+    Level,
     Look,
     Order,
     OrderKind,
@@ -100,6 +101,7 @@ class Said:
         self.counts, self.ratings, self.gaps = dict(HEALTHY), EVEN, ()
         self.served: set[tuple[Track, str]] | None = None
         self.replayed, self.plain, self.behind = 200, None, False
+        self.expected: tuple[Level, ...] = ()
         self.errors: dict[str, float] = {}
         """By candidate: its error beside production's of 1, in four weeks that matured after its promotion."""
 
@@ -132,6 +134,9 @@ class Said:
 
     def warm_up(self, _workload, _release_id, _requests, **_):
         return self.replayed
+
+    def levels(self, *_, **__):
+        return self.expected
 
 
 class House:

@@ -82,6 +82,15 @@ class WeekOfLosses:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Level:
+    """What two releases expect of a target's coming weeks, relative to what its series had lately: 1 is as much. Medians over series."""
+
+    target: str
+    production: float
+    candidate: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Segment:
     """Forecasts of one target since the last look, by the side that their clients were assigned to."""
 
@@ -121,6 +130,8 @@ class Look:
     is_ready: bool = True
     """Every worker of the track that is to change serves what it should: after a deployment, and after a promotion."""
     replayed_requests: int = 0
+    levels: tuple[Level, ...] = ()
+    """What a candidate that is warm expects beside production, by target; empty where nobody could say."""
     order: Order | None = None
     evidence: Evidence | None = None
     """What the plain rule reads: cumulative, and shown in every mode."""

@@ -91,6 +91,9 @@ class EvidencePolicy:
 
     warmup_requests: int = 200
     """Replayed requests that a candidate answers before it meets a user; they count for nothing else."""
+    level_ratio: float = 1.25
+    """How many times as much as production, or as little, a candidate may expect of a target before a person has to let it be tried;
+    only one that is also further from what came lately is asked about."""
     canary_share: float = 0.05
     canary_hours: float = 2.0
     """Guardrails alone judge this stage; its ratings are discarded, because its share is another one."""

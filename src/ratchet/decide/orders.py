@@ -50,4 +50,12 @@ def _ending(kind: OrderKind, stage: Stage) -> tuple[Stage, Verdict] | None:
 
 def _cleared(state: State) -> State:
     """What was alarming is forgotten, and watched for afresh."""
-    return replace(state, held_by="", split_alarm="", clients=(0.0, 0.0), cleared_raters=state.ratings.betting.raters)
+    return replace(
+        state,
+        held_by="",
+        level_alarm="",
+        is_level_cleared=state.is_level_cleared or bool(state.level_alarm),
+        split_alarm="",
+        clients=(0.0, 0.0),
+        cleared_raters=state.ratings.betting.raters,
+    )

@@ -98,5 +98,7 @@ def _check_number(name: str, number: float) -> None:
         raise RatchetError(f"POLICY: {name} must be at most {LARGEST:,.0f}, not {number:g}")
     if name.endswith("_restart_hours") and number < SHORTEST_RESTART:
         raise RatchetError(f"POLICY: {name} must be at least {SHORTEST_RESTART:g}, not {number:g}")
+    if name == "level_ratio" and number < 1:
+        raise RatchetError(f"POLICY: {name} must be at least 1, not {number:g}")
     if name.startswith("alpha_") and number >= 1:
         raise RatchetError(f"POLICY: {name} must be below 1, not {number:g}")

@@ -19,11 +19,12 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 Value = TypeVar("Value")
-RULES: Final = 3
+RULES: Final = 4
 """Counted up when `step` comes to say something else of the same look.
 
 2: hours in which a candidate was suspended are passed over. 3: the split's two e-values are averaged, and a minute's
-guardrail is given an hour's floor.
+guardrail is given an hour's floor. 4: what a candidate expects is looked at before clients meet it, and a
+figure says where a person is asked.
 """
 _adapters: dict[type, TypeAdapter[Any]] = {}
 

@@ -3,11 +3,13 @@
 from ratchet.contracts.look import Look
 from ratchet.contracts.policy import EvidencePolicy, Verdict
 from ratchet.decide.figures import Figures
+from ratchet.decide.levels import with_level_alarm
 from ratchet.decide.mixtures import log_threshold
 from ratchet.decide.outcome import Outcome, conclude, stay
 from ratchet.decide.state import Stage, State, is_plain, is_shadowed
 
 WEEK_HOURS = 168.0
+ASKED = "it waits for a person: `ratchet clear` lets it be tried, `ratchet rollback` does not"
 
 
 def cooldown_hours(rollbacks: int, policy: EvidencePolicy) -> float:
@@ -18,22 +20,28 @@ def cooldown_hours(rollbacks: int, policy: EvidencePolicy) -> float:
 
 
 def before_trial(state: State, look: Look, seen: Figures, policy: EvidencePolicy) -> Outcome:
-    """Queued until no other experiment is in the way, then warmed up until it answers replayed requests."""
-    scores = seen.scores(state)
-    if state.stage is Stage.QUEUED:
-        if look.waits_for:
-            return stay(state, Verdict.EXTEND, f"queued: {look.waits_for}", scores)
-        if not is_plain(policy):
-            return conclude(state, Stage.WARMUP, look.at, Verdict.EXTEND, "its turn: warmup", scores, policy)
+    """Queued until no other experiment is in the way, then warmed up until nothing speaks against it before clients do."""
+    if state.stage is Stage.QUEUED and look.waits_for:
+        return stay(state, Verdict.EXTEND, f"queued: {look.waits_for}", seen.scores(state))
     if is_plain(policy):
-        return conclude(state, Stage.AB, look.at, Verdict.EXTEND, "its turn: ab", scores, policy)
+        return conclude(state, Stage.AB, look.at, Verdict.EXTEND, "its turn: ab", seen.scores(state), policy)
+    if state.stage is Stage.QUEUED:
+        return conclude(state, Stage.WARMUP, look.at, Verdict.EXTEND, "its turn: warmup", seen.scores(state), policy)
+    return _in_warmup(state, look, seen, policy)
+
+
+def _in_warmup(state: State, look: Look, seen: Figures, policy: EvidencePolicy) -> Outcome:
+    """Until it is deployed, has answered replayed requests, and expects nothing that a person has to look at."""
     if not look.is_ready:
-        return stay(state, Verdict.EXTEND, "not every worker serves the candidate yet", scores)
+        return stay(state, Verdict.EXTEND, "not every worker serves the candidate yet", seen.scores(state))
     if look.replayed_requests < policy.warmup_requests:
         reason = f"warmed up with {look.replayed_requests} of {policy.warmup_requests} replayed requests"
-        return stay(state, Verdict.EXTEND, reason, scores)
+        return stay(state, Verdict.EXTEND, reason, seen.scores(state))
+    state = with_level_alarm(state, look, policy)
+    if state.level_alarm:
+        return stay(state, Verdict.HOLD, f"{state.level_alarm}; {ASKED}", seen.scores(state))
     reason = f"warm: {policy.canary_share:.0%} of the clients, guardrails only"
-    return conclude(state, Stage.CANARY, look.at, Verdict.EXTEND, reason, scores, policy)
+    return conclude(state, Stage.CANARY, look.at, Verdict.EXTEND, reason, seen.scores(state), policy)
 
 
 def in_canary(state: State, look: Look, seen: Figures, policy: EvidencePolicy) -> Outcome:

@@ -60,6 +60,9 @@ class State:
     is_suspended: bool = False
     held_by: str = ""
     """Who holds it, and why."""
+    level_alarm: str = ""
+    """What a warm candidate expects that a person has to look at before anybody meets it."""
+    is_level_cleared: bool = False
     split_alarm: str = ""
     """Why the split is not to be trusted; a person clears it."""
 
@@ -132,6 +135,11 @@ def is_shadowed(state: State, policy: EvidencePolicy, at: datetime) -> bool:
     if state.stage is not Stage.WATCH or hours <= policy.watch_hours:
         return False
     return not 0 < raters < policy.watch_raters or hours > policy.max_watch_hours
+
+
+def asks_a_person(state: State) -> bool:
+    """Whether it goes no further until a person says something."""
+    return state.stage is Stage.AWAITING_APPROVAL or bool(state.level_alarm or state.split_alarm)
 
 
 def is_plain(policy: EvidencePolicy) -> bool:

@@ -14,7 +14,7 @@ from ratchet.decide.mixtures import log_threshold
 from ratchet.decide.orders import obey
 from ratchet.decide.outcome import Outcome, conclude, stay
 from ratchet.decide.stages import after_promotion, before_trial, in_canary, waits_for_approval
-from ratchet.decide.state import EXPOSED, ON_TRIAL, OVER, Stage, State, is_plain
+from ratchet.decide.state import EXPOSED, ON_TRIAL, OVER, Stage, State, asks_a_person, is_plain
 from ratchet.decide.trial import judge_trial
 
 PROMPT = frozenset({Stage.QUEUED, Stage.WARMUP, Stage.PROMOTING})
@@ -23,6 +23,12 @@ PROMPT = frozenset({Stage.QUEUED, Stage.WARMUP, Stage.PROMOTING})
 
 def step(state: State, look: Look, policy: EvidencePolicy) -> Outcome:
     """Judge one look. The same state, look and policy always give the same answer, to the last bit."""
+    after, decision = _judge(state, look, policy)
+    scores = decision.scores | {"asks_a_person": float(asks_a_person(after))}
+    return Outcome(after, replace(decision, scores=scores))
+
+
+def _judge(state: State, look: Look, policy: EvidencePolicy) -> Outcome:
     if state.stage in OVER and not _is_late_revert(state, look):
         return stay(state, Verdict.EXTEND, f"the experiment is over: {state.stage.value}", {})
     gaps = find_gaps(state, look, policy)

@@ -70,6 +70,13 @@ class Issued:
         said: NDArray[np.float64] = issue.forecasts[np.searchsorted(self.keys, keys), column].astype(np.float64)
         return said
 
+    def coming(self, keys: NDArray[np.uint64], first: date) -> NDArray[np.float64]:
+        """What the newest issue says of these series for each week from `first` on, which it may not reach."""
+        issue = self.issues[-1]
+        begin = max((first - issue.first_week).days // 7, 0)
+        said: NDArray[np.float64] = issue.forecasts[np.searchsorted(self.keys, keys), begin:].astype(np.float64)
+        return said
+
 
 def read_issued(folder: Path) -> Issued:
     """Map what the release in this folder has issued; `MetricsError` where it cannot be read."""

@@ -7,16 +7,17 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ratchet.contracts.look import HourOfRatings, Look, PairedLoss, TrackCounts, WeekOfLosses
+from ratchet.contracts.look import HourOfRatings, Level, Look, PairedLoss, TrackCounts, WeekOfLosses
 from ratchet.contracts.policy import Decision, Evidence, EvidencePolicy, TrackEvidence
 from ratchet.decide import State, queued, share, step
-from ratchet.decide.state import EXPOSED, OVER, is_shadowed
+from ratchet.decide.state import EXPOSED, OVER, Stage, is_shadowed
 from ratchet.rehearsal.history import History
 from ratchet.rehearsal.people import Hour
 from ratchet.rehearsal.plants import Contender
 
 Floats = NDArray[np.float64]
 
+NOT_MET: Final = (Stage.QUEUED, Stage.WARMUP)
 HOUR: Final = timedelta(hours=1)
 CLEARLY: Final = 1.05
 """An error this many times another's is worse."""
@@ -56,6 +57,8 @@ class Trial:
     candidate: Contender
     began: datetime
     policy: EvidencePolicy
+    levels: tuple[Level, ...] = ()
+    """What both expect of the week in which the trial begins, beside what came lately."""
     state: State = field(init=False)
     decision: Decision | None = None
     weeks_due: list[WeekOfLosses] = field(default_factory=list)
@@ -72,6 +75,11 @@ class Trial:
     def is_over(self) -> bool:
         """Nothing more will be decided."""
         return self.state.stage in OVER
+
+    @property
+    def is_met(self) -> bool:
+        """Whether clients have met the candidate: until then a newer one takes its place."""
+        return self.state.stage not in NOT_MET
 
     def is_shadow(self, at: datetime) -> bool:
         """Its winner serves everybody, and the beaten release is only scored: another trial may begin."""
@@ -165,6 +173,7 @@ class Trial:
             weeks=weeks,
             share=due,
             replayed_requests=WARM,
+            levels=self.levels,
             evidence=self._evidence(at + HOUR),
         )
         self.state, self.decision = step(self.state, look, self.policy)

@@ -78,7 +78,7 @@ def _mark(event: dict[str, Any], weeks: list[dict[str, Any]], place: Any) -> str
     at = max((n for n, week in enumerate(weeks) if week["week"] <= event["at"][:10]), default=0)
     x, _ = place(at, 0.0)
     told = escape(f"{event['at'][:10]} {event['kind']} {event['release']}: {event['reason']}")
-    letter = {"promote": "▲", "rollback": "▼", "revert": "◄", "inconclusive": "·", "abandoned": "✕"}[event["kind"]]
+    letter = {"promote": "▲", "rollback": "▼", "revert": "◄", "inconclusive": "·"}.get(event["kind"], "✕")
     return f'<text x="{x:.1f}" y="{TOP + 2}" text-anchor="middle">{letter}<title>{told}</title></text>'
 
 

@@ -12,6 +12,7 @@ from ratchet.contracts.policy import Decision, Verdict
 from ratchet.decide.stages import cooldown_hours
 from ratchet.rehearsal.experiment import HOUR, Trial
 from ratchet.rehearsal.history import History
+from ratchet.rehearsal.levels import compare
 from ratchet.rehearsal.people import Crowd
 from ratchet.rehearsal.plan import Plan
 from ratchet.rehearsal.plants import Contender, plant
@@ -29,7 +30,7 @@ class Event:
     at: datetime
     week: int
     kind: str
-    """`live`, `trial`, `promote`, `rollback`, `revert`, `inconclusive` or `abandoned`."""
+    """`live`, `trial`, `superseded`, `promote`, `rollback`, `revert`, `inconclusive` or `abandoned`."""
     release: str
     reason: str
     trial: int = 0
@@ -121,12 +122,20 @@ class Replay:
         if self._trial is not None and self._trial.is_shadow(at):
             self._shadows.append(self._trial)
             self._trial = None
-        if self._trial is not None or not self._queue or at < self._wait_until:
+        if not self._queue or at < self._wait_until or (self._trial is not None and self._trial.is_met):
             return
+        if self._trial is not None:
+            reason = self._trial.decision.reason if self._trial.decision else ""
+            self._note(at, week, "superseded", self._trial.candidate, reason, trial=self._trial)
         candidate = self._queue.pop(0)
         number = len(self.outcome.trials) + 1
         trial = Trial(
-            number=number, production=self._production, candidate=candidate, began=at, policy=self._plan.policy
+            number=number,
+            production=self._production,
+            candidate=candidate,
+            began=at,
+            policy=self._plan.policy,
+            levels=compare(self._production, candidate, self._history, week),
         )
         for matured in range(candidate.issued.trained + 1, week):
             trial.mature(self._history, matured)

@@ -15,7 +15,7 @@ from ratchet.rehearsal.history import History
 from ratchet.rehearsal.plan import MEANINGS, Plan
 from ratchet.rehearsal.replay import Outcome
 
-VERDICTS: Final = ("promote", "rollback", "revert", "inconclusive", "abandoned")
+VERDICTS: Final = ("promote", "rollback", "revert", "inconclusive", "superseded", "abandoned")
 LOOP: Final = "the loop"
 RIGHT_IF: Final[dict[str, Callable[[float], bool]]] = {
     "promote": lambda percent: percent < 0,

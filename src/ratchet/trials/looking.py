@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 from ratchet.contracts.errors import JournalError, RatchetError, RegistryError
-from ratchet.contracts.look import Cadence, Look, Order, OrderKind, Surroundings, WeekOfLosses
+from ratchet.contracts.look import Cadence, Level, Look, Order, OrderKind, Surroundings, WeekOfLosses
 from ratchet.contracts.policy import Evidence, EvidencePolicy, Verdict
 from ratchet.contracts.ports import KEPT, Experiment, Journal, LookRow, NewLook, Release, Track, TrafficSplit
 from ratchet.decide import Record, State, digest, queued, step
@@ -54,6 +54,9 @@ class Measured(Protocol):
 
     def warm_up(self, workload: str, release_id: str, requests: int, *, now: datetime) -> int:
         """How many replayed requests the candidate's track answered."""
+
+    def levels(self, experiment: Experiment, *, at: datetime) -> tuple[Level, ...]:
+        """What both releases expect of the coming weeks, beside what came lately; empty where nobody can say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,8 +159,11 @@ class Looker:
         is_ready = self.measured.is_served(workload, track, candidate)
         if state.stage is Stage.PROMOTING or not is_ready or is_plain(policy):
             return replace(look, is_ready=is_ready)
+        if state.level_alarm and look.cadence is Cadence.MINUTE:
+            return look
         answered = self.measured.warm_up(workload, candidate, policy.warmup_requests, now=look.at)
-        return replace(look, is_ready=True, replayed_requests=answered)
+        levels = self.measured.levels(experiment, at=look.at) if answered >= policy.warmup_requests else ()
+        return replace(look, is_ready=True, replayed_requests=answered, levels=levels)
 
     def _obstacle(self, workload: str, policy: EvidencePolicy, at: datetime) -> str:
         """Why a queued candidate may not start yet: rollbacks in a row cool down, longer after each."""

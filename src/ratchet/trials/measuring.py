@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from ratchet.contracts.errors import MetricsError, RatchetError
-from ratchet.contracts.look import Look, Surroundings, WeekOfLosses
+from ratchet.contracts.look import Level, Look, Surroundings, WeekOfLosses
 from ratchet.contracts.policy import Evidence, EvidencePolicy
 from ratchet.contracts.ports import Experiment, Feedback, Release, Track
 from ratchet.decide import State
@@ -16,7 +16,8 @@ from ratchet.decide.state import AFTER_PROMOTION, EXPOSED, Stage, is_shadowed
 from ratchet.observe import Comparison, PostgresAsked, PostgresHours, Window, fill_look, gather, pair_weeks, read_issued
 from ratchet.observe.asked import Question
 from ratchet.observe.hours import UNKNOWN
-from ratchet.observe.issued import Actual, beginning
+from ratchet.observe.issued import Actual, Issued, beginning
+from ratchet.observe.levels import compare_levels
 from ratchet.observe.live import PrometheusMetrics
 from ratchet.trials.around import Around
 from ratchet.trials.looking import Asked
@@ -24,6 +25,8 @@ from ratchet.trials.looking import Asked
 log = logging.getLogger("ratchet.trials")
 
 DAY: Final = timedelta(days=1)
+LATELY: Final = timedelta(weeks=26)
+"""What has matured of that is what came lately, also where actuals come late."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,10 +70,7 @@ class Measurements:
         newest = max((name for name, _ in state.errors.weeks), default="")
         workload = experiment.workload
         try:
-            old, new = (
-                read_issued(self.folder(self.find(workload, release_id)))
-                for release_id in (experiment.production, experiment.candidate)
-            )
+            old, new = self._issued(experiment)
             first = max(first, old.first_week, new.first_week)
             actuals = list(self.actuals(workload, first))
             if not any(beginning(week).isoformat() > newest for _, _, week, _ in actuals):
@@ -138,6 +138,21 @@ class Measurements:
             log.warning("no recent questions to warm up with: %s", error)
             asked = []
         return self.replay(workload, release_id, asked, requests)
+
+    def levels(self, experiment: Experiment, *, at: datetime) -> tuple[Level, ...]:
+        """What both releases expect of the coming weeks, beside the last weeks that have matured."""
+        try:
+            lately = self.actuals(experiment.workload, (at - LATELY).date())
+            return compare_levels(*self._issued(experiment), lately)
+        except (RatchetError, OSError) as error:
+            log.warning("nobody can say what the releases expect: %s", error)
+            return ()
+
+    def _issued(self, experiment: Experiment) -> tuple[Issued, Issued]:
+        """What production and the candidate have issued."""
+        sides = (experiment.production, experiment.candidate)
+        old, new = (read_issued(self.folder(self.find(experiment.workload, side))) for side in sides)
+        return old, new
 
 
 def compared(experiment: Experiment, state: State, policy: EvidencePolicy) -> Comparison:

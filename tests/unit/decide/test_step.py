@@ -20,7 +20,7 @@ from looks import (
     until_over,
     week,
 )
-from ratchet.contracts.look import Order, OrderKind, TrackCounts
+from ratchet.contracts.look import Level, Order, OrderKind, TrackCounts
 from ratchet.contracts.policy import Evidence, EvidencePolicy, Mode, TrackEvidence, Verdict
 from ratchet.decide import decide, queued, step
 from ratchet.decide.orders import AFTER_PROMOTION
@@ -43,6 +43,45 @@ def test_an_experiment_goes_from_the_queue_to_the_trial():
     assert stages == [Stage.QUEUED, Stage.WARMUP, Stage.WARMUP, Stage.CANARY, Stage.CANARY, Stage.AB]
     assert [share_of(outcome.state) for outcome in outcomes] == [0, 0, 0, 0.05, 0.05, 0.2]
     assert {outcome.decision.verdict for outcome in outcomes} == {Verdict.EXTEND}
+
+
+FAR = (Level(target="commits", production=1.02, candidate=1.53), Level(target="stars", production=1.0, candidate=1.1))
+
+
+@pytest.mark.parametrize(
+    ("production", "candidate", "is_odd"),
+    [
+        *((1.0, 1.5, True), (1.0, 0.5, True), (1.0, 0.0, True), (1.0, math.inf, True)),
+        *((1.0, 1.2, False), (1.0, 0.85, False), (0.0, 0.0, False)),
+        *((1.6, 1.1, False), (0.5, 0.9, False), (1.3, 0.9, False)),
+    ],
+)
+def test_a_candidate_far_from_production_and_further_from_what_came_is_not_met_by_anybody(
+    production, candidate, is_odd
+):
+    level = Level(target="x", production=production, candidate=candidate)
+    (outcome,) = run([look(1, levels=(level,))], state=at_stage(Stage.WARMUP))
+    assert (outcome.state.stage is Stage.WARMUP) == is_odd == (outcome.decision.verdict is Verdict.HOLD)
+
+
+def test_what_a_candidate_expects_is_held_until_a_person_lets_it_be_tried():
+    odd = [look(n, levels=FAR) for n in (1, 2)]
+    unsaid, cleared = look(3), look(4, order=order("clear"))
+    outcomes = run([*odd, unsaid, cleared, look(5, levels=FAR)], state=at_stage(Stage.WARMUP))
+    assert [outcome.state.stage for outcome in outcomes] == [Stage.WARMUP] * 4 + [Stage.CANARY]
+    assert [outcome.decision.scores["asks_a_person"] for outcome in outcomes] == [1, 1, 1, 0, 0]
+    assert outcomes[2].decision.reason == (
+        "it expects much else of commits: 1.53 times what came lately, production 1.02 times; "
+        "it waits for a person: `ratchet clear` lets it be tried, `ratchet rollback` does not"
+    )
+
+
+def test_what_a_candidate_expects_may_come_right_by_itself_or_be_allowed_by_the_policy():
+    near = (Level(target="commits", production=1.02, candidate=1.1),)
+    outcomes = run([look(1, levels=FAR), look(2, levels=near)], state=at_stage(Stage.WARMUP))
+    assert [outcome.state.stage for outcome in outcomes] == [Stage.WARMUP, Stage.CANARY]
+    lenient = replace(POLICY, level_ratio=2.0)
+    assert run([look(1, levels=FAR)], state=at_stage(Stage.WARMUP), policy=lenient)[0].state.stage is Stage.CANARY
 
 
 def test_ratings_of_the_canary_are_discarded():

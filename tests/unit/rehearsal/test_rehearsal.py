@@ -99,12 +99,20 @@ def test_a_release_that_has_seen_the_future_is_refused(live, tmp_path, monkeypat
 
 @pytest.mark.parametrize("kind", ["biased", "slow", "erroring"])
 def test_a_planted_candidate_is_rolled_back_within_days(live, kind):
-    body = live(plants=(f"{kind}@3",), last=FIRST + 8)
+    body = live(plants=(f"{kind}@3",), last=FIRST + 8, policy=EvidencePolicy(level_ratio=1e6))
     assert kinds(body, f"+{kind}") == ["trial", "rollback"]
     [trial] = [trial for trial in body["trials"] if trial["planted"]]
     assert 0 < trial["hours_exposed"] <= 72
     assert body["hours_lost"] >= trial["hours_exposed"]
     assert 0 < trial["requests_hurt"] <= trial["requests"][1]
+
+
+def test_a_candidate_that_expects_half_as_much_again_is_met_by_nobody(live):
+    body = live(plants=("biased@3",), last=FIRST + 8)
+    assert kinds(body, "+biased") == ["trial", "superseded"]
+    [trial] = [trial for trial in body["trials"] if trial["planted"]]
+    assert (trial["hours_exposed"], trial["requests"][1]) == (0, 0)
+    assert "it expects much else of commits" in next(e["reason"] for e in body["events"] if e["kind"] == "superseded")
 
 
 def test_errors_and_slowness_are_found_within_hours(live):

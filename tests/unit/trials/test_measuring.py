@@ -45,6 +45,12 @@ def test_nobody_is_behind_where_nobody_can_say(error):
     assert not measured(first_week=Mock(side_effect=error, return_value=None)).is_behind(TRIAL)
 
 
+def test_nobody_can_say_what_is_expected_where_files_are_away(caplog):
+    stuck = measured(folder=Mock(side_effect=OSError(28, "No space left on device")))
+    assert stuck.levels(TRIAL, at=AT) == ()
+    assert "nobody can say what the releases expect: [Errno 28] No space left on device" in caplog.text
+
+
 def test_a_disk_that_is_full_or_anothers_costs_the_realised_errors_and_not_the_look(caplog):
     """What is compared may have to be brought here first."""
     state = Mock(stage=Stage.AB, errors=Mock(weeks=()))

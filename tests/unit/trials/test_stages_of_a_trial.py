@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from house import BETTER, EVEN, HEALTHY, WORKLOAD, House
+from ratchet.contracts.look import Level
 from ratchet.contracts.policy import EvidencePolicy, Mode, Verdict
 from ratchet.contracts.ports import Track
 
@@ -48,6 +49,36 @@ def test_a_candidate_that_not_every_worker_serves_stays_in_its_warm_up(house):
     house.tick()
     assert house.stage == "warmup"
     assert house.hour()["reason"] == "warmed up with 199 of 200 replayed requests"
+
+
+def test_a_candidate_that_expects_much_else_is_met_by_nobody_until_somebody_says_so(house):
+    house.said.expected = (Level(target="x", production=1.0, candidate=1.5),)
+    house.place(1)
+    house.place(2)
+    for _ in range(3):
+        house.tick()
+    assert (house.stage, house.world) == ("warmup", ("BO1", "CO1", 0))
+    assert house.hour()["verdict"] == "hold"
+    house.said.replayed = 0  # nobody is asked again until the next hour
+    house.tick()
+    house.said.replayed = 200
+    house.say("clear")
+    house.tick()
+    assert (house.stage, house.world) == ("canary", ("BO1", "CO1", 5))
+
+
+def test_a_newer_candidate_takes_the_place_of_one_that_expects_much_else(house):
+    house.said.expected = (Level(target="x", production=1.0, candidate=1.5),)
+    house.place(1)
+    house.place(2)
+    house.hour()
+    house.hour()
+    house.said.expected = (Level(target="x", production=1.0, candidate=1.01),)
+    house.place(3)
+    for _ in range(2):
+        house.tick()
+    assert (house.stage, house.world) == ("canary", ("BO1", "CO2", 5))
+    assert house.states == ["production", "superseded", "trial"]
 
 
 def test_a_promotion_is_done_only_when_every_worker_serves_the_winner(house):
