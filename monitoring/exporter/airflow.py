@@ -1,9 +1,11 @@
 """Airflow's StatsD as metrics. Names carry tags the way InfluxDB wants them: `airflow.name,tag=value:12|ms`."""
 
 import logging
+import math
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -97,7 +99,8 @@ class Listener:
             while True:
                 for line in opened.recv(MAX_DATAGRAM).decode(errors="replace").splitlines():
                     if sample := parse(line):
-                        self.measures.take(sample)
+                        with suppress(ValueError):  # a counter that would go down
+                            self.measures.take(sample)
 
 
 def parse(line: str) -> Sample | None:
@@ -108,7 +111,9 @@ def parse(line: str) -> Sample | None:
     if not name.startswith(PREFIX):
         return None
     try:
-        pairs = dict(tag.split("=", 1) for tag in tags)
-        return Sample(name=name.removeprefix(PREFIX), value=float(value), kind=kind.partition("|")[0], tags=pairs)
+        pairs, number = dict(tag.split("=", 1) for tag in tags), float(value)
     except ValueError:
         return None
+    if not math.isfinite(number):
+        return None
+    return Sample(name=name.removeprefix(PREFIX), value=number, kind=kind.partition("|")[0], tags=pairs)

@@ -21,11 +21,11 @@ BUSY_SECONDS: Final = 0.3
 
 
 class Experiments:
-    """Asks with the operator's key of this home; counts each verdict once for as long as the process lives."""
+    """Asks with the operator's key of this home; counts each verdict that is given while the process lives, once."""
 
     def __init__(self, router: str, keys: Path, workloads: Sequence[str]) -> None:
         self._router, self._keys, self._workloads = router, keys, workloads
-        self._seen: set[tuple[str, int, str]] = set()
+        self._seen: set[tuple[str, int, str]] | None = None
         self._verdicts: Counter[tuple[str, str]] = Counter()
 
     def collect(self) -> Iterator[Metric]:
@@ -53,15 +53,18 @@ class Experiments:
         counted = CounterMetricFamily(
             "ratchet_verdicts", "Verdicts of the policy and of people", labels=("workload", "verdict")
         )
-        for workload, rows in found.items():
+        given = {
+            (workload, row["experiment_id"], said["at"]): str(said["verdict"])
+            for workload, rows in found.items()
+            for row in rows
+            for said in row["verdicts"]
+        }
+        if self._seen is None:  # what was given before this process counted is no news
+            self._seen = set(given)
             # Each is there before it is given: of a series that begins with its first, Prometheus sees no change.
-            self._verdicts.update({(workload, verdict.value): 0 for verdict in Verdict})
-            for row in rows:
-                for said in row["verdicts"]:
-                    key = (workload, row["experiment_id"], said["at"])
-                    if key not in self._seen:
-                        self._seen.add(key)
-                        self._verdicts[workload, said["verdict"]] += 1
+            self._verdicts.update({(workload, verdict.value): 0 for workload in found for verdict in Verdict})
+        self._verdicts.update((key[0], verdict) for key, verdict in given.items() if key not in self._seen)
+        self._seen |= given.keys()
         for labels, count in sorted(self._verdicts.items()):
             counted.add_metric(labels, count)
         return counted

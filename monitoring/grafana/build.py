@@ -16,7 +16,7 @@ VARIABLES: Final = {
     "track": "label_values(ratchet_requests_total, track)",
     "release": "label_values(ratchet_requests_total, release)",
 }
-VERDICTS: Final = 'sum by (workload, verdict) (changes(ratchet_verdicts_total{workload=~"$workload"}[1m])) > 0'
+VERDICTS: Final = 'sum by (workload, verdict) (increase(ratchet_verdicts_total{workload=~"$workload"}[1m])) > 0'
 
 AnyPanel = timeseries.Panel | stat.Panel | statetimeline.Panel | table.Panel
 

@@ -7,6 +7,7 @@ from contextlib import closing
 import psycopg2
 import pytest
 
+from ratchet.contracts.errors import RatchetError
 from ratchet.migrations import migrate
 
 TABLES = {"api_keys", "forecasts", "feedback", "experiments", "looks", "policies", "acts"}
@@ -35,6 +36,15 @@ def test_two_at_once_and_once_more_make_one_schema(empty):
     migrate(empty)
     assert tables(empty) >= TABLES
     assert ask(empty, "SELECT count(*) FROM alembic_version") == [(1,)]
+
+
+def test_a_schema_from_a_later_version_is_told_in_a_line_and_left_alone(empty):
+    migrate(empty)
+    with closing(psycopg2.connect(empty)) as connection, connection, connection.cursor() as cursor:
+        cursor.execute("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(RatchetError, match="9999"):
+        migrate(empty)
+    assert ask(empty, "SELECT version_num FROM alembic_version") == [("9999",)]
 
 
 def test_a_day_can_be_ensured_by_many_at_once(empty):

@@ -6,7 +6,7 @@ import psycopg2
 import pytest
 
 from ratchet.observe import PostgresJournal
-from ratchet.serve.tidy import tidy_log
+from ratchet.serve.tidy import old_days, tidy_log
 
 NOW = datetime(2001, 5, 10, 23, 30, tzinfo=UTC)
 FORECAST = "INSERT INTO forecasts (prediction_id, at, workload, release_id) VALUES (%s, %s, 'parcels', 'r1')"
@@ -74,6 +74,12 @@ def test_old_days_go_whole_and_the_last_kept_day_stays(database):
 def test_the_next_days_are_ready_before_anyone_needs_them(database):
     done = tidy_log(database, now=NOW, keep_days=30)
     assert {(NOW + timedelta(days=ahead)).date() for ahead in range(4)} <= set(done.ready)
+
+
+def test_a_machine_whose_clock_is_a_century_ahead_drops_nothing_that_the_databases_clock_would_keep(database):
+    done = tidy_log(database, now=NOW.replace(year=2126), keep_days=30_000)
+    assert done.dropped == old_days(database, now=NOW.replace(year=2126), keep_days=30_000) == ()
+    assert left(database, "forecasts") == left(database, "feedback") == {"tidy-0", "tidy-30", "tidy-31", "tidy-400"}
 
 
 def test_tidying_twice_changes_nothing(database):

@@ -125,6 +125,11 @@ def test_a_receiver_that_fails_is_tried_again_and_told_later_once(tell, receiver
     assert {sample.labels["outcome"]: sample.value for sample in metric.samples} == {"sent": 1.0, "failed": 1.0}
 
 
+def test_before_anybody_was_told_there_are_figures_that_can_rise(tmp_path):
+    [metric] = Notified(home=tmp_path).collect()
+    assert {sample.labels["outcome"]: sample.value for sample in metric.samples} == {"sent": 0.0, "failed": 0.0}
+
+
 def test_one_address_that_fails_keeps_nobody_else_waiting_and_nobody_is_told_twice(tell, receiver):
     other = Receiver()
     other.status = 503

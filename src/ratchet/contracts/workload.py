@@ -72,7 +72,7 @@ class Workload:
     """Turns bronze into the typed rows that the dbt models start from."""
     sql: Path
     """The folder that holds `silver/` and `gold/`, the workload's dbt models. What a model `notices` of silver has (`notice`, `size`) is
-    said in the log of each build, the largest first."""
+    said in the log of the build that finds it first, the largest first."""
     policy: EvidencePolicy
     first_recipe: tuple[str, ...]
     """The families of the very first release, before there is anything to compare with."""

@@ -10,9 +10,10 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 from ratchet.contracts.errors import MetricsError, RatchetError, ReleaseError, noting
 from ratchet.contracts.ports import GOING, GONE, KEPT, Experiment, Journal, Registry, Release, Track
@@ -22,6 +23,9 @@ from ratchet.keeping.rules import GRACE, Fate, decide, first_scored_week, needed
 __all__ = ["Fate", "Keeping", "Tidied"]
 
 log = logging.getLogger("ratchet.keeping")
+
+LEFT: Final = timedelta(days=1)
+"""What a killed run left half-written or half-removed goes once it is so old: no release is written for a day."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,15 +181,23 @@ class Keeping:
             if release.files == GONE:
                 with noting(failed, release.release_id):
                     _drop(self.bundles(workload) / release.release_id)
+        for left in self.bundles(workload).glob(".*"):
+            with noting(failed, left.name):
+                if _is_old(left, LEFT):
+                    shutil.rmtree(left)
 
 
 def _drop(bundle: Path) -> None:
     """One that was just trained anew is left: it is about to be registered."""
-    if bundle.is_dir() and time.time() - bundle.stat().st_mtime > GRACE.total_seconds():
+    if _is_old(bundle, GRACE):
         going = bundle.with_name(f".{bundle.name}.going")
         shutil.rmtree(going, ignore_errors=True)
         bundle.rename(going)
         shutil.rmtree(going)
+
+
+def _is_old(folder: Path, age: timedelta) -> bool:
+    return folder.is_dir() and time.time() - folder.stat().st_mtime > age.total_seconds()
 
 
 def read_first_week(read: Callable[[str, str], bytes | None]) -> Callable[[Release, int], date | None]:

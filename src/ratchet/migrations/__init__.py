@@ -8,9 +8,11 @@ from typing import Final
 
 from alembic import command
 from alembic.config import Config
+from alembic.util.exc import CommandError
 from sqlalchemy import NullPool, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
+from ratchet.contracts.errors import RatchetError
 from ratchet.database import clear_errors, connect
 
 CONNECT_SECONDS: Final = 10
@@ -38,3 +40,7 @@ def _as_the_driver_says() -> Iterator[None]:
         yield
     except DBAPIError as error:
         raise (error.orig or error) from None
+    except CommandError as error:
+        raise RatchetError(
+            f"database `ratchet` is of no version that this one knows ({error}): it was made by a later one, which can go on with it"
+        ) from error

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from ratchet.contracts.errors import DataError
 from ratchet.decide import digest
 from ratchet.rehearsal.experiment import HINDSIGHT_WEEKS, Trial
 from ratchet.rehearsal.history import History
@@ -26,7 +27,10 @@ RIGHT_IF: Final[dict[str, Callable[[float], bool]]] = {
 
 
 def summarise(history: History, plan: Plan, outcome: Outcome) -> dict[str, Any]:
-    """All of it, ready for JSON."""
+    """All of it, ready for JSON; a `DataError` where there is no error to tell of."""
+    if np.isnan(outcome.mase[LOOP]).all():
+        begin, end = history.weeks[plan.first], history.weeks[plan.last]
+        raise DataError(f"nothing is known of the weeks from {begin} to {end} that a release could be measured by")
     counts = Counter(event.kind for event in outcome.events)
     trials = [_trial(trial, history, plan, outcome) for trial in outcome.trials]
     return {

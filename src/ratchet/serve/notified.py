@@ -16,17 +16,20 @@ FAILED: Final = "failed"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notified(Collector):
-    """What `home/notify/counts.json` says; nothing where nobody was ever notified."""
+    """What `home/notify/counts.json` says. Both begin at 0: of a counter that appears with its first failure nobody sees it rise."""
 
     home: Path
 
     def collect(self) -> Iterator[Metric]:
         """Look now."""
         counter = CounterMetricFamily("ratchet_notifications", "Messages about verdicts", labels=("outcome",))
+        for outcome, count in self._read().items():
+            counter.add_metric((outcome,), count)
+        yield counter
+
+    def _read(self) -> dict[str, float]:
         try:
             counts = json.loads((self.home / "notify" / COUNTS).read_bytes())
-            for outcome in (SENT, FAILED):
-                counter.add_metric((outcome,), float(counts[outcome]))
+            return {outcome: float(counts[outcome]) for outcome in (SENT, FAILED)}
         except (OSError, ValueError, KeyError, TypeError):
-            pass
-        yield counter
+            return {SENT: 0.0, FAILED: 0.0}

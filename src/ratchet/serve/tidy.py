@@ -26,6 +26,7 @@ SELECT child.relname FROM pg_inherits
 JOIN pg_class AS child ON child.oid = inhrelid
 WHERE inhparent = 'forecasts'::regclass ORDER BY child.relname
 """
+TODAY: Final = "SELECT current_date"
 ENSURE_DAY: Final = "SELECT ensure_forecast_day(%s)"
 DROP: Final = "DROP TABLE IF EXISTS {}"
 OLD_ANSWERS: Final = "DELETE FROM answers WHERE day < %s"
@@ -49,15 +50,18 @@ class Tidied:
 def old_days(database_url: str, *, now: datetime, keep_days: int) -> tuple[date, ...]:
     """The days that `tidy_log` would drop."""
     with _cursor(database_url) as cursor:
-        return tuple(day for day in _days(cursor) if day < now.astimezone(UTC).date() - timedelta(days=keep_days))
+        oldest = _oldest(cursor, now, keep_days)
+        return tuple(day for day in _days(cursor) if day < oldest)
 
 
 def tidy_log(database_url: str, *, now: datetime, keep_days: int) -> Tidied:
-    """Have today and the next days ready, and drop what is older than `keep_days` whole days; again changes nothing."""
+    """Have today and the next days ready, and drop what is older than `keep_days` whole days; again changes nothing.
+
+    A machine whose clock is ahead of the database's drops no more than that one's would.
+    """
     today = now.astimezone(UTC).date()
-    oldest = today - timedelta(days=keep_days)
     with _cursor(database_url) as cursor:
-        before = _days(cursor)
+        before, oldest = _days(cursor), _oldest(cursor, now, keep_days)
         for ahead in range(DAYS_AHEAD + 1):
             cursor.execute(ENSURE_DAY, (today + timedelta(days=ahead),))
         dropped = tuple(day for day in before if day < oldest)
@@ -71,6 +75,12 @@ def tidy_log(database_url: str, *, now: datetime, keep_days: int) -> Tidied:
             cursor.execute(statement, (begins,))
         ready = tuple(day for day in _days(cursor) if day >= today)
     return Tidied(ready=ready, dropped=dropped, feedback=feedback)
+
+
+def _oldest(cursor: "Cursor", now: datetime, keep_days: int) -> date:
+    cursor.execute(TODAY)
+    today: date = cursor.fetchall()[0][0]
+    return min(now.astimezone(UTC).date(), today) - timedelta(days=keep_days)
 
 
 def _days(cursor: "Cursor") -> tuple[date, ...]:

@@ -89,9 +89,16 @@ class Turns:
                     self.trials.reconcile(experiment, policy, at=now, shadowed=True)
             self.trials.place_left(workload, now=now)
             self.trials.next_trial(workload, now=now)
-        self.tell(workload, pending)  # not under the lock: a receiver may be slow
-        self.trials.carried_out(pending, at=now)  # last: what is pending, the next run does and tells again
+        self._tell(workload, pending, now=now)  # not under the lock: a receiver may be slow
         return [row.decision.verdict.value for row in pending]
+
+    def _tell(self, workload: str, pending: Sequence[LookRow], *, now: datetime) -> None:
+        """Under a lock of its own, which two hosts share as well: who comes second finds nothing left to tell."""
+        with self.journal.alone(f"{workload}, telling people"):
+            left = {row.look_id for row in self.journal.pending(workload)} if pending else set[int]()
+            rows = [row for row in pending if row.look_id in left]
+            self.tell(workload, rows)
+            self.trials.carried_out(rows, at=now)  # last: what is pending, the next run does and tells again
 
     def advance(self, workload: str, policy: EvidencePolicy, *, now: datetime) -> dict[str, Any]:
         """Move on what waits for no evidence and judge the guardrails; act on it, and on what a killed run left."""

@@ -106,3 +106,18 @@ def test_the_log_tells_of_whom_the_archive_counts_no_more_the_ten_largest(home, 
     assert told[0].startswith("github_activity: x/11 was repository 111, and is another one now: ")
     assert told[0].endswith(" counts no more, 2 in all of commits, stars, issues and pull requests")
     assert told[-1] == "github_activity: and 2 notices more in silver.notices"
+
+
+def test_the_log_tells_of_it_once_and_of_what_has_changed_since(home, caplog):
+    def told_after(hours):
+        caplog.clear()
+        landing = {MONDAY + timedelta(hours=at): [hour_file(MONDAY + timedelta(hours=at), *on)] for at, on in hours}
+        ingest.land(FakeSource(landing, name="github_archive"), bronze=home / "bronze")
+        build(WORKLOAD, home=home, bronze=FolderBronze(home / "bronze"), sources=["github_archive"])
+        return [record.message.split(",")[0] for record in caplog.records if record.levelno == logging.WARNING]
+
+    both = [(30, [(101, "x/1"), (102, "x/2")]), (31, [(201, "x/1"), (102, "x/2")])]
+    assert told_after(both) == ["github_activity: x/1 was repository 101"]
+    assert told_after([(32, [(201, "x/1")])]) == []
+    assert told_after([(33, [(202, "x/2")])]) == ["github_activity: x/2 was repository 102"]
+    assert told_after([(34, [(202, "x/2")])]) == []

@@ -199,6 +199,17 @@ def test_trainings_own_copy_goes_with_it_but_not_one_that_is_about_to_be_registe
     assert {path.name for path in (tmp_path / "bundles").iterdir()} == {"r2", "r6"}
 
 
+def test_what_a_killed_run_left_of_trainings_own_copies_goes_but_not_what_is_being_written(house, tmp_path):
+    """A removal that was killed between its two steps, and two trainings: one killed long ago, one at work."""
+    for name, hours in ((".r1.going", 25), (".r9.a1b2", 25), (".r10.c3d4", 1)):
+        folder = tmp_path / "bundles" / name / "forecasts"
+        folder.mkdir(parents=True)
+        since = time.time() - hours * 3600
+        os.utime(folder.parent, (since, since))
+    house.tidy()
+    assert [path.name for path in (tmp_path / "bundles").iterdir()] == [".r10.c3d4"]
+
+
 def test_old_issues_of_what_is_live_go_a_run_later_and_weeks_in_doubt_keep_theirs(house, tmp_path):
     live = house.releases[5]
     for number in range(2, 20):

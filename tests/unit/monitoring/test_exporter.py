@@ -86,6 +86,35 @@ def test_no_neighbour_waits_for_another_that_hangs():
     assert (found["ratchet_neighbour_up", "one"], found["ratchet_neighbour_up", "other"]) == (1, 1)
 
 
+class Hanging:
+    """A neighbour that says nothing until it is let; `asked` says how often somebody asked it."""
+
+    def __init__(self):
+        self.let, self.asked = threading.Event(), 0
+
+    def collect(self):
+        self.asked += 1
+        assert self.let.wait(10)
+        return There().collect()
+
+
+def test_a_neighbour_that_hangs_costs_its_own_figures_only_and_is_not_asked_again_meanwhile(monkeypatch, caplog):
+    monkeypatch.setattr("monitoring.exporter.parts.WAIT_SECONDS", 0.2)
+    hanging = Hanging()
+    parts = Parts({"hangs": hanging, "there": There()})
+    begin = time.monotonic()
+    for _ in range(3):
+        found = samples(parts)
+        assert (found["ratchet_neighbour_up", "hangs"], found["ratchet_neighbour_up", "there"]) == (0, 1)
+        assert found["there",] == 7
+    assert (hanging.asked, len(caplog.records)) == (1, 1)
+    assert time.monotonic() - begin < 5
+    hanging.let.set()
+    end = time.monotonic() + 5
+    while samples(parts)["ratchet_neighbour_up", "hangs"] == 0:
+        assert time.monotonic() < end
+
+
 PAGE = "Active connections: 3 \nserver accepts handled requests\n 10 9 42 \nReading: 0 Writing: 1 Waiting: 2 \n"
 
 
@@ -103,7 +132,16 @@ def test_a_page_that_is_no_status_page_is_an_error(serve):
 
 @pytest.mark.parametrize(
     "line",
-    ["", "x", "airflow.dagrun:", "airflow.x:abc|ms", "other.dagrun.duration.success:1|ms", "airflow.x,tag:1|ms", ":|"],
+    [
+        "",
+        "x",
+        "airflow.dagrun:",
+        "airflow.x:nan|ms",
+        "airflow.x:abc|ms",
+        "other.dagrun.duration.success:1|ms",
+        "airflow.x,tag:1|ms",
+        ":|",
+    ],
 )
 def test_statsd_that_makes_no_sense_is_dropped(line):
     assert airflow.parse(line) is None
@@ -114,6 +152,7 @@ def test_runs_and_tasks_come_over_udp():
     listener = airflow.Listener(measures=airflow.Measures(registry, clock=lambda: 99.0), bind="127.0.0.1", port=port)
     threading.Thread(target=listener.run, daemon=True).start()
     lines = [
+        "airflow.ti.finish,dag_id=train,task_id=fit,state=success:-1|c",
         "airflow.dagrun.duration.failed,dag_id=train,run_type=manual:1500.0|ms",
         "airflow.task.duration,dag_id=train,task_id=fit:1200|ms\nairflow.scheduler_heartbeat:1|c",
         "airflow.executor.open_slots:4|g",
@@ -160,7 +199,7 @@ def test_the_loop_from_its_api(serve, tmp_path):
     verdicts.insert(0, said("2026-11-21T11:00:00+00:00", "hold"))
     row |= {"stage": "canary"}
     found = samples(part)
-    assert found["ratchet_verdicts_total", "parcels", "hold"] == 2
+    assert found["ratchet_verdicts_total", "parcels", "hold"] == 1, "the first one was given before anybody counted"
     others = ("promote", "rollback", "extend", "suspend", "inconclusive", "revert")
     assert [found["ratchet_verdicts_total", "parcels", other] for other in others] == [0] * 6
     assert found["ratchet_experiment_state", "parcels", "canary"] == 1

@@ -67,6 +67,13 @@ def test_weeks_that_were_seen_in_part_are_learnt_from_rated_and_scored_as_whole_
     assert "polyline" in render(said)
 
 
+def test_weeks_of_which_nothing_is_known_are_said_to_be_so(small, live, tmp_path):
+    frame = small.frame.assign(coverage=1.0)
+    frame.loc[frame["ds"].dt.date == small.weeks[FIRST], ["y", "coverage"]] = 0.0
+    with pytest.raises(DataError, match=f"nothing is known of the weeks from {small.weeks[FIRST]} to"):
+        live(arrange(frame, synthetic=True, source="a test"), folder=tmp_path, last=FIRST)
+
+
 def test_a_release_that_is_issued_again_ages_less(small, plan, tmp_path):
     """Everything trebles. A release from before knows it as soon as it is issued again; its first week is the same."""
     frame = small.frame.copy()

@@ -1,8 +1,9 @@
 """Which release is tried next, and when."""
 
+import threading
 from dataclasses import replace
 
-from house import POLICY, WORKLOAD, House
+from house import HOUR, POLICY, WORKLOAD, House
 
 
 def test_a_release_that_was_rolled_back_is_never_tried_again(house):
@@ -77,3 +78,28 @@ def test_what_was_tried_already_is_not_tried_again_though_the_registry_says_that
     assert caplog.messages == ["r2 was tried beside r1 already, in experiment 1: rollback"]
     house.hour(25)
     assert house.journal.current(WORKLOAD).candidate == "r3"
+
+
+def test_of_two_hosts_that_carry_out_the_same_verdict_one_tells_people(house):
+    """The second comes while the first is still telling, before it has noted that all was carried out."""
+    house.on_trial()
+    house.clock += HOUR
+    house.look()
+    told, second = [], []
+
+    def tell(_, rows):
+        told.extend(row.look_id for row in rows)
+        if not second:
+            second.append(threading.Thread(target=act))
+            second[0].start()
+            second[0].join(0.5)
+
+    turns = replace(house.turns, tell=tell)
+
+    def act():
+        turns.act(WORKLOAD, house.policy, now=house.clock)
+
+    act()
+    second[0].join(10)
+    assert len(told) == len(set(told)) > 0
+    assert house.journal.pending(WORKLOAD) == []

@@ -130,12 +130,13 @@ def _name_unreadable(workload: str, batch: Sequence[Landed], counts: Sequence[Co
 
 
 def _say_notices(workload: str, state: State) -> None:
-    """Say in the log what the models found that people would else miss without a word."""
+    """Say in the log, once, what the models found that people would else miss without a word."""
     notices, more = state.notices(_NAMED)
     for notice in notices:
         log.warning("%s: %s", workload, notice)
     if more:
         log.warning("%s: and %d notices more in silver.notices", workload, more)
+    state.note_said()
 
 
 def project_of(workload: Workload, state: State, *, unit_tests: bool = False) -> Project:

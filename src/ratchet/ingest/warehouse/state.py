@@ -35,6 +35,7 @@ _SCHEMA: Final = """
     );
     CREATE TABLE IF NOT EXISTS bronze.made_by (silver VARCHAR, gold VARCHAR);
     CREATE TABLE IF NOT EXISTS bronze.published (file_id BIGINT);
+    CREATE TABLE IF NOT EXISTS bronze.said (notice VARCHAR);
 """
 _KNOWN: Final = "SELECT source, file, sha256, unfinished FROM bronze.landed"
 _FORGET_UNFINISHED: Final = "DELETE FROM bronze.landed WHERE unfinished"
@@ -79,7 +80,10 @@ _INTAKE: Final = """
 """
 _REASONS: Final = "SELECT reason, count(*) FROM silver.rejected_events GROUP BY reason ORDER BY reason"
 _HAS_NOTICES: Final = "FROM information_schema.tables WHERE table_schema = 'silver' AND table_name = 'notices'"
-_NOTICES: Final = "SELECT notice, count(*) OVER () FROM silver.notices ORDER BY size DESC, notice LIMIT $most"
+_NOTICES: Final = """
+    SELECT notice, count(*) OVER () FROM silver.notices ANTI JOIN bronze.said USING (notice) ORDER BY size DESC, notice LIMIT $most
+"""
+_SET_SAID: Final = "DELETE FROM bronze.said; INSERT INTO bronze.said SELECT notice FROM silver.notices"
 HOURS_FILE: Final = "hours.csv"
 SNAPSHOT: Final = "snapshot"
 ITEMS: Final = "items"
@@ -225,12 +229,18 @@ class State:
         )
 
     def notices(self, most: int) -> tuple[list[str], int]:
-        """What the workload's models have to say of the data, the largest first, and how much more there is of it."""
+        """What the workload's models have to say of the data and did not say last time, the largest first, and how much more there is."""
         with self._open() as connection:
             if not connection.execute(_HAS_NOTICES).fetchone():
                 return [], 0
             rows = connection.execute(_NOTICES, {"most": most}).fetchall()
         return [notice for notice, _ in rows], (rows[0][1] - len(rows) if rows else 0)
+
+    def note_said(self) -> None:
+        """Have the next build say only what is new."""
+        with self._open() as connection:
+            if connection.execute(_HAS_NOTICES).fetchone():
+                connection.execute(_SET_SAID)
 
     def write_hours(self) -> None:
         """Write what became of each landed hour to `hours.csv`: records, events, duplicates, rejected."""
