@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from pydantic import ValidationError
 
 from ratchet import workloads
-from ratchet.asking import at_least
+from ratchet.asking import at_least, no_text
 from ratchet.backtest_command import add_backtest
 from ratchet.contracts.errors import RatchetError
 from ratchet.forecast_command import add_forecast
@@ -45,7 +45,7 @@ POSITIONAL = {
 @while_read
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; 0 if it worked, 1 with one clear line if it did not."""
-    options = _parser().parse_args(arguments)
+    options = _read(sys.argv[1:] if arguments is None else arguments)
     logging.basicConfig(level=options.logs, format="%(asctime)s %(name)s %(message)s", stream=sys.stderr)
     for chatty in ("httpx", "botocore"):
         logging.getLogger(chatty).setLevel(logging.WARNING)  # a line per request or client is no news
@@ -74,6 +74,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if result is not None:
         print(as_lines(result) if isinstance(result, dict) else result)
     return 0
+
+
+def _read(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = _parser()
+    if odd := no_text(arguments):
+        parser.error(odd)
+    return parser.parse_args(arguments)
 
 
 def _because_stopped() -> str:

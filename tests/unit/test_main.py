@@ -48,6 +48,15 @@ def test_a_workload_that_is_not_there_is_named_with_those_that_are(words, capsys
     assert capsys.readouterr().err.splitlines()[-1] == "ratchet: no workload `nothing_of_ours`; known: github_activity"
 
 
+@pytest.mark.parametrize("words", [["keys", "revoke"], ["hold", "--why"], ["ingest", "csv"], ["forecast"], []])
+def test_an_argument_that_is_no_text_is_refused_in_one_place(words, capsys):
+    """PostgreSQL, files and terminals take no half character: each of them ended in a traceback of its own."""
+    with pytest.raises(SystemExit) as refused:
+        main([*words, "fl\udcff"])
+    assert refused.value.code == 2
+    assert r"'fl\udcff' is no text: some of its bytes are no UTF-8" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("words", ["policy compare --runs 0", "policy compare --seed -1", "traffic --seed -1"])
 def test_a_number_that_makes_no_sense_is_refused_by_its_name(words, capsys):
     with pytest.raises(SystemExit) as refused:
