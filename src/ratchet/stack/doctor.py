@@ -265,8 +265,9 @@ def _events(settings: Settings) -> str:
     span = Span.parse(settings.events_from, settings.events_to)
     for name in settings.workloads.split(","):
         for source in workloads.find(name.strip()).sources(settings.events, span=span):
-            if source.folder is not None and not source.folder.is_dir():
-                raise RatchetError(f"EVENTS names {source.folder}, which is no folder: mend it, or set EVENTS=sample")
+            for folder in source.folders:
+                if not folder.is_dir():
+                    raise RatchetError(f"EVENTS names {folder}, which is no folder: mend it, or set EVENTS=sample")
     return settings.events
 
 

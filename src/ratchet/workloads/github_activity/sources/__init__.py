@@ -38,9 +38,12 @@ def _api(names: str, _span: Span, clock: Clock) -> tuple[Source, ...]:
 
 
 def _csv(where: str, _span: Span, clock: Clock) -> tuple[Source, ...]:
-    from ratchet.workloads.github_activity.sources.csv_folder import CsvFolder  # noqa: PLC0415
+    from ratchet.workloads.github_activity.sources.csv_folder import CsvFolders  # noqa: PLC0415
 
-    return (CsvFolder(name=CSV, folder=Path(where).expanduser(), clock=clock),)
+    folders = tuple(Path(folder.strip()).expanduser() for folder in where.split(",") if folder.strip())
+    if not folders:
+        raise DataError(f"events from `csv:{where}`: it names no folder")
+    return (CsvFolders(name=CSV, folders=folders, clock=clock),)
 
 
 def _sample(_: str, span: Span, _clock: Clock) -> tuple[Source, ...]:
@@ -73,7 +76,8 @@ KINDS: Final = (
         summary="CSV histories: folders owner__name with commits.csv, issues.csv, pull_requests.csv, stargazers.csv",
         make=_csv,
         takes="FOLDER",
-        takes_help="the folder of those folders, files as they are or as .csv.gz; columns author_date, created_at, created_at, starred_at",
+        takes_help="a folder of those folders, files as they are or as .csv.gz; columns author_date, created_at, created_at, starred_at",
+        takes_many=True,
     ),
     SourceKind(name="sample", summary="the synthetic sample that ships with the workload", make=_sample, by_hour=True),
 )
