@@ -1,7 +1,7 @@
 """What may be asked for on a command line: words that make no sense are refused before anything is done."""
 
-from argparse import ArgumentTypeError
-from collections.abc import Callable, Iterable
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Callable, Sequence
 
 
 def at_least(least: int) -> Callable[[str], int]:
@@ -20,9 +20,9 @@ def names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
-def no_text(words: Iterable[str]) -> str:
-    """Say which of these words is none that a file, a database or another reader could take; nothing if all can be read."""
+def read(parser: ArgumentParser, words: Sequence[str]) -> Namespace:
+    """Read a command; a word that is no text, which no database, file or terminal takes, is refused as others that make no sense."""
     for word in words:
         if any("\ud800" <= letter <= "\udfff" for letter in word):
-            return f"{word!r} is no text: some of its bytes are no UTF-8"
-    return ""
+            parser.error(f"{word!r} is no text: some of its bytes are no UTF-8")
+    return parser.parse_args(words)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from ratchet.contracts.errors import DataError
+from ratchet.contracts.folders import on_this_machine
 from ratchet.contracts.source import Clock, Source, SourceKind, Span
 from ratchet.workloads.github_activity.sources.hours import HourFolder
 
@@ -28,7 +29,7 @@ def _archive(where: str, span: Span, clock: Clock) -> tuple[Source, ...]:
         return (HourAddress(name=ARCHIVE, address=where, span=span, clock=clock),)
     if "://" in where:
         raise DataError(f"events from `{where}`: give a folder, http://, https:// or s3://")
-    return (HourFolder(name=ARCHIVE, folder=Path(where).expanduser(), span=span, clock=clock),)
+    return (HourFolder(name=ARCHIVE, folder=on_this_machine(where), span=span, clock=clock),)
 
 
 def _api(names: str, _span: Span, clock: Clock) -> tuple[Source, ...]:
@@ -40,7 +41,7 @@ def _api(names: str, _span: Span, clock: Clock) -> tuple[Source, ...]:
 def _csv(where: str, _span: Span, clock: Clock) -> tuple[Source, ...]:
     from ratchet.workloads.github_activity.sources.csv_folder import CsvFolders  # noqa: PLC0415
 
-    folders = tuple(Path(folder.strip()).expanduser() for folder in where.split(",") if folder.strip())
+    folders = tuple(on_this_machine(folder.strip()) for folder in where.split(",") if folder.strip())
     if not folders:
         raise DataError(f"events from `csv:{where}`: it names no folder")
     return (CsvFolders(name=CSV, folders=folders, clock=clock),)

@@ -9,12 +9,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from typing import Any, Final
 
 import httpx
 
 from ratchet.contracts.errors import DataError, NotThereError, SourceError
+from ratchet.contracts.folders import on_this_machine
 from ratchet.contracts.source import Arrival, Clock, Landings, Piece, Trouble, utc_now
 from ratchet.workloads.github_activity.sources.api_client import ApiClient, ClockError, LimitedError, RefusedError
 from ratchet.workloads.github_activity.sources.api_kinds import WALKS, Walk
@@ -252,7 +252,7 @@ def _names(text: str, *, within: tuple[str, ...] = ()) -> Iterator[str]:
 
 def _listed(word: str) -> str:
     try:
-        lines = Path(word[1:]).expanduser().read_text(encoding="utf-8-sig").splitlines()
+        lines = on_this_machine(word[1:]).read_text(encoding="utf-8-sig").splitlines()
     except OSError as error:
         raise DataError(f"repositories from `{word}`: {error.strerror}") from error
     except UnicodeDecodeError as error:
