@@ -1,5 +1,6 @@
 """The request at hand without Flask's proxies: each use of one is a look-up of its own, and every forecast has many."""
 
+from codecs import BOM_UTF8
 from typing import TYPE_CHECKING, cast
 
 from flask import Request, g, request
@@ -18,8 +19,12 @@ def asked() -> Request:
 
 
 def body() -> bytes:
-    """Return the request's body; what says its length and is not too long is read without Flask's guards around it."""
-    request = asked()
+    """Return the request's body, without the byte order mark that some programs begin a text with (RFC 8259, 8.1)."""
+    return _read(asked()).removeprefix(BOM_UTF8)
+
+
+def _read(request: Request) -> bytes:
+    """What says its length and is not too long is read without Flask's guards around it."""
     if request.environ.get("HTTP_CONTENT_ENCODING", "").lower() not in {"", IDENTITY}:
         raise ProblemError(ENCODED, "Send the body as it is, without Content-Encoding.")
     length = request.environ.get("CONTENT_LENGTH", "")

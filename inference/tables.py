@@ -18,7 +18,7 @@ def read(body: bytes, *, id_name: str) -> list[dict[str, Any]]:
     """Return a CSV's rows as questions; a cell that is left empty is a field that is left out."""
     allowed = {id_name, "target", "horizon", "statistic"}
     try:
-        rows = csv.reader(io.StringIO(body.decode("utf-8-sig"), newline=""), strict=True, skipinitialspace=True)
+        rows = csv.reader(io.StringIO(body.decode(), newline=""), strict=True, skipinitialspace=True)
         header = [name.strip() for name in next(rows, [])]
         if not {id_name, "target"} <= set(header) <= allowed or len(set(header)) < len(header):
             needed = f"{id_name}, target and, if wanted, horizon and statistic"

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from pydantic import ValidationError
 
 from ratchet import workloads
-from ratchet.asking import at_least
+from ratchet.asking import at_least, read
 from ratchet.backtest_command import add_backtest
 from ratchet.contracts.errors import RatchetError
 from ratchet.forecast_command import add_forecast
@@ -45,7 +45,7 @@ POSITIONAL = {
 @while_read
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; 0 if it worked, 1 with one clear line if it did not."""
-    options = _parser().parse_args(arguments)
+    options = read(_parser(), sys.argv[1:] if arguments is None else arguments)
     logging.basicConfig(level=options.logs, format="%(asctime)s %(name)s %(message)s", stream=sys.stderr)
     for chatty in ("httpx", "botocore"):
         logging.getLogger(chatty).setLevel(logging.WARNING)  # a line per request or client is no news
@@ -53,18 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
     try:
         result = options.command(options)
-    except ValidationError as problem:
-        print(f"ratchet: {complaint(problem)}", file=sys.stderr)
-        return 1
-    except RatchetError as problem:
-        print(f"ratchet: {problem}{_because_stopped() if ' is away' in str(problem) else ''}", file=sys.stderr)
-        return 1
-    except ModuleNotFoundError as problem:
-        needed = str(problem.name).partition(".")[0]
-        print(
-            f"ratchet: this needs {needed}, which is not installed here: a container has what its own service needs",
-            file=sys.stderr,
-        )
+    except (ValidationError, RatchetError, ModuleNotFoundError, OSError, UnicodeDecodeError) as problem:
+        print(f"ratchet: {_told(problem)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("ratchet: interrupted", file=sys.stderr)
@@ -74,6 +64,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if result is not None:
         print(as_lines(result) if isinstance(result, dict) else result)
     return 0
+
+
+def _told(problem: Exception) -> str:
+    """What went wrong, in a line; what names nothing that somebody could mend is raised again."""
+    match problem:
+        case ValidationError():
+            return complaint(problem)
+        case RatchetError():
+            return f"{problem}{_because_stopped() if ' is away' in str(problem) else ''}"
+        case ModuleNotFoundError(name=str(name)):
+            needed = name.partition(".")[0]
+            return f"this needs {needed}, which is not installed here: a container has what its own service needs"
+        case OSError(filename=str(place), strerror=why):
+            return f"{place}: {why}"
+        case UnicodeDecodeError():
+            return f".env, or another file that was read, is no text in UTF-8: see byte {problem.start}"
+    raise problem
 
 
 def _because_stopped() -> str:

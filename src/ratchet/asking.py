@@ -1,7 +1,7 @@
 """What may be asked for on a command line: words that make no sense are refused before anything is done."""
 
-from argparse import ArgumentTypeError
-from collections.abc import Callable
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Callable, Sequence
 
 
 def at_least(least: int) -> Callable[[str], int]:
@@ -18,3 +18,11 @@ def at_least(least: int) -> Callable[[str], int]:
 def names(text: str) -> tuple[str, ...]:
     """Read what is separated by commas, with spaces or without."""
     return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def read(parser: ArgumentParser, words: Sequence[str]) -> Namespace:
+    """Read a command; a word that is no text, which no database, file or terminal takes, is refused as others that make no sense."""
+    for word in words:
+        if any("\ud800" <= letter <= "\udfff" for letter in word):
+            parser.error(f"{word!r} is no text: some of its bytes are no UTF-8")
+    return parser.parse_args(words)

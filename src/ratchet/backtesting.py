@@ -54,7 +54,7 @@ def run(options: argparse.Namespace, settings: Settings, *, workload: str) -> st
     found = workloads.find(workload)
     families = [forecasters.find(name, season_length=found.season_length) for name in options.recipe or found.families]
     panel, head = _read(options, settings, found)
-    folds = plan(len(panel.weeks), horizon=options.horizon, count=options.folds)
+    folds = plan(len(panel.weeks), horizon=options.horizon, count=min(options.folds, len(panel.weeks)))
     if not folds or folds[0].horizon < options.horizon:
         raise DataError(
             f"of {len(panel.weeks)} weeks no {options.horizon} can be held out: three times as many are needed"

@@ -2,13 +2,16 @@
 
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Final, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from ratchet.contracts.folders import on_this_machine
+
 SECRETS_FOLDER: Final = "/run/secrets"
 """Where Docker and ECS put secrets as files, each named like its setting."""
+Port = Annotated[int, Field(ge=0, le=65535)]
 UNCHANGED: Final = "changeme"
 """What an example may show in a secret's place, and no start accepts."""
 
@@ -45,17 +48,17 @@ class Settings(BaseSettings):
     bind: str = Field(default="127.0.0.1", description="address that services listen on: 127.0.0.1, or 0.0.0.0 for all")
 
     # Ports
-    router_port: int = Field(default=7000, description="nginx: predict and feedback go here")
-    production_port: int = Field(default=6001, description="inference, production track")
-    candidate_port: int = Field(default=6002, description="inference, candidate track")
-    airflow_port: int = Field(default=8080, description="Airflow UI and REST API")
-    mlflow_port: int = Field(default=5000, description="MLflow UI and API")
-    prometheus_port: int = Field(default=9090, description="Prometheus")
-    alertmanager_port: int = Field(default=9093, description="Alertmanager")
-    reports_port: int = Field(default=9108, description="ingest's metrics and quality reports")
-    exporter_port: int = Field(default=9109, description="metrics of neighbours (TCP) and Airflow's StatsD (UDP)")
-    dashboard_port: int = Field(default=8501, description="dashboard")
-    postgres_port: int = Field(default=5433, description="embedded PostgreSQL")
+    router_port: Port = Field(default=7000, description="nginx: predict and feedback go here")
+    production_port: Port = Field(default=6001, description="inference, production track")
+    candidate_port: Port = Field(default=6002, description="inference, candidate track")
+    airflow_port: Port = Field(default=8080, description="Airflow UI and REST API")
+    mlflow_port: Port = Field(default=5000, description="MLflow UI and API")
+    prometheus_port: Port = Field(default=9090, description="Prometheus")
+    alertmanager_port: Port = Field(default=9093, description="Alertmanager")
+    reports_port: Port = Field(default=9108, description="ingest's metrics and quality reports")
+    exporter_port: Port = Field(default=9109, description="metrics of neighbours (TCP) and Airflow's StatsD (UDP)")
+    dashboard_port: Port = Field(default=8501, description="dashboard")
+    postgres_port: Port = Field(default=5433, description="embedded PostgreSQL")
 
     # Neighbours; empty: the embedded ones
     database_url: SecretStr = Field(
@@ -183,7 +186,7 @@ class Settings(BaseSettings):
     @classmethod
     def _is_the_same_everywhere(cls, value: str) -> str:
         """A folder means the same to every service, each of which runs in a folder of its own."""
-        return str(Path(value).expanduser().resolve()) if value and "://" not in value else value
+        return str(on_this_machine(value).resolve()) if value and "://" not in value else value
 
     @field_validator("trusted_proxies")
     @classmethod
@@ -200,18 +203,18 @@ class Settings(BaseSettings):
     @property
     def home(self) -> Path:
         """`data_home`, absolute."""
-        return self.data_home.expanduser().resolve()
+        return on_this_machine(self.data_home).resolve()
 
     @property
     def loop(self) -> Path:
         """`loop_home`, absolute."""
-        return Path(self.loop_home).expanduser().resolve() if self.loop_home else self.home
+        return on_this_machine(self.loop_home).resolve() if self.loop_home else self.home
 
     @property
     def artifact_root(self) -> str:
         """Where releases are kept, as MLflow and the serving cache understand it."""
         place = self.artifacts or str(self.home / "artifacts")
-        return place if "://" in place else Path(place).expanduser().resolve().as_uri()
+        return place if "://" in place else on_this_machine(place).resolve().as_uri()
 
     @property
     def bronze_root(self) -> str:
@@ -256,4 +259,5 @@ class Settings(BaseSettings):
 
 def complaint(problem: ValidationError) -> str:
     """What is wrong with which settings, in one line and without their values, which may be secrets."""
-    return "; ".join(f"{str(found['loc'][0]).upper()}: {found['msg']}" for found in problem.errors(include_input=False))
+    found = [(str(one["loc"][0]).upper(), one["msg"]) for one in problem.errors(include_input=False)]
+    return "; ".join(f"{name}: {said.removeprefix('Value error, ')}" for name, said in found)

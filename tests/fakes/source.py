@@ -26,7 +26,7 @@ class FakeSource:
         self.suffix = suffix
         self.version = version
         self.by_hour = by_hour
-        self.folder = None
+        self.folders = ()
         self.chunks = dict(chunks)
         self.reads: list[datetime] = []
         self.starts: list[int] = []

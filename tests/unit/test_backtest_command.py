@@ -63,6 +63,12 @@ def test_only_some_series_are_asked_about(ask):
     )
 
 
+def test_more_folds_than_there_are_weeks_are_as_many_as_fit(ask):
+    """Each cutoff before the history's beginning was counted: a number with twenty digits never came to an end."""
+    few, many = (ask("--horizon", "4", "--how", "direct", "--folds", folds)[1][2] for folds in ("99", "9" * 20))
+    assert many == few
+
+
 def test_what_could_not_be_measured_is_said_and_comes_last(ask):
     _, lines, _ = ask("--series", "climb stars", "--how", "direct", "--horizon", "4", "--folds", "1")
     assert [figures[0] for figures in table(lines).values()] == [None, None], (

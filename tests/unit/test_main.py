@@ -48,6 +48,49 @@ def test_a_workload_that_is_not_there_is_named_with_those_that_are(words, capsys
     assert capsys.readouterr().err.splitlines()[-1] == "ratchet: no workload `nothing_of_ours`; known: github_activity"
 
 
+@pytest.mark.parametrize("words", [["keys", "revoke"], ["hold", "--why"], ["ingest", "csv"], ["forecast"], []])
+def test_an_argument_that_is_no_text_is_refused_in_one_place(words, capsys):
+    """PostgreSQL, files and terminals take no half character: each of them ended in a traceback of its own."""
+    with pytest.raises(SystemExit) as refused:
+        main([*words, "fl\udcff"])
+    assert refused.value.code == 2
+    assert r"'fl\udcff' is no text: some of its bytes are no UTF-8" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("home", "says"),
+    [
+        ("{file}/home", "ratchet: {file}/home/gold/github_activity/newest.json: Not a directory"),
+        ("~nobody-here/x", "ratchet: `~nobody-here/x`: nobody here is called so, `~/…` is your own home"),
+    ],
+)
+@pytest.mark.parametrize("words", ["train", "backtest", "rehearse"])
+def test_a_home_that_cannot_be_is_one_clear_line(words, home, says, capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "file"
+    file.touch()
+    monkeypatch.setenv("DATA_HOME", home.format(file=file))
+    assert main(words.split()) == 1
+    assert capsys.readouterr().err.splitlines()[-1] == says.format(file=file)
+
+
+@pytest.mark.parametrize("words", ["policy show", "keys list", "doctor", "env"])
+def test_a_file_of_settings_that_is_no_text_is_one_clear_line(words, capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_bytes(b"PUBLIC_URL=http://k\xf6ln\n")
+    assert main(words.split()) == 1
+    assert capsys.readouterr().err == "ratchet: .env, or another file that was read, is no text in UTF-8: see byte 19\n"
+
+
+def test_what_nobody_could_mend_keeps_its_traceback(monkeypatch):
+    def broken(_):
+        raise ConnectionResetError("by a neighbour")
+
+    monkeypatch.setattr("ratchet.keys_command.list_all", broken)
+    with pytest.raises(ConnectionResetError):
+        main(["keys", "list"])
+
+
 @pytest.mark.parametrize("words", ["policy compare --runs 0", "policy compare --seed -1", "traffic --seed -1"])
 def test_a_number_that_makes_no_sense_is_refused_by_its_name(words, capsys):
     with pytest.raises(SystemExit) as refused:

@@ -63,6 +63,20 @@ def test_releases_may_lie_in_a_folder_named_either_way(tmp_path, monkeypatch):
     assert Settings(_env_file=None, artifacts="s3://bucket/releases").artifact_root == "s3://bucket/releases"
 
 
+@pytest.mark.parametrize("port", ["-1", "65536"])
+def test_a_port_is_one_that_there_is(monkeypatch, port):
+    monkeypatch.setenv("ROUTER_PORT", port)
+    with pytest.raises(ValidationError) as refused:
+        Settings(_env_file=None)
+    assert complaint(refused.value).startswith("ROUTER_PORT: Input should be ")
+
+
+def test_a_complaint_is_in_our_own_words():
+    with pytest.raises(ValidationError) as refused:
+        Settings(_env_file=None, trusted_proxies="0.0.0.0/0")
+    assert complaint(refused.value).startswith("TRUSTED_PROXIES: a network of all addresses")
+
+
 def test_a_secret_does_not_show_itself():
     assert "hunter2" not in repr(Settings(_env_file=None, prediction_secret="hunter2"))
 

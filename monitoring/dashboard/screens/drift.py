@@ -13,8 +13,8 @@ from monitoring.dashboard.trouble import nothing
 KINDS = {"Drift": charts.ORANGE, "No drift": charts.GREY}
 """What the test says of a feature: how far it has moved says nothing alone, a few values move far by chance."""
 
-CONFIRMED = 'max(ratchet_drift_confirmed{workload="%s"})'
-LOOKED_AT = 'max(ratchet_drift_looked_at_seconds{workload="%s"})'
+CONFIRMED, LOOKED_AT = "ratchet_drift_confirmed", "ratchet_drift_looked_at_seconds"
+MEASURED = f'max by (__name__) ({{__name__=~"{CONFIRMED}|{LOOKED_AT}",workload="%s"}})'
 
 
 def show() -> None:
@@ -31,14 +31,15 @@ def show() -> None:
             "The drift DAG looks once there is newer data than the release has seen.",
         )
         return
-    if looked := _measured(LOOKED_AT):
+    measured = _measured()
+    if looked := measured.get(LOOKED_AT):
         st.caption(
             f"The newest look was {words.span(datetime.now(UTC).timestamp() - looked)} ago; the drift DAG looks every day."
         )
     found = report.get("drift_indicators", {})
     if report.get("overall_drift_detected"):
         drifting = ", ".join(words.title(name) for name, one in found.items() if one["significant_drift"])
-        st.warning(f"**Drift:** {drifting}. {_sure()}", icon=":material/trending_up:")
+        st.warning(f"**Drift:** {drifting}. {_sure(measured.get(CONFIRMED))}", icon=":material/trending_up:")
     elif found:
         judged = ", ".join(map(words.title, found))
         st.success(
@@ -76,9 +77,8 @@ def _features(found: dict[str, dict[str, Any]]) -> None:
     charts.show(chart, title="How far each feature has moved", says=says, table=frame, key="drift")
 
 
-def _sure() -> str:
+def _sure(confirmed: float | None) -> str:
     """Whether it is confirmed: only that asks for a new candidate. Without Prometheus, what has to happen."""
-    confirmed = _measured(CONFIRMED)
     if confirmed is None:
         return "Confirmed drift asks for a new candidate by itself."
     if confirmed:
@@ -86,10 +86,10 @@ def _sure() -> str:
     return "It is not confirmed: the next look at new data has to agree before a new candidate is asked for."
 
 
-def _measured(query: str) -> float | None:
-    """A figure of the newest look; nothing where Prometheus is away or has none."""
+def _measured() -> dict[str, float]:
+    """Figures of the newest look, in one question: a Prometheus that hangs is waited for once. Nothing where it is away or has none."""
     try:
-        found = session.prometheus().now(query % session.workload())
+        found = session.prometheus().now(MEASURED % session.workload())
     except Trouble:
-        return None
-    return found[0][1] if found else None
+        return {}
+    return {labels["__name__"]: value for labels, value in found}

@@ -107,8 +107,8 @@ class Source(Protocol):
         """True: each piece is an hour's own file, and several may be read at once. False: each has landed before the next is asked for."""
 
     @property
-    def folder(self) -> Path | None:
-        """The folder of this machine that it reads; None: it asks somebody else."""
+    def folders(self) -> tuple[Path, ...]:
+        """The folders of this machine that it reads; none: it asks somebody else."""
 
     def offers(self, landed: Landings) -> Iterable[Piece | Trouble]:
         """Every piece that the source has now, oldest first; one that has landed may be among them if pieces are hours."""

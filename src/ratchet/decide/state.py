@@ -1,8 +1,10 @@
 """Where an experiment stands: all that a look needs of the past, and nothing that grows with its age but days and weeks."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from ratchet.contracts.policy import EvidencePolicy, Mode
 from ratchet.decide.days import DailyRatings, no_ratings
@@ -31,6 +33,14 @@ ON_TRIAL = frozenset({Stage.CANARY, Stage.AB, Stage.AWAITING_APPROVAL})
 AFTER_PROMOTION = frozenset({Stage.PROMOTING, Stage.WATCH})
 EXPOSED = ON_TRIAL | AFTER_PROMOTION
 """Clients meet the candidate."""
+SHARES: Final[Mapping[Stage, str]] = {
+    Stage.CANARY: "canary_share",
+    Stage.AB: "ab_share",
+    Stage.AWAITING_APPROVAL: "ab_share",
+    Stage.PROMOTING: "ab_share",
+    Stage.WATCH: "watch_holdback",
+}
+"""The parameter that says how clients are split in a stage."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +118,15 @@ def enter(state: State, stage: Stage, at: datetime, policy: EvidencePolicy) -> S
     if stage is Stage.WATCH:
         return replace(guarded, errors=PairedErrors(), error_low=None, error_high=None)
     return guarded
+
+
+def kept(policy: EvidencePolicy, judged_by: EvidencePolicy, stage: Stage) -> EvidencePolicy:
+    """The policy for an experiment that a look before left in this stage: what it counts in stays as that look had it.
+
+    Its wealth is counted in stakes, and its clients and raters in the share that the stage began with.
+    """
+    names = ["bets", "bad_odds", *([SHARES[stage]] if stage in SHARES else [])]
+    return replace(policy, **{name: getattr(judged_by, name) for name in names})
 
 
 def with_bounds(state: State, low: Interval | None, high: Interval | None) -> State:

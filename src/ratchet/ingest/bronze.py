@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Protocol
 
+from ratchet.contracts.folders import on_this_machine
 from ratchet.ingest.durable import make_folder, sync
 from ratchet.ingest.manifest import Landed
 
@@ -60,7 +61,7 @@ def open_bronze(location: str, *, home: Path, kms_key: str = "") -> Bronze:
         from ratchet.ingest.bucket import BucketBronze  # noqa: PLC0415  # a folder needs no S3 client
 
         return BucketBronze(location, folder=home / "bronze", kms_key=kms_key)
-    return FolderBronze(Path(location).expanduser().resolve() if location else home / "bronze")
+    return FolderBronze(on_this_machine(location).resolve() if location else home / "bronze")
 
 
 def settle(arriving: Path, path: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from ratchet.contracts.errors import DataError
+from ratchet.contracts.folders import on_this_machine
 from ratchet.contracts.place import ChangedError, Kept, Place
 from ratchet.ingest.durable import exclusive, make_folder, sync
 
@@ -113,7 +114,7 @@ def open_place(location: str, *, kms_key: str = "") -> Place | None:
 
         with errors(""):
             return Bucket(location, kms_key=kms_key)
-    return Folder(Path(location).expanduser().resolve())
+    return Folder(on_this_machine(location).resolve())
 
 
 @contextmanager

@@ -50,10 +50,10 @@ class History:
 
     def place(self, day: date) -> int:
         """The week that this day is in."""
-        sunday = day + timedelta(days=(_SUNDAY - day.weekday()) % 7)
-        if sunday not in self.weeks:
+        ahead = timedelta(days=(_SUNDAY - day.weekday()) % 7)
+        if day > self.weeks[-1] or day + ahead not in self.weeks:
             raise DataError(f"{day} is not within the history, {self.weeks[0]} to {self.weeks[-1]}")
-        return self.weeks.index(sunday)
+        return self.weeks.index(day + ahead)
 
 
 def read_gold(settings: Settings, workload: str) -> History:

@@ -35,7 +35,7 @@ class Plant:
     def parse(cls, text: str) -> "Plant":
         """Read `kind@week`."""
         kind, _, week = text.partition("@")
-        if kind not in set(Bad) or not week.isdigit() or int(week) < 1:
+        if kind not in set(Bad) or not week.isdecimal() or int(week) < 1:
             raise DataError(
                 f"--plant is one of {', '.join(Bad)}, an @ and a week from 1 on, such as biased@10: not {text!r}"
             )

@@ -111,7 +111,8 @@ def _env_file(path: Path) -> Iterator[Finding]:
         yield _well(".env", "none here: every setting has its default (.env.example lists them)")
         return
     known = {name.upper() for fields in (Settings.model_fields, ContainerSettings.model_fields) for name in fields}
-    lines = [line.partition("=") for line in path.read_text().splitlines() if "=" in line and not line.startswith("#")]
+    said = path.read_text("utf-8-sig").splitlines()
+    lines = [line.partition("=") for line in said if "=" in line and not line.startswith("#")]
     values = {name.strip(): value.strip().strip("'\"") for name, _, value in lines}
     for name in values:
         if name not in known and not name.startswith(_OTHERS):
@@ -265,8 +266,9 @@ def _events(settings: Settings) -> str:
     span = Span.parse(settings.events_from, settings.events_to)
     for name in settings.workloads.split(","):
         for source in workloads.find(name.strip()).sources(settings.events, span=span):
-            if source.folder is not None and not source.folder.is_dir():
-                raise RatchetError(f"EVENTS names {source.folder}, which is no folder: mend it, or set EVENTS=sample")
+            for folder in source.folders:
+                if not folder.is_dir():
+                    raise RatchetError(f"EVENTS names {folder}, which is no folder: mend it, or set EVENTS=sample")
     return settings.events
 
 

@@ -11,6 +11,7 @@ from typing import Final
 from ratchet.stack.secrets import write_closed
 
 _UNCHANGED: Final = "changeme"
+_HEAD: Final = "# Written by `make env`; .env.example explains each."
 
 
 def main() -> str:
@@ -21,7 +22,7 @@ def main() -> str:
 
 def write(path: Path) -> list[str]:
     """Give every secret that is missing, empty or `changeme` in the file a new value; the names of those that were given one."""
-    lines = path.read_text().splitlines() if path.exists() else ["# Written by `make env`; .env.example explains each."]
+    lines = path.read_text("utf-8-sig").splitlines() if path.exists() else [_HEAD]
     known = {line.partition("=")[0].strip(): line.partition("=")[2].strip() for line in lines if "=" in line}
     made = {name: value for name, value in new_secrets().items() if known.get(name, "") in ("", _UNCHANGED)}
     kept = [line for line in lines if line.partition("=")[0].strip() not in made]

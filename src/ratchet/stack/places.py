@@ -5,6 +5,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from ratchet.contracts.errors import RatchetError
+from ratchet.contracts.folders import on_this_machine
 from ratchet.settings import Settings
 
 
@@ -38,7 +39,7 @@ def _place(settings: Settings, location: str, name: str) -> str:
         return _bucket(location, settings)
     if "://" in location:
         raise RatchetError(f"{name} is {location}: write a folder or s3://bucket/prefix")
-    return _folder(Path(location).expanduser().resolve(), name.lower())
+    return _folder(on_this_machine(location).resolve(), name.lower())
 
 
 def _bucket(location: str, settings: Settings) -> str:

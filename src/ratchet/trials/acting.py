@@ -14,6 +14,7 @@ from ratchet.contracts.ports import Experiment, Journal, LookRow, Registry, Rele
 from ratchet.decide import Record, State, queued
 from ratchet.decide.records import from_json
 from ratchet.decide.state import OVER, Stage, is_shadowed
+from ratchet.trials.looking import in_force
 from ratchet.trials.placement import BEATEN, Placement, place, standing
 
 log = logging.getLogger("ratchet.trials")
@@ -94,6 +95,7 @@ class Trials:
         if shadowed and self._is_outlived(experiment):
             self.journal.close_experiment(experiment.experiment_id, verdict=PROMOTED, at=at)
             return
+        policy = in_force(self.journal, self._newest(experiment), policy)
         state = self.state(experiment, policy)
         if not shadowed:
             wanted = place(experiment, state, policy, at=at)
@@ -116,10 +118,8 @@ class Trials:
 
     def state(self, experiment: Experiment, policy: EvidencePolicy) -> State:
         """Where an experiment stands after its newest look."""
-        newest = self.journal.newest(experiment.experiment_id)
-        if newest is None or newest.body is None:
-            return queued(experiment.started_at, policy)
-        return from_json(Record, newest.body).state
+        newest = self._newest(experiment)
+        return newest.state if newest else queued(experiment.started_at, policy)
 
     def find(self, workload: str, release_id: str) -> Release:
         """A release by its id; a `RatchetError` if the registry no longer has it."""
@@ -134,6 +134,10 @@ class Trials:
             return release_id not in {release.release_id for release in self.registry.releases(workload)}
         except RegistryError:
             return False
+
+    def _newest(self, experiment: Experiment) -> Record | None:
+        row = self.journal.newest(experiment.experiment_id)
+        return from_json(Record, row.body) if row and row.body is not None else None
 
     def _waiting(self, workload: str, production: Release) -> list[Release]:
         """What may be tried beside production, oldest first; what was tried so already gets the mark that it should have."""

@@ -13,7 +13,7 @@ from ratchet.contracts.ports import KEPT, Experiment, Journal, LookRow, NewLook,
 from ratchet.decide import Record, State, digest, queued, step
 from ratchet.decide.records import RULES, from_json, to_json
 from ratchet.decide.stages import cooldown_hours
-from ratchet.decide.state import AFTER_PROMOTION, EXPOSED, Stage, is_plain, is_shadowed
+from ratchet.decide.state import AFTER_PROMOTION, EXPOSED, Stage, is_plain, is_shadowed, kept
 
 log = logging.getLogger("ratchet.trials")
 
@@ -92,8 +92,7 @@ class Looker:
         if newest is None or asked.at > newest.at + TICK:
             self._require_present(asked.at)
         before = from_json(Record, newest.body) if newest and newest.body else None
-        if before is not None:
-            policy = self._inherit(policy, before.policy)
+        policy = in_force(self.journal, before, policy)
         began = before.began if before else experiment.started_at
         state = before.state if before else from_json(State, to_json(queued(began, policy)))
         asked = replace(asked, after=newest.at if newest else began)
@@ -196,13 +195,13 @@ class Looker:
                 gaps.append(str(error))
         return tuple(gaps)
 
-    def _inherit(self, policy: EvidencePolicy, before: str) -> EvidencePolicy:
-        """What an experiment's wealth is counted in cannot change while it runs; every other parameter may, and is recorded."""
-        body = self.journal.policies().get(before)
-        if body is None:
-            return policy
-        first = from_json(EvidencePolicy, body)
-        return replace(policy, bets=first.bets, bad_odds=first.bad_odds)
+
+def in_force(journal: Journal, newest: Record | None, policy: EvidencePolicy) -> EvidencePolicy:
+    """The policy that an experiment is judged and placed by after its newest look: a changed setting, but for what it counts in."""
+    body = journal.policies().get(newest.policy) if newest else None
+    if newest is None or body is None:
+        return policy
+    return kept(policy, from_json(EvidencePolicy, body), newest.state.stage)
 
 
 def overthrown(row: LookRow | None) -> bool:

@@ -4,6 +4,7 @@ import gzip
 import io
 import json
 import logging
+from codecs import BOM_UTF8
 
 import pytest
 
@@ -47,6 +48,24 @@ def test_a_track_is_ready_when_every_workload_has_a_release(house):
     answer = house.get("/api/ready", key=None)
     assert answer.status_code == 200
     assert answer.get_json()["status"] == "ready"
+
+
+def test_a_byte_order_mark_before_a_body_is_no_part_of_it(house):
+    """Excel and PowerShell write one: it was `malformed-json`, and nothing said why."""
+    question = {"depot": "north/a", "target": "sent"}
+    rating = {"prediction_id": house.predict().get_json()["prediction_id"], "kind": "rating", "value": 4}
+    said = [
+        ("predict", "application/json", json.dumps(question)),
+        ("predict/batch", "application/json", json.dumps({"items": [question]})),
+        ("predict/batch", "text/csv", "depot,target\r\nnorth/a,sent\r\n"),
+        ("feedback", "application/json", json.dumps(rating)),
+    ]
+    for what, content_type, body in said:
+        headers = {"X-API-Key": "rk_p", "Content-Type": content_type}
+        for mark in (b"", BOM_UTF8):
+            answer = house.client.post(f"/api/parcels/{what}", data=mark + body.encode(), headers=headers)
+            assert answer.status_code == (202 if what == "feedback" else 200)
+            assert answer.get_json().get("failed", 0) == 0
 
 
 @pytest.mark.parametrize(

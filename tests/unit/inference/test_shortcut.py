@@ -40,6 +40,8 @@ LONG = {
     "too far ahead": ({"json": {**PLAIN, "horizon": 99}}, KEY),
     "an unknown field": ({"json": {**PLAIN, "colour": "red"}}, KEY),
     "no JSON": ({"data": b"{"}, KEY),
+    "a byte order mark": ({"data": b'\xef\xbb\xbf{"depot": "north/a", "target": "sent"}'}, KEY),
+    "two of them": ({"data": 2 * b"\xef\xbb\xbf" + b'{"depot": "north/a", "target": "sent"}'}, KEY),
     "nothing": ({"data": b""}, KEY),
     "long": ({"data": b'{"depot": "north/a", "target": "sent"}' + b" " * 8192}, KEY),
     "too large": ({"data": b" " * (1 << 20) + b"{}"}, KEY),

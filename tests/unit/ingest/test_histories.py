@@ -16,7 +16,7 @@ from ratchet.ingest.bronze import FolderBronze
 from ratchet.ingest.warehouse.build import build
 from ratchet.ingest.warehouse.state import State
 from ratchet.workloads.github_activity.sources.api import RepositoryApi
-from ratchet.workloads.github_activity.sources.csv_folder import CsvFolder
+from ratchet.workloads.github_activity.sources.csv_folder import CsvFolders
 from web import Asked, Reply, serve
 
 pytestmark = pytest.mark.usefixtures("warm_dbt")
@@ -53,7 +53,7 @@ class Exports:
 
     def land(self) -> None:
         self.now += timedelta(minutes=1)
-        source = CsvFolder(name="github_csv", folder=self.folder, clock=lambda: self.now)
+        source = CsvFolders(name="github_csv", folders=(self.folder,), clock=lambda: self.now)
         assert ingest.land(source, bronze=self.home / "bronze").troubles == ()
 
 

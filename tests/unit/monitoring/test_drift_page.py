@@ -7,7 +7,7 @@ from streamlit.testing.v1 import AppTest
 
 from monitoring.dashboard import session
 from monitoring.dashboard.api import Trouble
-from monitoring.dashboard.screens.drift import CONFIRMED, LOOKED_AT
+from monitoring.dashboard.screens.drift import CONFIRMED, LOOKED_AT, MEASURED
 
 MOVED = {"psi": 0.26, "drift_percentage": 30.0, "test": "t", "p_value": 0.009, "significant_drift": True}
 REPORT = {"overall_drift_detected": True, "drift_indicators": {"commits": MOVED}}
@@ -16,11 +16,14 @@ REPORT = {"overall_drift_detected": True, "drift_indicators": {"commits": MOVED}
 class Prometheus:
     def __init__(self, value):
         self.value = value
+        self.asked = 0
 
     def now(self, query):
+        self.asked += 1
+        assert query == MEASURED % session.workload()
         if self.value is None:
             raise Trouble("Prometheus does not answer")
-        return [({}, {CONFIRMED: self.value, LOOKED_AT: time.time() - 3 * 86_400 - 60}[query.replace("parcels", "%s")])]
+        return [({"__name__": CONFIRMED}, self.value), ({"__name__": LOOKED_AT}, time.time() - 3 * 86_400 - 60)]
 
 
 def page():
@@ -36,11 +39,23 @@ def page():
 def test_the_page_says_whether_drift_is_confirmed(monkeypatch, value, says):
     monkeypatch.setattr(session, "ask", lambda *_, **__: REPORT)
     monkeypatch.setattr(session, "workload", lambda: "parcels")
-    monkeypatch.setattr(session, "prometheus", lambda: Prometheus(value))
+    prometheus = Prometheus(value)
+    monkeypatch.setattr(session, "prometheus", lambda: prometheus)
     opened = AppTest.from_function(page, default_timeout=60).run()
     assert says in opened.warning[0].value
     old = [one.value for one in opened.caption if one.value.startswith("The newest look was 3 days ago")]
     assert bool(old) is (value is not None)
+    assert prometheus.asked == 1, "one that hangs is waited for at each question"
+
+
+def test_one_question_brings_both_figures(promtool):
+    series = {
+        'ratchet_drift_confirmed{workload="parcels",part="exporter"}': "1",
+        'ratchet_drift_confirmed{workload="others",part="exporter"}': "0",
+        'ratchet_drift_looked_at_seconds{workload="parcels",part="exporter"}': "1700",
+    }
+    expected = {CONFIRMED: 1, LOOKED_AT: 1700}
+    promtool(series, MEASURED % "parcels", expected, at="0m")
 
 
 LARGE_BY_ITSELF = {**MOVED, "psi": 0.41, "p_value": 0.99, "significant_drift": False}

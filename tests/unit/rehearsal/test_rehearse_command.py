@@ -48,6 +48,7 @@ def test_a_report_in_three_forms_from_one_command(tmp_path, gold, monkeypatch, c
     ("more", "says"),
     [
         (("--plant", "odd@2"), "--plant is one of biased"),
+        (("--plant", "slow@²"), "--plant is one of biased"),
         (("--recipe", "crystal_ball"), "no family crystal_ball"),
         (("--policy", '{"alpha": 1}'), "--policy: POLICY knows no alpha"),
         (("--policy", '{"margin": -1}'), "--policy: POLICY: margin must be above 0, not -1"),
@@ -57,6 +58,8 @@ def test_a_report_in_three_forms_from_one_command(tmp_path, gold, monkeypatch, c
         (("wishes",), "no workload `wishes`"),
         (("--to", "tomorrow"), "not a day"),
         (("--to", "2031-01-01"), "not within the history"),
+        (("--to", "9999-12-31"), "not within the history"),
+        (("--from", "0001-01-01"), "not within the history"),
         (("--gold", "/nowhere"), "neither series.parquet nor a CSV file"),
     ],
 )

@@ -38,6 +38,14 @@ def test_a_misspelt_setting_is_named_with_its_neighbour(tmp_path):
     assert bad(tmp_path)[".env"] == "LOG_RETENTOIN_DAYS is no setting; did you mean LOG_RETENTION_DAYS?"
 
 
+def test_an_env_file_may_begin_with_a_byte_order_mark(tmp_path):
+    """Its first line was no setting to the doctor, and `make env` gave a secret that stands there a second value."""
+    (tmp_path / ".env").write_text("POSTGRES_PASSWORD=mine\n", encoding="utf-8-sig")
+    (tmp_path / ".env").chmod(0o600)
+    assert ".env" not in bad(tmp_path)
+    assert "POSTGRES_PASSWORD" not in write(tmp_path / ".env")
+
+
 def test_an_example_password_is_named(tmp_path):
     (tmp_path / ".env").write_text("POSTGRES_PASSWORD=changeme\n")
     (tmp_path / ".env").chmod(0o600)

@@ -9,14 +9,14 @@ import pytest
 from ratchet.contracts.errors import SourceError
 from ratchet.ingest import land, manifest
 from ratchet.ingest.warehouse.state import State
-from ratchet.workloads.github_activity.sources.csv_folder import CsvFolder
+from ratchet.workloads.github_activity.sources.csv_folder import CsvFolders
 
 NOW = datetime(2026, 2, 1, 10, 30, tzinfo=UTC)
 ROWS = "sha,author_date\n1,2026-01-08T16:20:06+01:00\n2,2026-01-09T16:20:06-08:00\n"
 
 
-def folder(place, now: datetime = NOW) -> CsvFolder:
-    return CsvFolder(name="github_csv", folder=place, clock=lambda: now)
+def folder(*places, now: datetime = NOW) -> CsvFolders:
+    return CsvFolders(name="github_csv", folders=places, clock=lambda: now)
 
 
 @pytest.fixture
@@ -56,11 +56,11 @@ def test_the_same_content_lands_once_and_a_change_lands_as_a_whole_new_snapshot(
     path = place / "pallets__flask" / "commits.csv"
     assert land(folder(place), bronze=tmp_path / "bronze").landed == 1
     path.touch()
-    assert land(folder(place, NOW + timedelta(hours=3)), bronze=tmp_path / "bronze").landed == 0
+    assert land(folder(place, now=NOW + timedelta(hours=3)), bronze=tmp_path / "bronze").landed == 0
     path.write_text(ROWS + "3,2026-01-10T00:00:00Z\n")
-    assert land(folder(place, NOW + timedelta(hours=3)), bronze=tmp_path / "bronze").landed == 1
+    assert land(folder(place, now=NOW + timedelta(hours=3)), bronze=tmp_path / "bronze").landed == 1
     path.write_text(ROWS)
-    assert land(folder(place, NOW + timedelta(hours=5)), bronze=tmp_path / "bronze").landed == 1
+    assert land(folder(place, now=NOW + timedelta(hours=5)), bronze=tmp_path / "bronze").landed == 1
     assert [content.count(b"\n") for _, _, content in landed(tmp_path)] == [3, 4, 3]
     assert [file[:13] for _, file, _ in landed(tmp_path)] == ["2026-02-01/10", "2026-02-01/13", "2026-02-01/15"]
 
@@ -69,7 +69,7 @@ def test_what_landed_last_is_read_last_though_the_clock_was_set_back(place, tmp_
     """Silver is made again from bronze by the hour: the older file would count from then on."""
     land(folder(place), bronze=tmp_path / "bronze")
     (place / "pallets__flask" / "commits.csv").write_text(ROWS + "3,2026-01-10T00:00:00Z\n")
-    land(folder(place, NOW - timedelta(hours=5)), bronze=tmp_path / "bronze")
+    land(folder(place, now=NOW - timedelta(hours=5)), bronze=tmp_path / "bronze")
     (tmp_path / "warehouse").mkdir()
     entries = manifest.read(tmp_path / "bronze" / "github_csv")
     assert len(entries) == 2
@@ -152,7 +152,39 @@ def test_of_two_folders_that_differ_in_case_alone_the_second_is_named(place, tmp
         ("refused", "Pallets/Flask/issues"),
         ("refused", "pallets/flask/commits"),
     ]
-    assert "`PALLETS__flask` is the same repository" in report.troubles[0].reason
+    assert "PALLETS__flask` is the same repository" in report.troubles[0].reason
+
+
+def test_a_history_that_is_in_two_folders_is_that_of_the_first_and_the_other_is_named(place, tmp_path):
+    """Each superseded the other at every run: what counted was whichever had landed last."""
+    other = tmp_path / "other"
+    for name, text in (
+        ("commits", ROWS + "3,2026-01-10T00:00:00Z\n"),
+        ("issues", "created_at\n2026-01-09T16:20:06Z\n"),
+    ):
+        (other / "pallets__flask").mkdir(parents=True, exist_ok=True)
+        (other / "pallets__flask" / f"{name}.csv").write_text(text)
+    (other / "Pallets__Click").mkdir()
+    (other / "Pallets__Click" / "commits.csv").write_text(ROWS)
+    shutil.copytree(other / "Pallets__Click", place / "pallets__click")
+    for hour in range(3):
+        report = land(folder(place, other, now=NOW + timedelta(hours=hour)), bronze=tmp_path / "bronze")
+    assert [part for part, _, _ in landed(tmp_path)] == [
+        "pallets/click/commits",
+        "pallets/flask/commits",
+        "pallets/flask/issues",
+    ]
+    click, flask = report.troubles
+    assert (click.what, click.name) == ("refused", "Pallets/Click/commits")
+    assert (flask.what, flask.name) == ("refused", "pallets/flask/commits")
+    assert str(place / "pallets__flask" / "commits.csv") in flask.reason
+    assert str(other / "pallets__flask" / "commits.csv") in flask.reason
+
+
+def test_of_several_folders_one_without_a_history_is_told_and_the_others_land(place, tmp_path):
+    with pytest.raises(SourceError, match=r"below `.*/away`"):
+        land(folder(tmp_path / "away", place), bronze=tmp_path / "bronze")
+    assert [part for part, _, _ in landed(tmp_path)] == ["pallets/flask/commits"]
 
 
 def test_other_files_and_folders_are_left_alone_and_none_at_all_is_said(place, tmp_path):
@@ -164,12 +196,12 @@ def test_other_files_and_folders_are_left_alone_and_none_at_all_is_said(place, t
 
 
 def test_a_file_that_changes_while_it_is_read_does_not_land(place, tmp_path):
-    class Changing(CsvFolder):
+    class Changing(CsvFolders):
         def offers(self, known):
             for piece in super().offers(known):
                 (place / "pallets__flask" / "commits.csv").write_text("sha,author_date\n")
                 yield piece
 
     with pytest.raises(SourceError, match="changed while it was read"):
-        land(Changing(name="github_csv", folder=place), bronze=tmp_path / "bronze")
+        land(Changing(name="github_csv", folders=(place,)), bronze=tmp_path / "bronze")
     assert landed(tmp_path) == []

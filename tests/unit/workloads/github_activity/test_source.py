@@ -2,6 +2,7 @@
 
 import gzip
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -13,7 +14,7 @@ from ratchet.ingest.manifest import Manifest
 from ratchet.workloads.github_activity.sources.address import HourAddress
 from ratchet.workloads.github_activity.sources.api import RepositoryApi
 from ratchet.workloads.github_activity.sources.bucket import HourBucket
-from ratchet.workloads.github_activity.sources.csv_folder import CsvFolder
+from ratchet.workloads.github_activity.sources.csv_folder import CsvFolders
 from ratchet.workloads.github_activity.sources.hours import HourFolder
 
 WORKLOAD = workloads.find("github_activity")
@@ -22,7 +23,10 @@ WORKLOAD = workloads.find("github_activity")
 def test_repositories_of_several_places_are_one_source_whose_troubles_are_all_of_theirs():
     api, hours, csv = WORKLOAD.sources("github:a/b; /hours; csv:/one; github: c/d,a/b")[:3]
     assert (api.repositories, hours.name, csv.name) == (("a/b", "c/d"), "github_archive", "github_csv")
-    assert len(WORKLOAD.sources("github:a/b; /hours; csv:/one; github: c/d; csv:/two")) == 4
+    api, hours, csv = WORKLOAD.sources("github:a/b; /hours; csv:/one, /two; github: c/d; csv:/three")
+    assert csv.folders == (Path("/one"), Path("/two"), Path("/three"))
+    with pytest.raises(DataError, match="names no folder"):
+        WORKLOAD.sources("csv:,")
 
 
 def test_a_folder_offers_its_hour_files_in_order_of_time(tmp_path):
@@ -73,7 +77,7 @@ def test_several_sources_stand_in_one_setting():
     found = WORKLOAD.sources(
         " /hours ; archive:https://data.gharchive.org; s3://bucket/x;github:a/b,c/d.e;csv:/histories; "
     )
-    assert [type(source) for source in found] == [HourFolder, HourAddress, HourBucket, RepositoryApi, CsvFolder]
+    assert [type(source) for source in found] == [HourFolder, HourAddress, HourBucket, RepositoryApi, CsvFolders]
     assert found[3].repositories == ("a/b", "c/d.e")
 
 
@@ -99,6 +103,20 @@ def test_repositories_may_stand_in_a_file(tmp_path):
     (tmp_path / "ours.txt").write_text("pallets/flask\n\n# the rest\npallets/click  # a comment\npallets/flask\n")
     (source,) = WORKLOAD.sources(f"github:@{tmp_path}/ours.txt,a/b")
     assert source.repositories == ("pallets/flask", "pallets/click", "a/b")
+
+
+def test_such_a_file_may_begin_with_a_byte_order_mark(tmp_path):
+    (tmp_path / "ours.txt").write_text("pallets/flask\n", encoding="utf-8-sig")
+    (source,) = WORKLOAD.sources(f"github:@{tmp_path}/ours.txt")
+    assert source.repositories == ("pallets/flask",)
+
+
+@pytest.mark.parametrize(("content", "words"), [(b"@{file}", "it names itself"), (b"fl\xe4sk/a", "no text in UTF-8")])
+def test_such_a_file_that_cannot_be_read_is_named(tmp_path, content, words):
+    file = tmp_path / "ours.txt"
+    file.write_bytes(content.replace(b"{file}", bytes(file)))
+    with pytest.raises(DataError, match=f"{file}`: {words}"):
+        WORKLOAD.sources(f"github:@{file}")
 
 
 def test_a_token_does_not_show_itself(monkeypatch):

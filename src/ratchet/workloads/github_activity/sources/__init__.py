@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from ratchet.contracts.errors import DataError
+from ratchet.contracts.folders import on_this_machine
 from ratchet.contracts.source import Clock, Source, SourceKind, Span
 from ratchet.workloads.github_activity.sources.hours import HourFolder
 
@@ -28,7 +29,7 @@ def _archive(where: str, span: Span, clock: Clock) -> tuple[Source, ...]:
         return (HourAddress(name=ARCHIVE, address=where, span=span, clock=clock),)
     if "://" in where:
         raise DataError(f"events from `{where}`: give a folder, http://, https:// or s3://")
-    return (HourFolder(name=ARCHIVE, folder=Path(where).expanduser(), span=span, clock=clock),)
+    return (HourFolder(name=ARCHIVE, folder=on_this_machine(where), span=span, clock=clock),)
 
 
 def _api(names: str, _span: Span, clock: Clock) -> tuple[Source, ...]:
@@ -38,9 +39,12 @@ def _api(names: str, _span: Span, clock: Clock) -> tuple[Source, ...]:
 
 
 def _csv(where: str, _span: Span, clock: Clock) -> tuple[Source, ...]:
-    from ratchet.workloads.github_activity.sources.csv_folder import CsvFolder  # noqa: PLC0415
+    from ratchet.workloads.github_activity.sources.csv_folder import CsvFolders  # noqa: PLC0415
 
-    return (CsvFolder(name=CSV, folder=Path(where).expanduser(), clock=clock),)
+    folders = tuple(on_this_machine(folder.strip()) for folder in where.split(",") if folder.strip())
+    if not folders:
+        raise DataError(f"events from `csv:{where}`: it names no folder")
+    return (CsvFolders(name=CSV, folders=folders, clock=clock),)
 
 
 def _sample(_: str, span: Span, _clock: Clock) -> tuple[Source, ...]:
@@ -73,7 +77,8 @@ KINDS: Final = (
         summary="CSV histories: folders owner__name with commits.csv, issues.csv, pull_requests.csv, stargazers.csv",
         make=_csv,
         takes="FOLDER",
-        takes_help="the folder of those folders, files as they are or as .csv.gz; columns author_date, created_at, created_at, starred_at",
+        takes_help="a folder of those folders, files as they are or as .csv.gz; columns author_date, created_at, created_at, starred_at",
+        takes_many=True,
     ),
     SourceKind(name="sample", summary="the synthetic sample that ships with the workload", make=_sample, by_hour=True),
 )

@@ -25,7 +25,7 @@ class HourAddress:
     span: Span = EVERYTHING
     clock: Clock = utc_now
     by_hour: bool = field(default=True, init=False)
-    folder: None = field(default=None, init=False)
+    folders: tuple[()] = field(default=(), init=False)
 
     def offers(self, landed: Landings) -> Iterator[Piece]:  # noqa: ARG002  # the span says it all
         """Offer every hour from the span's first one to the last one that is over."""

@@ -9,12 +9,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from typing import Any, Final
 
 import httpx
 
 from ratchet.contracts.errors import DataError, NotThereError, SourceError
+from ratchet.contracts.folders import on_this_machine
 from ratchet.contracts.source import Arrival, Clock, Landings, Piece, Trouble, utc_now
 from ratchet.workloads.github_activity.sources.api_client import ApiClient, ClockError, LimitedError, RefusedError
 from ratchet.workloads.github_activity.sources.api_kinds import WALKS, Walk
@@ -61,7 +61,7 @@ class RepositoryApi:
     clock: Clock = utc_now
     sleep: Callable[[float], None] = time.sleep
     by_hour: bool = field(default=False, init=False)
-    folder: None = field(default=None, init=False)
+    folders: tuple[()] = field(default=(), init=False)
 
     @classmethod
     def of(cls, names: str, *, name: str, environment: Mapping[str, str], clock: Clock) -> "RepositoryApi":
@@ -238,15 +238,23 @@ def _line(item: Item, repository: Repository, kind: str, now: datetime, *, gone:
     return json.dumps(row, ensure_ascii=False, separators=(",", ":")).encode(errors="replace") + b"\n"
 
 
-def _names(text: str) -> Iterator[str]:
+def _names(text: str, *, within: tuple[str, ...] = ()) -> Iterator[str]:
     for word in (word.strip() for word in text.split(",")):
         if word.startswith("@"):
-            try:
-                lines = Path(word[1:]).expanduser().read_text(encoding="utf-8").splitlines()
-            except OSError as error:
-                raise DataError(f"repositories from `{word}`: {error.strerror}") from error
-            yield from _names(",".join(line.partition("#")[0] for line in lines))
+            if word in within:
+                raise DataError(f"repositories from `{word}`: it names itself")
+            yield from _names(_listed(word), within=(*within, word))
         elif word and not _NAME.fullmatch(word):
             raise DataError(f"`{word}` is no repository: write owner/name, or @FILE with one a line")
         elif word:
             yield word
+
+
+def _listed(word: str) -> str:
+    try:
+        lines = on_this_machine(word[1:]).read_text(encoding="utf-8-sig").splitlines()
+    except OSError as error:
+        raise DataError(f"repositories from `{word}`: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"repositories from `{word}`: no text in UTF-8") from error
+    return ",".join(line.partition("#")[0] for line in lines)

@@ -29,7 +29,7 @@ class HourBucket:
     span: Span = EVERYTHING
     clock: Clock = utc_now
     by_hour: bool = field(default=True, init=False)
-    folder: None = field(default=None, init=False)
+    folders: tuple[()] = field(default=(), init=False)
 
     def offers(self, landed: Landings) -> Iterator[Piece]:  # noqa: ARG002  # the bucket says it all
         """Offer a piece for each hour of the span that is over and has an object, oldest first."""

@@ -27,36 +27,29 @@ _HEADER_BYTES: Final = 1 << 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CsvFolder:
-    """A folder of folders. Each file is a whole snapshot: it lands when its content is not that of the newest landed one."""
+class CsvFolders:
+    """Folders of folders. Each file is a whole snapshot: it lands when its content is not that of the newest landed one."""
 
     name: str
-    folder: Path
+    folders: tuple[Path, ...]
     clock: Clock = utc_now
     by_hour: bool = field(default=False, init=False)
 
     def offers(self, landed: Landings) -> Iterator[Piece | Trouble]:
-        """Offer each file that is new or has changed; a `SourceError` if there is no such file at all."""
-        files = [*self._files()]
-        if not files:
+        """Offer each file that is new or has changed; at last a `SourceError` if there is no such file in one of the folders."""
+        first, empty = _First(), []
+        for folder in self.folders:
+            files = [*_files(folder)]
+            if not files:
+                empty.append(f"`{folder}`")
+            for repository, kind, path in files:
+                if obstacle := first.obstacle(repository, kind, path):
+                    yield Trouble(what="refused", name=f"{repository}/{kind}", reason=f"{path}: {obstacle}")
+                elif offer := self._offer(repository, kind, path, landed):
+                    yield offer
+        if empty:
             names = "|".join(COLUMNS)
-            raise SourceError(f"{self.name}: no file owner__name/({names}).csv, or .csv.gz, below `{self.folder}`")
-        folders: dict[str, str] = {}
-        for repository, kind, path in files:
-            first = folders.setdefault(repository.lower(), path.parent.name)
-            if first != path.parent.name:
-                reason = f"{path}: `{first}` is the same repository, for case makes no difference: put its files there"
-                yield Trouble(what="refused", name=f"{repository}/{kind}", reason=reason)
-            elif offer := self._offer(repository, kind, path, landed):
-                yield offer
-
-    def _files(self) -> Iterator[tuple[str, str, Path]]:
-        for place in sorted(self.folder.glob("?*__?*")):
-            owner, _, name = place.name.partition("__")
-            for kind in COLUMNS:
-                either = place / f"{kind}.csv", place / f"{kind}.csv.gz"
-                if path := next((path for path in either if path.is_file()), None):
-                    yield f"{owner}/{name}", kind, path
+            raise SourceError(f"{self.name}: no file owner__name/({names}).csv, or .csv.gz, below {', '.join(empty)}")
 
     def _offer(self, repository: str, kind: str, path: Path, landed: Landings) -> Piece | Trouble | None:
         """The file, if its content is not that of the newest landed one, or why it is none."""
@@ -81,6 +74,31 @@ class CsvFolder:
             part=f"{repository}/{kind}",
             cursor=digest,
         )
+
+
+class _First:
+    """Which files came first: of a history that is there twice each would supersede the other at every run."""
+
+    def __init__(self) -> None:
+        self._places: dict[str, Path] = {}
+        self._files: dict[str, Path] = {}
+
+    def obstacle(self, repository: str, kind: str, path: Path) -> str:
+        """Why this file cannot count beside those that came before it; empty if it can."""
+        place = self._places.setdefault(repository.lower(), path.parent)
+        file = self._files.setdefault(f"{repository}/{kind}".lower(), path)
+        if place.name != path.parent.name:
+            return f"`{place}` is the same repository, for case makes no difference: put its files there"
+        return "" if file == path else f"`{file}` is the same history, and only one of the two can count: remove one"
+
+
+def _files(folder: Path) -> Iterator[tuple[str, str, Path]]:
+    for place in sorted(folder.glob("?*__?*")):
+        owner, _, name = place.name.partition("__")
+        for kind in COLUMNS:
+            either = place / f"{kind}.csv", place / f"{kind}.csv.gz"
+            if path := next((path for path in either if path.is_file()), None):
+                yield f"{owner}/{name}", kind, path
 
 
 def _open(path: Path, digest: str, _start: int, _version: str) -> Arrival:

@@ -29,6 +29,11 @@ class HourFolder:
     """Says which hours are over; None: all are, as in what ships with the workload."""
     by_hour: bool = field(default=True, init=False)
 
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """The one that it reads."""
+        return (self.folder,)
+
     def hours(self) -> Sequence[datetime]:
         """List the hours of the span that are over and have a file, oldest first; a `SourceError` if the folder is not there."""
         if not self.folder.is_dir():
