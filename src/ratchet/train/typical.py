@@ -12,7 +12,7 @@ WEEKS: Final = 13
 
 def fill(values: Floats, unseen: NDArray[np.bool_]) -> Floats:
     """Put a typical week into [series, week] where nothing is known, in order: what was put before counts."""
-    for week in np.flatnonzero(unseen.any(axis=0)):
+    for week in np.flatnonzero(unseen.any(axis=0)).tolist():
         rows = np.flatnonzero(unseen[:, week])
         values[rows, week] = typical(values[rows], week)
     return values
