@@ -98,8 +98,8 @@ def _calibration(run: Run) -> None:
         return
     frame = pd.DataFrame(levels).sort_values("promised")
     says = "; ".join(
-        f"bounds of {row.promised:.0f} % held in {row.held:.1f}{_give_or_take(row.standard_error)} % of held-out weeks"
-        for row in frame.itertuples()
+        f"bounds of {promised:.0f} % held in {share:.1f}{_give_or_take(error)} % of held-out weeks"
+        for promised, share, error in frame.to_numpy(dtype=float)
     )
     says = f"{says[:1].upper()}{says[1:]}." + f" {CHANCE}." * bool(frame["standard_error"].notna().any())
     pairs = [
