@@ -1,5 +1,7 @@
 """*Models*: every release, what it is made of, and how far it can be trusted."""
 
+import math
+
 import pandas as pd
 import streamlit as st
 
@@ -11,6 +13,7 @@ from monitoring.dashboard.trouble import nothing, shown
 
 ALL = "release"
 """What a card calls the release as a whole, among its families."""
+CHANCE = "± is a standard error: what other series would change in the same weeks; other weeks change it too"
 CALIBRATION = {"Promised": charts.GREY, "Held": charts.BLUE}
 
 
@@ -65,7 +68,11 @@ def _card(release: Listed) -> None:
         help="On held-out weeks; 1 is as wrong as repeating the last week",
     )
     cells[1].metric(
-        "Bias", words.figure(own.get("bias"), 3), border=True, help="In units of the same scale; above 0: too high"
+        "Bias of the mean",
+        words.figure(own.get("bias_mean"), 3),
+        border=True,
+        help="In units of the same scale; above 0: too high. A typical week lies lower by its nature: "
+        f"{words.figure(own.get('bias'), 3)}",
     )
     cells[2].metric("Series", run.params.get("series", words.NOTHING), border=True)
     cells[3].metric("Weeks ahead", run.params.get("horizon", words.NOTHING), border=True)
@@ -83,7 +90,7 @@ def _card(release: Listed) -> None:
 def _calibration(run: Run) -> None:
     held = {name.partition("/")[2]: value for name, value in run.metrics.items() if name.startswith("coverage/")}
     levels = [
-        {"promised": float(level), "held": 100 * value}
+        {"promised": float(level), "held": 100 * value, "standard_error": _error(run, level)}
         for level, value in held.items()
         if level.replace(".", "").isdigit()
     ]
@@ -91,8 +98,10 @@ def _calibration(run: Run) -> None:
         return
     frame = pd.DataFrame(levels).sort_values("promised")
     says = "; ".join(
-        f"bounds of {row.promised:.0f} % held in {row.held:.1f} % of held-out weeks" for row in frame.itertuples()
+        f"bounds of {promised:.0f} % held in {share:.1f}{_give_or_take(error)} % of held-out weeks"
+        for promised, share, error in frame.to_numpy(dtype=float)
     )
+    says = f"{says[:1].upper()}{says[1:]}." + f" {CHANCE}." * bool(frame["standard_error"].notna().any())
     pairs = [
         {"bound": f"{row.promised:.0f} % {kind.lower()}", "kind": kind, "value": value}
         for row in frame[::-1].itertuples()
@@ -100,7 +109,15 @@ def _calibration(run: Run) -> None:
     ]
     unit = "Percent of weeks inside"
     chart = charts.bars(pd.DataFrame(pairs), name="bound", value="value", unit=unit, kinds=CALIBRATION)
-    charts.show(chart, title="Calibration", says=f"{says[:1].upper()}{says[1:]}.", table=frame, key="calibration")
+    charts.show(chart, title="Calibration", says=says, table=frame, key="calibration")
+
+
+def _error(run: Run, level: str) -> float:
+    return 100 * run.metrics.get(f"coverage_{level}_error/{ALL}", float("nan"))
+
+
+def _give_or_take(error: float) -> str:
+    return "" if math.isnan(error) else f" ± {error:.1f}"
 
 
 def _series(release: Listed) -> None:

@@ -93,7 +93,7 @@ class Forecaster(Protocol):
 
     @property
     def repeats(self) -> bool:
-        """Whether it says what was a year ago, holidays and all."""
+        """Whether it says what was in years before, holidays and all."""
 
     @property
     def options(self) -> Mapping[str, Any]:

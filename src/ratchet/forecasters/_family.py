@@ -77,7 +77,7 @@ class Family:
 
     @property
     def repeats(self) -> bool:
-        """Whether it says what was a year ago, holidays and all."""
+        """Whether it says what was in years before, holidays and all."""
         return self._repeats
 
     @property

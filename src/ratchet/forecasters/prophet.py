@@ -1,7 +1,8 @@
 """Prophet: a piecewise trend and a yearly season, additive on log1p; explained as trend and season.
 
-On weekly data a weekly season cannot be told from the level, so there is none. `mode="multiplicative"` is Prophet on raw counts as
-many set it; it blows up where weeks are zero, so what it says is kept between 0 and about twice a series' highest week.
+On weekly data a weekly season cannot be told from the level, so there is none. The yearly one has Christmas in it.
+`mode="multiplicative"` is Prophet on raw counts as many set it; it blows up where weeks are zero, so what it says is kept between 0
+and about twice a series' highest week.
 A second or so per ten series: not in a workload's default recipe.
 """
 
@@ -29,7 +30,7 @@ _TWO_YEARS = 104
 
 def make(*, season_length: int, mode: Mode = "additive", changes: float = 0.05, seed: int = 0) -> Forecaster:  # noqa: ARG001 - shared
     """Make a new Prophet; `changes` is its flexibility of trend (`changepoint_prior_scale`)."""
-    return Family(name="prophet", learn=lambda _: _Prophets(mode=mode, changes=changes, seed=seed))
+    return Family(name="prophet", learn=lambda _: _Prophets(mode=mode, changes=changes, seed=seed), repeats=True)
 
 
 class _Prophets:

@@ -15,7 +15,7 @@ from ratchet.contracts.frames import SERIES_COLUMNS, number_series
 from ratchet.contracts.release import split_name
 from ratchet.train.panel import MIN_WEEKS, WEEK, Panel
 from ratchet.train.revisions import find_revisions
-from ratchet.train.typical import typical
+from ratchet.train.typical import fill
 
 Bools = NDArray[np.bool_]
 Days = NDArray[np.datetime64]
@@ -89,7 +89,8 @@ def accept(
     panel = _panel(rows.only(np.array([name not in rejected for name in rows.names])))
     if vintages is None:
         return panel, rejected
-    told = find_revisions(vintages, names=panel.names, weeks=panel.weeks, values=panel.values, most=MAX_COUNT)
+    seen_of_it = panel.happened(0, len(panel.weeks))
+    told = find_revisions(vintages, names=panel.names, weeks=panel.weeks, values=seen_of_it, most=MAX_COUNT)
     return replace(panel, revisions=told), rejected
 
 
@@ -180,13 +181,6 @@ def _panel(rows: Rows) -> Panel:
     return Panel(
         names=rows.names,
         weeks=pd.DatetimeIndex(rows.ds[-1] - _WEEK * np.arange(longest)[::-1]).as_unit("ns"),
-        values=_fill(values, unseen),
+        values=fill(values, unseen),
         unseen=unseen if unseen.any() else None,
     )
-
-
-def _fill(values: Floats, unseen: NDArray[np.bool_]) -> Floats:
-    """Put a typical week where too little was seen."""
-    for row, week in np.argwhere(unseen):
-        values[row, week] = typical(values[row], week)
-    return values

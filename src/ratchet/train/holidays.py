@@ -53,7 +53,7 @@ class Holidays:
         return np.asarray(np.where(change != 0, changed, forecasts))
 
     def told(self, family: Forecaster, forecasts: Floats, panel: Panel) -> Floats:
-        """Change what a family said of the weeks that follow a panel's last one; not where it repeats a year that had them."""
+        """Change what a family said of the weeks that follow a panel's last one; not where it repeats years that had them."""
         return forecasts if family.repeats else self.ahead(forecasts, panel)
 
     def ahead(self, forecasts: Floats, panel: Panel) -> Floats:

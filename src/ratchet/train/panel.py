@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ratchet.contracts.forecaster import Known
 from ratchet.train.revisions import Revisions
+from ratchet.train.typical import fill
 
 Floats = NDArray[np.float64]
 
@@ -32,9 +33,14 @@ class Panel:
     unseen: NDArray[np.bool_] | None = None
 
     def until(self, weeks: int) -> Self:
-        """Go back to the panel as it was after its first `weeks` weeks: nothing that came or was told later is in it."""
+        """Go back to the panel as it was after its first `weeks` weeks: nothing that came or was told later is in it.
+
+        A week of which hardly anything had been seen is a typical one by what was known then, as it was to a training then.
+        """
         told = self.revisions.until(weeks)
-        values = told.newest(self.values[:, :weeks])
+        values = told.newest(self.happened(0, weeks))
+        guessed = np.isnan(values) & np.isfinite(self.values[:, :weeks])
+        values = fill(values.copy(), guessed) if guessed.any() else values
         unseen = None if self.unseen is None else self.unseen[:, :weeks]
         return type(self)(names=self.names, weeks=self.weeks[:weeks], values=values, revisions=told, unseen=unseen)
 

@@ -52,17 +52,17 @@ def summarise(
 ) -> dict[str, dict[str, float]]:
     """Score each family, the ensemble, the `release` as it was measured, and that by target: mean over folds, then series.
 
-    On folds that nothing was chosen by.
+    On folds that nothing was chosen by. `coverage_80_error` is what chance alone may have done to `coverage_80`.
     """
     rows = dict(zip(validation.families, validation.forecasts, strict=True))
     if NAME in choice.families:
         rows[NAME] = median(validation.forecasts, choice.members)
+    things, targets = np.array([split_name(name) for name in names]).T
     everybody = np.ones(len(names), dtype=bool)
     scored = {family: _average(_scores(validation, forecasts), everybody) for family, forecasts in rows.items()}
-    targets = np.array([split_name(name)[1] for name in names])
     groups = {"release": everybody}
     groups |= {f"release/{target}": targets == target for target in sorted(set(targets)) if len(set(targets)) > 1}
-    return scored | {name: _average(release, kept) for name, kept in groups.items()}
+    return scored | {name: _average(release, kept) | _errors(release, kept, things) for name, kept in groups.items()}
 
 
 def describe_series(
@@ -121,6 +121,23 @@ def _scores(validation: Validation, forecasts: Floats) -> Measured:
 
 def _average(by_fold: Measured, kept: NDArray[np.bool_]) -> dict[str, float]:
     return _measured({name: float(scores.mean(scores.mean(values[:, kept].T))) for name, values in by_fold.items()})
+
+
+def _errors(by_fold: Measured, kept: NDArray[np.bool_], things: NDArray[np.str_]) -> dict[str, float]:
+    covered_by_series = {name: scores.mean(values.T) for name, values in by_fold.items() if name.startswith("coverage")}
+    return _measured(
+        {f"{name}_error": _error(values[kept], things[kept]) for name, values in covered_by_series.items()}
+    )
+
+
+def _error(values: Floats, things: NDArray[np.str_]) -> float:
+    """Tell the standard error of a mean over series, [series]: those of one thing are right and wrong together."""
+    known = np.isfinite(values)
+    found, thing = np.unique(things[known], return_inverse=True)
+    if len(found) < 2:
+        return float("nan")
+    off = np.bincount(thing, values[known] - values[known].mean())
+    return float(np.sqrt((off**2).sum() * len(found) / (len(found) - 1)) / known.sum())
 
 
 def _measured(values: dict[str, float]) -> dict[str, float]:

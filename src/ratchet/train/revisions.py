@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from ratchet.contracts.coverage import LEAST_SEEN, seen, whole_counts
 from ratchet.contracts.frames import number_series
-from ratchet.train.typical import typical
 
 Floats = NDArray[np.float64]
 Places = NDArray[np.intp]
@@ -35,6 +34,7 @@ class Revisions:
     known: Places = field(default_factory=_no_places)
     """How many of the panel's weeks were complete when it was told."""
     value: Floats = field(default_factory=_no_values)
+    """NaN where hardly anything had been seen."""
 
     def __len__(self) -> int:
         """Count the entries."""
@@ -82,7 +82,7 @@ class Revisions:
 def find_revisions(
     vintages: pd.DataFrame, *, names: tuple[str, ...], weeks: pd.DatetimeIndex, values: Floats, most: float
 ) -> Revisions:
-    """Say what of the vintages is news to a panel: cells that it holds and that were ever told otherwise, up to `most`."""
+    """Say what of the vintages is news to a panel: cells of which it knows, and that were ever told otherwise, up to `most`."""
     told, series = number_series(vintages)
     row = pd.Index(names).get_indexer(pd.Index(told, dtype=object))[series]
     week = weeks.get_indexer(_plain(vintages["ds"]))
@@ -91,10 +91,7 @@ def find_revisions(
     there = (row >= 0) & (week >= 0) & np.isfinite(values[row, week])
     share = seen(vintages)
     value = whole_counts(vintages["y"].to_numpy(dtype=float, na_value=np.nan), share)
-    # Of these hardly anything had been seen: whoever learnt then took a typical week, and so does a fold.
-    for at in np.flatnonzero(there & (share < LEAST_SEEN)):
-        value[at] = typical(values[row[at]], week[at])
-    there &= (value >= 0) & (value <= most)
+    there &= (share < LEAST_SEEN) | ((value >= 0) & (value <= most))
     order = np.lexsort((known_at, week, row))
     every = Revisions(row=row, week=week, known=known, value=value).take(order[there[order]])
     cell = np.cumsum(every.begins()) - 1

@@ -109,3 +109,29 @@ def test_families_that_nobody_could_validate_are_told_without_a_chart(opened):
     assert "Families" not in drawn
     assert "No family could be validated" in found.info[0].value
     assert "answers for 96 series" in found.info[0].value
+
+
+def measured(**more):
+    figures = {"coverage/80": 0.737, "coverage/80/busy": 0.7, "coverage/95": 0.912, "bias/release": -0.37, **more}
+    return Run(metrics=figures, params={}, address="")
+
+
+def test_what_bounds_held_is_told_with_how_far_chance_goes(opened):
+    found, _ = opened(measured(**{"coverage_80_error/release": 0.0241, "coverage_95_error/release": 0.012}))
+    [said] = [one.value for one in found.caption if "Bounds of" in one.value]
+    assert "Bounds of 80 % held in 73.7 ± 2.4 % of held-out weeks; bounds of 95 % held in 91.2 ± 1.2 %" in said
+    assert "standard error" in said
+
+
+def test_a_release_of_before_is_told_without_how_far_chance_goes(opened):
+    found, _ = opened(measured())
+    [said] = [one.value for one in found.caption if "Bounds of" in one.value]
+    assert said == "Bounds of 80 % held in 73.7 % of held-out weeks; bounds of 95 % held in 91.2 % of held-out weeks."
+
+
+def test_the_bias_that_is_shown_is_of_the_mean_which_has_none_by_nature(opened):
+    """That of a typical week was shown, which lies below the mean of skewed counts: 0.37 too low, it was read."""
+    found, _ = opened(measured(**{"bias_mean/release": -0.02}))
+    [bias] = [one for one in found.metric if one.label.startswith("Bias")]
+    assert (bias.label, bias.value) == ("Bias of the mean", "-0.020")
+    assert "-0.370" in bias.help

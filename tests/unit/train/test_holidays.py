@@ -143,3 +143,12 @@ def test_what_repeats_a_year_ago_has_its_holidays_already(gold, run, tmp_path):
     card = run(history, tmp_path, data_hour=datetime(2025, 12, 1, 3, tzinfo=UTC), recipe=("seasonal_naive",))
     median = np.load(tmp_path / card.release_id / release.issue_folder(1) / "median.npy")
     assert sorted(median[:, :8].tolist()) == sorted(known.newest(52)[:, :8].tolist())
+
+
+def test_a_season_that_has_the_holidays_in_it_is_not_changed_by_them_again(gold, run, tmp_path):
+    """Prophet's yearly season said 19 and 20 where 16 came; Christmas was taken off that once more, and 7 and 8 were left."""
+    known = panel(last="2025-11-30", series=5, level=40.0, quiet=(0, 1))
+    history = gold(known.newest(len(known.weeks)), last=known.weeks[-1])
+    card = run(history, tmp_path, data_hour=datetime(2025, 12, 1, 3, tzinfo=UTC), recipe=("prophet",))
+    median = np.load(tmp_path / card.release_id / release.issue_folder(1) / "median.npy")
+    assert median[:, 3:5].mean() == pytest.approx(16, abs=6)

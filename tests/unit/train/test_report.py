@@ -113,6 +113,34 @@ def test_scores_of_series_and_of_the_release_are_one_measurement(validation, pan
     release = measured(validation, choice)
     records = describe_series(panel_of(np.ones((3, 8))), validation, release, choice=choice, size=np.zeros(3, int))
     whole = summarise(validation, choice, release, NAMES)["release"]
-    for score, value in whole.items():
-        known = [record["scores"][score] for record in records if "scores" in record]
-        assert value == pytest.approx(np.mean(known), abs=1e-4), score
+    scored = [record["scores"] for record in records if "scores" in record]
+    assert set(whole) - set(scored[0]) == {"coverage_80_error", "coverage_95_error"}
+    for score in scored[0]:
+        assert whole[score] == pytest.approx(np.mean([one[score] for one in scored]), abs=1e-4), score
+
+
+def test_coverage_is_told_with_its_standard_error_over_things_whose_series_are_wrong_together():
+    """Of forty things some are covered in nine tenths of their weeks, others in six; four targets of one know no more than one does."""
+    rng = np.random.default_rng(2)
+
+    def summary(targets, things=40):
+        share = rng.choice([0.9, 0.6], things)
+        covered = rng.binomial(50, np.repeat(share, targets)) / 50
+        names = tuple(f"t{thing:02}\x1fv{target}" for thing in range(things) for target in range(targets))
+        rows = np.zeros(len(names), dtype=int)
+        shape = (1, 1, len(names), 1)
+        nothing = Validation(
+            families=("a",),
+            folds=(Fold(cutoff=5, horizon=1),),
+            forecasts=np.ones(shape),
+            actual=np.ones(shape[1:]),
+            scale=np.ones(shape[1:3]),
+        )
+        choice = Choice(families=("a",), family=rows, members=(0,), expects=None)
+        told = summarise(nothing, choice, {"coverage_80": covered[None]}, names)["release"]
+        return told["coverage_80"], told.get("coverage_80_error")
+
+    for targets in (1, 4):
+        seen, errors = np.array([summary(targets) for _ in range(300)]).T
+        assert errors.mean() == pytest.approx(seen.std(), rel=0.15)
+    assert summary(4, things=1)[1] is None

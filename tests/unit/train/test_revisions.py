@@ -110,3 +110,33 @@ def test_a_fold_sees_a_week_that_had_been_seen_in_part_as_live_training_did(gold
     panel, _ = accept(newest, targets=("visits",), data_hour=data_hour, vintages=pd.concat([vintages, late]))
     assert panel.until(51).newest(1).item() == 90
     assert panel.until(53).newest(3)[0, 0] == 100
+
+
+def test_a_typical_week_of_a_fold_is_typical_of_the_weeks_as_they_were_told_then(gold, told, data_hour):
+    """Weeks 42 to 49 were told half of what they are until week 55; nothing was ever seen of week 50, of week 51 only later."""
+    newest = gold(np.full((1, 60), 100.0)).assign(coverage=1.0)
+    newest.loc[50, ["y", "coverage"]] = 0.0
+    ds = newest["ds"]
+    day = pd.Timedelta(1, "D")
+    rows = [(ds[week], at, y) for week in range(42, 50) for at, y in ((ds[week] + day, 50.0), (ds[54] + day, 100.0))]
+    known = told(*(("thing/000", *row) for row in rows)).assign(coverage=1.0)
+    hardly = told(("thing/000", ds[51], ds[51] + day, 9.0)).assign(coverage=0.1)
+    filled = told(("thing/000", ds[51], ds[54] + day, 100.0)).assign(coverage=1.0)
+    vintages = pd.concat([known, hardly, filled])
+    panel, _ = accept(newest, targets=("visits",), data_hour=data_hour, vintages=vintages)
+    kept = (ds >= ds[39]) & (ds <= ds[51])
+    live = newest[kept].assign(y=[100.0] * 3 + [50.0] * 8 + [0.0, 9.0], coverage=[1.0] * 11 + [0.0, 0.1])
+    then, _ = accept(live, targets=("visits",), data_hour=data_hour)
+    np.testing.assert_array_equal(panel.until(52).newest(13), then.newest(13))
+    assert panel.until(52).newest(2).tolist() == [[50, 50]]
+    assert panel.newest(60).tolist() == [[100] * 60]
+
+
+def test_a_fold_guesses_by_nothing_that_came_later(gold, data_hour):
+    """Of the first weeks nothing was seen, so they are guessed by those after: by those of a fold alone."""
+    counts = np.full((1, 30), 10.0)
+    counts[0, 8:] = 900.0
+    frame = gold(counts).assign(coverage=[0.0] * 4 + [1.0] * 26)
+    panel, _ = accept(frame, targets=("visits",), data_hour=data_hour)
+    assert panel.newest(30)[0, 0] == 900
+    assert panel.until(8).newest(8).tolist() == [[10] * 8]
