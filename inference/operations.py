@@ -53,8 +53,8 @@ def of_workload(root: str, card: Card | None) -> tuple[Operation, ...]:
             scope=scope, fails=POSTED, body=shapes.items_of(question, at_most=MAX_ITEMS), answer=shapes.batch(id_name), csv=True,
         ),
         Operation(
-            method="get", path=f"{root}/series", does="What can be asked for", scope=scope, fails=GUARDED,
-            query=Wanted, answer=shapes.series(id_name),
+            method="get", path=f"{root}/series", does="What can be asked for; as CSV it is a batch's questions", scope=scope,
+            fails=GUARDED, query=Wanted, answer=shapes.series(id_name), csv=True,
         ),
         Operation(
             method="post", path=f"{root}/feedback", does="Say what you think of a forecast, or what really happened",

@@ -5,8 +5,10 @@ from typing import Annotated
 from flask import Blueprint, Response, g, request
 from pydantic import BaseModel, ConfigDict, Field
 
+from inference import tables
 from inference.identity import require
-from inference.respond import as_json
+from inference.items import CSV
+from inference.respond import JSON, as_json
 from inference.service import Service
 
 
@@ -58,6 +60,8 @@ def make(service: Service) -> Blueprint:
         wanted = Wanted.model_validate(request.args.to_dict())
         page = serving.opened.series(search=wanted.search, limit=wanted.limit, offset=wanted.offset)
         id_name = serving.opened.card.id_name
+        if request.accept_mimetypes.best_match([JSON, CSV]) == CSV:
+            return Response(tables.write_names(page.series, id_name=id_name), mimetype=CSV)
         found = [{id_name: unique_id, "target": target} for unique_id, target in page.series]
         return as_json({"total": page.total, "limit": wanted.limit, "offset": wanted.offset, "series": found})
 

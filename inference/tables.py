@@ -1,4 +1,4 @@
-"""A batch as CSV: one row per question on the way in; one per series and week, or per problem, on the way out."""
+"""A batch as CSV: one row per question on the way in; one per series and week, or per problem, on the way out. And what can be asked."""
 
 import csv
 import io
@@ -41,6 +41,13 @@ def write(results: Sequence[dict[str, Any]], asked: Sequence[Any], *, id_name: s
             rows.writerows(result | week for week in result["weeks"])
         else:
             rows.writerow(_refused(question, result, id_name=id_name))
+    return text.getvalue()
+
+
+def write_names(series: Sequence[tuple[str, str]], *, id_name: str) -> str:
+    """Return series as CSV that `read` takes as a batch of questions."""
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows([(id_name, "target"), *series])
     return text.getvalue()
 
 

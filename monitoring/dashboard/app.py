@@ -14,6 +14,9 @@ ICON = (  # written out: an icon by name would be fetched from elsewhere
 TIGHT = """<style>
 .block-container {padding-top: 4.2rem; padding-bottom: 3rem; max-width: 1240px}
 [data-testid="stMetricValue"] {font-size: 1.5rem}
+[data-testid="stCaptionContainer"] {opacity: .75}
+button[kind^="primary"] {background: #1d5fa8 !important; border-color: #1d5fa8 !important}
+button[kind^="primary"]:hover {filter: brightness(.85)}
 [data-testid="stMetricValue"], [data-testid="stMetricValue"] * {white-space: normal !important}
 @media (max-width: 640px) {
 [data-testid="stHorizontalBlock"]:not(:has([data-testid="stHorizontalBlock"])):has([data-testid="stMetric"])

@@ -85,6 +85,23 @@ def order(page, what):
     page.get_by_role("button", name="Yes, order it").click()
 
 
+COLOURS = (
+    "one => { const style = getComputedStyle(one), numbers = text => text.match(/[0-9.]+/g).slice(0, 3).map(Number);"
+    " return { text: numbers(style.color), background: numbers(style.backgroundColor), opacity: Number(style.opacity) } }"
+)
+
+
+def mix(over, under, opacity):
+    return over * opacity + under * (1 - opacity)
+
+
+def contrast(one, other):
+    """WCAG's ratio of two colours; 4.5 is what text needs."""
+    parts = [[c / 3294.6 if c <= 10 else ((c / 255 + 0.055) / 1.055) ** 2.4 for c in colour] for colour in (one, other)]
+    dark, light = sorted(0.2126 * red + 0.7152 * green + 0.0722 * blue for red, green, blue in parts)
+    return (light + 0.05) / (dark + 0.05)
+
+
 def test_a_forecast_with_its_bounds_and_what_each_family_says_and_a_rating(page, address, postgres_rows):
     page.goto(address)
     settle(page)
@@ -238,6 +255,25 @@ def test_every_control_has_a_name_and_can_be_reached_by_keyboard(page, address):
             page.evaluate("() => document.activeElement.ariaLabel || document.activeElement.textContent.slice(0, 40)")
         )
     assert {"Experiment", "One series"} <= {text.strip() for text in reached if text}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_small_print_and_buttons_stand_out_from_what_is_behind_them(browser, address, scheme):
+    context = browser.new_context(color_scheme=scheme)
+    page = context.new_page()
+    page.goto(address)
+    settle(page)
+    page.get_by_role("tab", name="Your own history").click()
+    behind = page.get_by_test_id("stApp").evaluate(COLOURS)["background"]
+    small, button = (
+        page.get_by_test_id("stCaptionContainer").first,
+        page.get_by_role("button", name="Forecast", exact=True),
+    )
+    printed, pressed = small.evaluate(COLOURS), button.evaluate(COLOURS)
+    seen = [mix(text, back, printed["opacity"]) for text, back in zip(printed["text"], behind, strict=True)]
+    context.close()
+    assert contrast(seen, behind) >= 4.5
+    assert contrast(pressed["text"], pressed["background"]) >= 4.5
 
 
 def test_a_page_is_ready_soon_and_answers_a_click(page, address, record_property):

@@ -13,14 +13,15 @@ CHUNK = 500
 MOST = 10_000
 
 
-def show(page: dict[str, Any]) -> None:
-    """Ask for a table and answer each of its rows; some of the page's series make the example."""
-    id_name, rows = session.id_name(page), page["series"][:3]
-    example = pd.DataFrame([{id_name: row[id_name], "target": row["target"], "horizon": 4} for row in rows])
+def show(page: dict[str, Any], horizon: int) -> None:
+    """Ask for a table and answer each of its rows; the page's series, so many weeks ahead, are there to start from."""
+    id_name, known = session.id_name(page), page["series"]
+    start = pd.DataFrame(known).assign(horizon=horizon)
     st.write(
         f"A CSV with the columns `{id_name}`, `target` and, if wanted, `horizon`: up to {MOST:,} rows. Each gets a forecast or a reason."
     )
-    st.download_button("An example to start from", example.to_csv(index=False), "questions.csv", "text/csv")
+    which = f"All {len(known):,}" if page["total"] == len(known) else f"The first {len(known):,}"
+    st.download_button(f"{which} series as questions", start.to_csv(index=False), "questions.csv", "text/csv")
     uploaded = st.file_uploader("Questions as CSV", type=["csv"], key="batch")
     if uploaded is None:
         return

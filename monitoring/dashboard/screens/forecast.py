@@ -28,7 +28,7 @@ def show() -> None:
     with mine, shown("Your history"):
         own.show(release, session.id_name(page))
     with table, shown("The table"):
-        batch.show(page)
+        batch.show(page, min(8, release["horizon"]))
 
 
 def _one(release: Body, page: Body) -> None:

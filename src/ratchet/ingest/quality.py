@@ -142,6 +142,10 @@ def require(report: Report) -> None:
         raise DataError(f"{report.workload}: gold stays as it was, {failed}")
 
 
+def _told(types: dict[str, str]) -> str:
+    return ", ".join(f"{name} {kind}" for name, kind in types.items())
+
+
 def _intake(intake: Intake) -> Iterator[Check]:
     known = intake.events + intake.duplicates + intake.rejected
     yield Check(
@@ -164,7 +168,7 @@ def _intake(intake: Intake) -> Iterator[Check]:
 def _series(connection: duckdb.DuckDBPyConnection, series: str, targets: tuple[str, ...]) -> Iterator[Check]:
     types = dict(connection.execute(_COLUMNS, {"series": series}).fetchall())
     wrong = {name: types.get(name, "missing") for name, wanted in _TYPES.items() if types.get(name) != wanted}
-    yield _hard("schema", not wrong, str(wrong or "as declared"), f"{_TYPES}")
+    yield _hard("schema", not wrong, _told(wrong) or "as declared", _told(_TYPES))
     if wrong:
         return
     nulls, outside, ids, last_week = connection.execute(_HOLES, {"series": series}).fetchall()[0]

@@ -159,6 +159,15 @@ def test_csv_in_and_csv_out(house):
     assert rows[0]["prediction_id"] == house.log.records[0]["prediction_id"]
 
 
+def test_a_page_of_series_as_csv_is_a_batch_of_questions(house):
+    page = house.client.get("/api/parcels/series?limit=4&offset=1", headers={"X-API-Key": "rk_p", "Accept": "text/csv"})
+    listed = [tuple(one.values()) for one in house.get("/api/parcels/series?limit=4&offset=1").get_json()["series"]]
+    assert (page.mimetype, page.text.splitlines()[0], len(listed)) == ("text/csv", "depot,target", 4)
+    body = ask_csv(house, page.text).get_json()
+    assert [(one["depot"], one["target"]) for one in body["results"]] == listed
+    assert body["failed"] == 0
+
+
 def test_csv_in_may_be_json_out(house):
     body = ask_csv(house, "target,depot\nsent,north/a\n").get_json()
     assert body["results"][0]["depot"] == "north/a"

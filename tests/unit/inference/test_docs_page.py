@@ -70,3 +70,15 @@ def test_fields_that_may_be_left_out_say_what_they_take(page):
     assert "median, mean: only this one" in told["statistic"]
     assert "80, 95: only the bounds" in told["levels"]
     assert "null" not in "".join(rows)
+
+
+def test_what_goes_into_an_address_says_from_what_to_what_and_what_it_is_without(page):
+    rows = form(page, "/api/parcels/series").locator("table").first.locator("tr").all_inner_texts()
+    assert "limit\tinteger\t\tfrom 1 to 1000: without it 100" in rows
+
+
+def test_every_field_has_a_name_for_who_does_not_see_it(page):
+    nameless = page.locator("input, textarea").evaluate_all(
+        "all => all.filter(one => !one.ariaLabel && !one.labels.length).map(one => one.outerHTML)"
+    )
+    assert nameless == []

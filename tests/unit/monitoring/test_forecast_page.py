@@ -4,6 +4,7 @@ import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from monitoring.dashboard import charts, session
@@ -133,3 +134,12 @@ def test_of_more_than_a_page_the_first_can_be_chosen_each_with_all_its_targets(o
     names = seen.selectbox[0]
     assert (names.options[0], names.options[-1], len(names.options)) == ("s000", "s332", 333)
     assert names.help == "The first 333: search for others"
+
+
+@pytest.mark.parametrize(("total", "label"), [(2, "All 2 series as questions"), (9, "The first 2 series as questions")])
+def test_every_series_can_be_asked_for_at_once(opened, monkeypatch, total, label):
+    given = {}
+    monkeypatch.setattr(st, "download_button", lambda name, content, *_, **__: given.update({name: content}))
+    rows = [{"shop": "a/b", "target": target} for target in ("returns", "sales")]
+    opened(3, page_of={"series": rows, "total": total})
+    assert given == {label: "shop,target,horizon\na/b,returns,8\na/b,sales,8\n"}
