@@ -1,6 +1,7 @@
 """The loop and its stack from a shell: `ratchet --help`."""
 
 import argparse
+import errno
 import getpass
 import logging
 import sys
@@ -36,6 +37,9 @@ ORDERS = {
     "deny": "refuse a promotion that waits for approval: production stays",
 }
 
+_OF_THE_DISK = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT)
+"""What a person mends by rights or space: its name says all that a traceback would."""
+
 POSITIONAL = {
     "workload": "default: the first of the setting WORKLOADS",
     "service": "its name, as `ratchet status` shows it",
@@ -53,27 +57,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
     try:
         result = options.command(options)
-    except ValidationError as problem:
-        print(f"ratchet: {complaint(problem)}", file=sys.stderr)
-        return 1
-    except RatchetError as problem:
-        print(f"ratchet: {problem}{_because_stopped() if ' is away' in str(problem) else ''}", file=sys.stderr)
-        return 1
-    except ModuleNotFoundError as problem:
-        needed = str(problem.name).partition(".")[0]
-        print(
-            f"ratchet: this needs {needed}, which is not installed here: a container has what its own service needs",
-            file=sys.stderr,
-        )
-        return 1
-    except KeyboardInterrupt:
-        print("ratchet: interrupted", file=sys.stderr)
-        return 130
+    except (ValidationError, RatchetError, ModuleNotFoundError, OSError, KeyboardInterrupt) as problem:
+        if not (said := _in_a_line(problem)):
+            raise
+        print(f"ratchet: {said}", file=sys.stderr)
+        return 130 if isinstance(problem, KeyboardInterrupt) else 1
     if isinstance(result, int):
         return result
     if result is not None:
         print(as_lines(result) if isinstance(result, dict) else result)
     return 0
+
+
+def _in_a_line(problem: BaseException) -> str:
+    """What ended a command, as a person is told; empty for what only a traceback explains."""
+    if isinstance(problem, ValidationError):
+        return complaint(problem)
+    if isinstance(problem, RatchetError):
+        return f"{problem}{_because_stopped() if ' is away' in str(problem) else ''}"
+    if isinstance(problem, ModuleNotFoundError):
+        needed = str(problem.name).partition(".")[0]
+        return f"this needs {needed}, which is not installed here: a container has what its own service needs"
+    if isinstance(problem, KeyboardInterrupt):
+        return "interrupted"
+    if isinstance(problem, OSError) and problem.errno in _OF_THE_DISK:
+        return f"{problem.filename or 'the disk'}: {problem.strerror}"
+    return ""
 
 
 def _because_stopped() -> str:

@@ -2,15 +2,20 @@
 
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from ratchet.contracts.errors import RatchetError
 
 SECRETS_FOLDER: Final = "/run/secrets"
 """Where Docker and ECS put secrets as files, each named like its setting."""
 UNCHANGED: Final = "changeme"
 """What an example may show in a secret's place, and no start accepts."""
+
+
+Port = Annotated[int, Field(ge=1, le=65535)]
 
 
 class Settings(BaseSettings):
@@ -45,17 +50,17 @@ class Settings(BaseSettings):
     bind: str = Field(default="127.0.0.1", description="address that services listen on: 127.0.0.1, or 0.0.0.0 for all")
 
     # Ports
-    router_port: int = Field(default=7000, description="nginx: predict and feedback go here")
-    production_port: int = Field(default=6001, description="inference, production track")
-    candidate_port: int = Field(default=6002, description="inference, candidate track")
-    airflow_port: int = Field(default=8080, description="Airflow UI and REST API")
-    mlflow_port: int = Field(default=5000, description="MLflow UI and API")
-    prometheus_port: int = Field(default=9090, description="Prometheus")
-    alertmanager_port: int = Field(default=9093, description="Alertmanager")
-    reports_port: int = Field(default=9108, description="ingest's metrics and quality reports")
-    exporter_port: int = Field(default=9109, description="metrics of neighbours (TCP) and Airflow's StatsD (UDP)")
-    dashboard_port: int = Field(default=8501, description="dashboard")
-    postgres_port: int = Field(default=5433, description="embedded PostgreSQL")
+    router_port: Port = Field(default=7000, description="nginx: predict and feedback go here")
+    production_port: Port = Field(default=6001, description="inference, production track")
+    candidate_port: Port = Field(default=6002, description="inference, candidate track")
+    airflow_port: Port = Field(default=8080, description="Airflow UI and REST API")
+    mlflow_port: Port = Field(default=5000, description="MLflow UI and API")
+    prometheus_port: Port = Field(default=9090, description="Prometheus")
+    alertmanager_port: Port = Field(default=9093, description="Alertmanager")
+    reports_port: Port = Field(default=9108, description="ingest's metrics and quality reports")
+    exporter_port: Port = Field(default=9109, description="metrics of neighbours (TCP) and Airflow's StatsD (UDP)")
+    dashboard_port: Port = Field(default=8501, description="dashboard")
+    postgres_port: Port = Field(default=5433, description="embedded PostgreSQL")
 
     # Neighbours; empty: the embedded ones
     database_url: SecretStr = Field(
@@ -132,8 +137,8 @@ class Settings(BaseSettings):
     poll_seconds: float = Field(
         default=2.0, gt=0, le=10, description="how often serving looks for a moved alias and changed keys"
     )
-    web_workers: int = Field(default=1, ge=1, description="gunicorn workers per track")
-    web_threads: int = Field(default=4, ge=1, description="threads per worker")
+    web_workers: int = Field(default=1, ge=1, le=256, description="gunicorn workers per track")
+    web_threads: int = Field(default=4, ge=1, le=1024, description="threads per worker")
     rate_limit_per_key: int = Field(
         default=30_000,
         ge=0,
@@ -161,8 +166,18 @@ class Settings(BaseSettings):
     log_retention_days: int = Field(
         default=90,
         ge=1,
+        le=36_500,
         description="whole days that the forecast log, feedback, runs of DAGs and the logs of tasks are kept",
     )
+
+    def __init__(self, **given: Any) -> None:  # noqa: ANN401  # as pydantic has it
+        """Read them; a `RatchetError` if a file of them is no text."""
+        try:
+            super().__init__(**given)
+        except UnicodeDecodeError as error:
+            raise RatchetError(
+                f".env cannot be read: it is not UTF-8 (byte {error.start + 1}); save it as UTF-8"
+            ) from error
 
     @classmethod
     def load(cls) -> Self:

@@ -53,4 +53,12 @@ def test_tokens_and_proxies_reach_what_lands_events_and_nobody_else(make_stack, 
     assert (airflow["GITHUB_TOKEN"], airflow["AWS_PROFILE"]) == ("hunter2", "ours")
     assert airflow["HTTPS_PROXY"] == "http://proxy.example.org:3128"
     assert "SOMETHING_ELSE" not in airflow
-    assert "GITHUB_TOKEN" not in stack.shared_environment
+    by_name = {service.name: service.environment for service in stack.services()}
+    assert {name for name, found in by_name.items() if "HTTPS_PROXY" in found and not name.startswith("airflow")} == {
+        "guard"  # it tells people of its verdicts
+    }
+    assert {name for name, found in by_name.items() if "GITHUB_TOKEN" in found} == {
+        "airflow-api-server",
+        "airflow-scheduler",
+        "airflow-dag-processor",
+    }
