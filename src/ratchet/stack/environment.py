@@ -56,12 +56,15 @@ def airflow(settings: Settings, secrets: Secrets, database: str, home: Home, *, 
         "AIRFLOW__CORE__FERNET_KEY": secrets.airflow_fernet_key,
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__PARALLELISM": "4",
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(home.airflow / "plugins"),
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home.airflow / "passwords.json"),
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin",
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "30",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database,
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home.airflow / "logs"),
-        "AIRFLOW__LOGGING__DAG_PROCESSOR_LOG_TARGET": "stdout",  # a file a day for each DAG would be kept for good
+        # Named, not left to airflow.cfg, which keeps the path that a home had when it was made. `tidy_log` ends what is in it.
+        "AIRFLOW__LOGGING__DAG_PROCESSOR_CHILD_PROCESS_LOG_DIRECTORY": str(home.airflow / "logs" / "dag_processor"),
+        "AIRFLOW__LOGGING__DAG_PROCESSOR_LOG_TARGET": "stdout",  # there too
         "AIRFLOW__METRICS__LEGACY_NAMES_ON": "False",
         "AIRFLOW__METRICS__METRICS_ALLOW_LIST": _METRICS,
         "AIRFLOW__METRICS__STATSD_HOST": "127.0.0.1",

@@ -1,11 +1,14 @@
 """What must be true before anything starts. Each problem is one line that names it and says what to do."""
 
 import os
+import shlex
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
+from urllib.parse import unquote, urlsplit
 
+from dotenv import dotenv_values
 from dotenv.parser import Binding, parse_stream
 
 from ratchet.stack.paths import ROOT, Home
@@ -67,6 +70,21 @@ def folder(home: Path) -> list[str]:
         for what, where in held.items()
         if where.resolve().is_relative_to(home)
     ]
+
+
+def moved(home: Home, artifacts: str) -> list[str]:
+    """A place of releases that is gone since the last start: MLflow knows each by where it was put, and would put new ones there too."""
+    before = _folder(dotenv_values(home.environment).get("ARTIFACTS") or "")
+    if before is None or before.exists() or not home.first_turn.exists():
+        return []
+    parent, now, there = (shlex.quote(str(path)) for path in (before.parent, _folder(artifacts) or "…", before))
+    link = f"mkdir -p {parent} && ln -s {now} {there}"
+    return [f"releases are registered at {before}, which is gone: put it back, or leave a link to them there: {link}"]
+
+
+def _folder(address: str) -> Path | None:
+    parts = urlsplit(address)
+    return Path(unquote(parts.path)) if parts.scheme == "file" else None
 
 
 def _space(folder: Path) -> list[str]:

@@ -76,6 +76,7 @@ def _check(stack: Stack, supervisor: Supervisor, *, fresh: bool) -> None:
         print(f"stopped {stopped} processes that a killed supervisor had left behind")
     found = [
         *sense.problems(stack.settings, sense.HERE),
+        *preflight.moved(stack.home, stack.settings.artifact_root),
         *preflight.problems(stack.home, stack.services(), bind=stack.settings.bind),
     ]
     if found:

@@ -1,5 +1,8 @@
 """What a process of the stack finds in its environment."""
 
+import subprocess
+import sys
+
 import pytest
 
 from ratchet.settings import Settings
@@ -62,3 +65,21 @@ def test_tokens_and_proxies_reach_what_lands_events_and_nobody_else(make_stack, 
         "airflow-scheduler",
         "airflow-dag-processor",
     }
+
+
+def test_airflow_is_told_every_folder_that_it_would_note_down_for_good(make_stack):
+    """It writes an airflow.cfg with full paths once; a home that was moved since would be made anew where it was."""
+    stack = make_stack()
+    cfg = stack.home.airflow / "airflow.cfg"
+    of_airflow = "from airflow import configuration as airflow;"
+
+    def told(script):
+        command = [sys.executable, "-W", "ignore", "-c", of_airflow + script]
+        done = subprocess.run(command, env=stack.airflow_environment, capture_output=True, text=True, check=True)
+        return done.stdout
+
+    told("airflow.write_default_airflow_configuration_if_needed()")
+    text = cfg.read_text()
+    cfg.write_text(text.replace(str(stack.home.airflow), "/where/it/was"))
+    assert "/where/it/was/logs/dag_processor" in cfg.read_text()
+    assert "/where/it/was" not in told("print(airflow.conf.as_dict(display_sensitive=True))")

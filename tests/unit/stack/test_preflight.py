@@ -2,12 +2,13 @@
 
 import shutil
 import socket
+import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
-from ratchet.stack import preflight
+from ratchet.stack import environment, preflight
 from ratchet.stack.paths import Home
 from ratchet.stack.ports import free_port, holder
 from ratchet.stack.services import Service
@@ -105,6 +106,24 @@ def test_lines_that_a_shell_or_an_editor_writes_are_well(tmp_path):
 def test_a_home_that_holds_what_is_not_ours_is_refused(where):
     (problem, *_) = preflight.folder(where.resolve())
     assert "set a folder of its own" in problem
+
+
+def test_releases_that_are_not_where_they_were_put_are_missed_until_a_link_leads_there(tmp_path):
+    """MLflow keeps each one's address, and would make the old folder anew for the next."""
+    old, new = Home(tmp_path / "old; #1"), Home(tmp_path / "new")
+    old.prepare()
+    old.first_turn.touch()
+    (old.folder / "artifacts").mkdir()
+    environment.write(old, {"ARTIFACTS": (old.folder / "artifacts").as_uri()})
+    assert preflight.moved(old, (old.folder / "artifacts").as_uri()) == []
+    old.folder.rename(new.folder)
+    here = (new.folder / "artifacts").as_uri()
+    (problem,) = preflight.moved(new, here)
+    assert f"registered at {old.folder}/artifacts, which is gone" in problem
+    subprocess.run(problem.partition("there: ")[2], shell=True, check=True)
+    assert preflight.moved(new, here) == []
+    environment.write(new, {"ARTIFACTS": "s3://bucket/releases"})
+    assert preflight.moved(new, "s3://bucket/releases") == []
 
 
 def test_a_home_inside_the_checkout_is_as_it_should_be():
