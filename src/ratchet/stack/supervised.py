@@ -132,6 +132,10 @@ class Supervisor:
             for row in rows
         ]
 
+    def pid(self, name: str) -> int:
+        """The process that a service is now; another one after it has ended, 0 while there is none."""
+        return next((found.pid for found in self.states() if found.name == name), 0)
+
     def has_started_all(self) -> bool:
         """Whether every part has been started: a `make up` that was killed leaves some that nobody starts."""
         return all(found.state != "STOPPED" for found in self.states())

@@ -4,19 +4,21 @@ import json
 import shutil
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 from ratchet.contracts.errors import RatchetError
 from ratchet.settings import Settings
 from ratchet.stack import airflow_database, api_keys, environment, first_turn, preflight, secrets, sense, table, turn
-from ratchet.stack.health import wait_for, wait_for_service
+from ratchet.stack.health import NotReadyError, wait_for, wait_for_service
 from ratchet.stack.paths import ROOT, Home
 from ratchet.stack.postgres import DATABASES
 from ratchet.stack.progress import Progress
-from ratchet.stack.services import Stack, tool
+from ratchet.stack.services import Service, Stack, tool
 from ratchet.stack.supervised import Supervisor
 
 _READY_SECONDS = 120
+_BUSY_SECONDS = 600
 
 
 def up(settings: Settings) -> None:
@@ -124,7 +126,19 @@ def start(stack: Stack, supervisor: Supervisor, progress: Progress) -> None:
         for service in (*early, *(service for service in rest if service not in early)):
             supervisor.start(service.name)
         for service in rest:
-            wait_for_service(service, timeout=_READY_SECONDS, still=supervisor.states)
+            _wait_for(service, supervisor)
+
+
+def _wait_for(service: Service, supervisor: Supervisor) -> None:
+    """Return once it can be used: as long as one and the same process is at it, a busy machine may take longer than any other."""
+    end = time.monotonic() + _BUSY_SECONDS
+    while True:
+        pid = supervisor.pid(service.name)
+        try:
+            return wait_for_service(service, timeout=_READY_SECONDS, still=supervisor.states)
+        except NotReadyError:
+            if time.monotonic() > end or not pid or supervisor.pid(service.name) != pid:
+                raise
 
 
 def _migrate_airflow(stack: Stack) -> None:

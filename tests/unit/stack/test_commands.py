@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 
 import pytest
 
@@ -19,11 +19,12 @@ from ratchet.contracts.errors import RatchetError
 from ratchet.settings import Settings
 from ratchet.stack import commands, environment, table, turn
 from ratchet.stack.container_settings import ContainerSettings
-from ratchet.stack.health import wait_for
+from ratchet.stack.health import NotReadyError, wait_for
 from ratchet.stack.paths import ROOT, Home
+from ratchet.stack.ports import free_port
 from ratchet.stack.services import Service
 from ratchet.stack.supervised import Supervisor
-from ratchet.stack.up import up
+from ratchet.stack.up import _wait_for, up
 
 
 @pytest.fixture
@@ -180,6 +181,29 @@ def test_a_second_start_that_was_killed_is_gone_on_with(settings, monkeypatch, c
         supervisor.stop("two")
         up(settings)
         assert (went_on, "going on from where it was" in capsys.readouterr().out) == ([True], True)
+    finally:
+        supervisor.shut_down()
+
+
+@pytest.mark.stack
+@pytest.mark.parametrize(("script", "is_ready"), [("sleep 2.5; exec {serve}", True), ("sleep 0.2; exit 1", False)])
+def test_a_service_is_waited_for_while_it_is_at_it_and_not_where_it_ends_again_and_again(
+    settings, monkeypatch, script, is_ready
+):
+    """On a busy machine MLflow took longer than it was given, and all of the stack was stopped for it."""
+    monkeypatch.setattr("ratchet.stack.up._READY_SECONDS", 1)
+    home, port = Home(settings.home), free_port()
+    home.prepare()
+    serve = f"{sys.executable} -m http.server --bind 127.0.0.1 {port}"
+    command = ["sh", "-c", script.format(serve=serve)]
+    slow = Service(name="one", command=command, health=f"http://127.0.0.1:{port}/", environment=environment.base(home))
+    supervisor = Supervisor(home)
+    supervisor.configure([slow])
+    supervisor.start_daemon()
+    try:
+        supervisor.start("one")
+        with nullcontext() if is_ready else pytest.raises(NotReadyError, match="one was not ready"):
+            _wait_for(slow, supervisor)
     finally:
         supervisor.shut_down()
 
