@@ -1,7 +1,6 @@
 """The loop and its stack from a shell: `ratchet --help`."""
 
 import argparse
-import errno
 import getpass
 import logging
 import sys
@@ -21,7 +20,8 @@ from ratchet.policy_command import add_policy
 from ratchet.reading import as_lines, while_read
 from ratchet.rehearse_command import add_rehearse
 from ratchet.release_command import add_releases
-from ratchet.settings import Settings, complaint
+from ratchet.settings import Settings
+from ratchet.stack.trouble import in_a_line
 from ratchet.train_command import add_train
 
 Command = Callable[[argparse.Namespace], Any]
@@ -36,9 +36,6 @@ ORDERS = {
     "approve": "let a promotion that waits for approval go on",
     "deny": "refuse a promotion that waits for approval: production stays",
 }
-
-_OF_THE_DISK = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT)
-"""What a person mends by rights or space: its name says all that a traceback would."""
 
 POSITIONAL = {
     "workload": "default: the first of the setting WORKLOADS",
@@ -58,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         result = options.command(options)
     except (ValidationError, RatchetError, ModuleNotFoundError, OSError, KeyboardInterrupt) as problem:
-        if not (said := _in_a_line(problem)):
+        if not (said := in_a_line(problem)):
             raise
         print(f"ratchet: {said}", file=sys.stderr)
         return 130 if isinstance(problem, KeyboardInterrupt) else 1
@@ -67,34 +64,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if result is not None:
         print(as_lines(result) if isinstance(result, dict) else result)
     return 0
-
-
-def _in_a_line(problem: BaseException) -> str:
-    """What ended a command, as a person is told; empty for what only a traceback explains."""
-    if isinstance(problem, ValidationError):
-        return complaint(problem)
-    if isinstance(problem, RatchetError):
-        return f"{problem}{_because_stopped() if ' is away' in str(problem) else ''}"
-    if isinstance(problem, ModuleNotFoundError):
-        needed = str(problem.name).partition(".")[0]
-        return f"this needs {needed}, which is not installed here: a container has what its own service needs"
-    if isinstance(problem, KeyboardInterrupt):
-        return "interrupted"
-    if isinstance(problem, OSError) and problem.errno in _OF_THE_DISK:
-        return f"{problem.filename or 'the disk'}: {problem.strerror}"
-    return ""
-
-
-def _because_stopped() -> str:
-    """Who is away because `make down` stopped all of it is no riddle."""
-    from ratchet.stack.paths import Home
-
-    home = Home(Settings().home)
-    if not home.environment.exists():
-        return ""
-    from ratchet.stack.supervised import Supervisor
-
-    return "" if Supervisor(home).is_running() else "; Ratchet is stopped. `make up` starts it."
 
 
 def _parser() -> argparse.ArgumentParser:
