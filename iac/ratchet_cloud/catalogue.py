@@ -1,8 +1,8 @@
 """What each service runs and which settings it gets: the names are those of .env.example, and a test holds them to it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Final
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
 
 from ratchet_cloud import alerts
 from ratchet_cloud.names import DOMAIN, PUBLIC_SUBNETS
@@ -37,10 +37,11 @@ _LOOP: Final = {
     "DASK_SCHEDULER_ADDRESS": "{dask}",
     "STATSD_HOST": f"exporter.{DOMAIN}",
 }
-_LOOP_SECRETS: Final = (
-    *("DATABASE_URL", "PREDICTION_SECRET", "CELERY_BROKER_URL", "NOTIFY_URLS", "GITHUB_TOKEN"),
+_AIRFLOW_SECRETS: Final = (
+    *("DATABASE_URL", "CELERY_BROKER_URL"),
     *("AIRFLOW_JWT_SECRET", "AIRFLOW_FERNET_KEY", "AIRFLOW_SECRET_KEY"),
 )
+_LOOP_SECRETS: Final = ("DATABASE_URL", "PREDICTION_SECRET", "NOTIFY_URLS", "GITHUB_TOKEN")
 _SERVING: Final = {
     "MLFLOW_TRACKING_URI": "http://mlflow:5000",
     "WORKLOADS": "github_activity",
@@ -96,28 +97,22 @@ def _asks(port: int, path: str, *, seconds: int = 4) -> tuple[str, ...]:
     return ("python", "-I", "-c", question)
 
 
-def _loop(
-    *command: str,
-    entry: tuple[str, ...] = (),
-    port: int | None = None,
-    health: tuple[str, ...] = (),
-    secrets: tuple[str, ...] = (),
-    first: str = "",
-) -> Part:
-    mounts = {"home": "/data", "weights": "/data/router/weights"}
+def _loop(*command: str, entry: tuple[str, ...] = (), secrets: tuple[str, ...] = _LOOP_SECRETS) -> Part:
     return Part(
         image="loop",
         entry=entry,
         command=command,
         settings=_LOOP,
-        secrets=(*_LOOP_SECRETS, *secrets),
+        secrets=secrets,
         own={"PGSSLMODE": "require"},
-        mounts=mounts,
-        port=port,
-        health=health,
+        mounts={"home": "/data", "weights": "/data/router/weights"},
         store=_WRITE,
-        first=first,
     )
+
+
+def _airflow(name: str, **how: Any) -> Part:  # noqa: ANN401  # other fields of Part
+    """A part of Airflow, or who prepares or asks it, but runs no task: on workers tasks do what needs the bucket and the loop's secrets."""
+    return replace(_loop(name), **{"secrets": _AIRFLOW_SECRETS, "store": (), **how})
 
 
 def _inference(track: str, port: int) -> Part:
@@ -162,10 +157,12 @@ CATALOGUE: Final[Mapping[str, Part]] = {
         health=_asks(5000, "/health"),
         store=_READ,
     ),
-    "airflow-api-server": _loop("airflow-api-server", port=8080, health=_asks(8080, "/api/v2/version"), first="init"),
-    "airflow-scheduler": _loop("airflow-scheduler", health=_asks(8974, "/health")),
-    "airflow-dag-processor": _loop("airflow-dag-processor"),
-    "airflow-worker": _loop("airflow-worker"),
+    "airflow-api-server": _airflow(
+        "airflow-api-server", port=8080, health=_asks(8080, "/api/v2/version"), first="init"
+    ),
+    "airflow-scheduler": _airflow("airflow-scheduler", health=_asks(8974, "/health")),
+    "airflow-dag-processor": _airflow("airflow-dag-processor"),
+    "airflow-worker": _loop("airflow-worker", secrets=tuple(dict.fromkeys((*_AIRFLOW_SECRETS, *_LOOP_SECRETS)))),
     "guard": _loop("guard"),
     "dashboard": Part(
         image="dashboard",
@@ -243,9 +240,9 @@ CATALOGUE: Final[Mapping[str, Part]] = {
 """Everything that runs for ever."""
 
 ONCE: Final[Mapping[str, Part]] = {
-    "init": _loop("init", secrets=("AIRFLOW_PASSWORD",)),
+    "init": _airflow("init", secrets=(*_AIRFLOW_SECRETS, "AIRFLOW_PASSWORD")),
     "monitoring-config": Part(image="loop", command=("monitoring-config",), mounts={"prometheus": "/data"}),
-    "first-turn": _loop("first-turn", secrets=("AIRFLOW_PASSWORD",)),
+    "first-turn": _airflow("first-turn", secrets=("AIRFLOW_PASSWORD",)),
     "ratchet": _loop("keys", "list", entry=("ratchet",)),
 }
 """What runs to its end: two before what needs them, each time that starts; by hand `first-turn`, once, and any command of `ratchet`."""

@@ -21,6 +21,7 @@ def make(options: Options, net: Network, key: aws.kms.Key) -> aws.elasticache.Re
         kms_key_id=key.arn,
         transit_encryption_enabled=True,
         auth_token=options.secrets["redisPassword"],
+        apply_immediately=True,  # who has a changed password starts anew now, not at the next maintenance; the old one goes on for others
         subnet_group_name=subnets.name,
         security_group_ids=[net.data.id],
         tags=options.tags("queue"),

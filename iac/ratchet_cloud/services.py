@@ -169,7 +169,7 @@ def _container(on: Ground, name: str, part: Part, log: aws.cloudwatch.LogGroup, 
         "linuxParameters": {"initProcessEnabled": True, "capabilities": {"drop": ["ALL"]}, "tmpfs": [temporary]},
         "environment": [{"name": key, "value": _fill(on, value)} for key, value in {**chosen, **part.own}.items()],
         "secrets": [
-            {"name": renamed.get(secret, secret), "valueFrom": on.kept[secret].secret_arn}
+            {"name": renamed.get(secret, secret), "valueFrom": _version(on.kept[secret])}
             for secret in (*part.secrets, *part.own_secrets)
             if secret in on.kept
         ],
@@ -185,6 +185,11 @@ def _container(on: Ground, name: str, part: Part, log: aws.cloudwatch.LogGroup, 
             },
         },
     }
+
+
+def _version(secret: aws.secretsmanager.SecretVersion) -> pulumi.Output[str]:
+    """One version of it and no other: a value that is changed makes another task, so that its service starts anew."""
+    return pulumi.Output.format("{0}:::{1}", secret.secret_arn, secret.version_id)
 
 
 def _image(on: Ground, image: str) -> pulumi.Input[str]:

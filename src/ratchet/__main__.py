@@ -20,7 +20,8 @@ from ratchet.policy_command import add_policy
 from ratchet.reading import as_lines, while_read
 from ratchet.rehearse_command import add_rehearse
 from ratchet.release_command import add_releases
-from ratchet.settings import Settings, complaint
+from ratchet.settings import Settings
+from ratchet.stack.trouble import in_a_line
 from ratchet.train_command import add_train
 
 Command = Callable[[argparse.Namespace], Any]
@@ -53,46 +54,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
     try:
         result = options.command(options)
-    except (ValidationError, RatchetError, ModuleNotFoundError, OSError, UnicodeDecodeError) as problem:
-        print(f"ratchet: {_told(problem)}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("ratchet: interrupted", file=sys.stderr)
-        return 130
+    except (ValidationError, RatchetError, ModuleNotFoundError, OSError, KeyboardInterrupt) as problem:
+        if not (said := in_a_line(problem)):
+            raise
+        print(f"ratchet: {said}", file=sys.stderr)
+        return 130 if isinstance(problem, KeyboardInterrupt) else 1
     if isinstance(result, int):
         return result
     if result is not None:
         print(as_lines(result) if isinstance(result, dict) else result)
     return 0
-
-
-def _told(problem: Exception) -> str:
-    """What went wrong, in a line; what names nothing that somebody could mend is raised again."""
-    match problem:
-        case ValidationError():
-            return complaint(problem)
-        case RatchetError():
-            return f"{problem}{_because_stopped() if ' is away' in str(problem) else ''}"
-        case ModuleNotFoundError(name=str(name)):
-            needed = name.partition(".")[0]
-            return f"this needs {needed}, which is not installed here: a container has what its own service needs"
-        case OSError(filename=str(place), strerror=why):
-            return f"{place}: {why}"
-        case UnicodeDecodeError():
-            return f".env, or another file that was read, is no text in UTF-8: see byte {problem.start}"
-    raise problem
-
-
-def _because_stopped() -> str:
-    """Who is away because `make down` stopped all of it is no riddle."""
-    from ratchet.stack.paths import Home
-
-    home = Home(Settings().home)
-    if not home.environment.exists():
-        return ""
-    from ratchet.stack.supervised import Supervisor
-
-    return "" if Supervisor(home).is_running() else "; Ratchet is stopped. `make up` starts it."
 
 
 def _parser() -> argparse.ArgumentParser:

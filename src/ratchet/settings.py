@@ -2,18 +2,21 @@
 
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from ratchet.contracts.errors import RatchetError
 from ratchet.contracts.folders import on_this_machine
 
 SECRETS_FOLDER: Final = "/run/secrets"
 """Where Docker and ECS put secrets as files, each named like its setting."""
-Port = Annotated[int, Field(ge=0, le=65535)]
 UNCHANGED: Final = "changeme"
 """What an example may show in a secret's place, and no start accepts."""
+
+
+Port = Annotated[int, Field(ge=1, le=65535)]
 
 
 class Settings(BaseSettings):
@@ -135,8 +138,8 @@ class Settings(BaseSettings):
     poll_seconds: float = Field(
         default=2.0, gt=0, le=10, description="how often serving looks for a moved alias and changed keys"
     )
-    web_workers: int = Field(default=1, ge=1, description="gunicorn workers per track")
-    web_threads: int = Field(default=4, ge=1, description="threads per worker")
+    web_workers: int = Field(default=1, ge=1, le=256, description="gunicorn workers per track")
+    web_threads: int = Field(default=4, ge=1, le=1024, description="threads per worker")
     rate_limit_per_key: int = Field(
         default=30_000,
         ge=0,
@@ -164,8 +167,18 @@ class Settings(BaseSettings):
     log_retention_days: int = Field(
         default=90,
         ge=1,
+        le=36_500,
         description="whole days that the forecast log, feedback, runs of DAGs and the logs of tasks are kept",
     )
+
+    def __init__(self, **given: Any) -> None:  # noqa: ANN401  # as pydantic has it
+        """Read them; a `RatchetError` if a file of them is no text."""
+        try:
+            super().__init__(**given)
+        except UnicodeDecodeError as error:
+            raise RatchetError(
+                f".env cannot be read: it is not UTF-8 (byte {error.start + 1}); save it as UTF-8"
+            ) from error
 
     @classmethod
     def load(cls) -> Self:

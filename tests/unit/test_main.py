@@ -5,6 +5,7 @@ import sys
 import pytest
 
 from ratchet.__main__ import _parser, main
+from ratchet.stack.paths import Home
 
 
 def test_a_command_whose_library_is_not_installed_says_so_in_one_line():
@@ -164,6 +165,38 @@ def test_a_disk_that_takes_no_more_is_one_clear_line(tmp_path):
     assert told.startswith("ratchet: github_activity: ")
     assert told.endswith("; mend it, then build gold again")
     assert "too large" in told
+
+
+AS_SOMEBODY_ELSE = """
+import os, sys
+from ratchet.__main__ import main
+from ratchet.stack.paths import Home
+from ratchet.stack import commands, doctor, up
+os.setgroups([]), os.setgid(65534), os.setuid(65534)
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+@pytest.mark.parametrize("words", ["up", "status", "down", "restart router", "logs router", "clean --yes"])
+def test_a_home_of_somebody_elses_is_one_clear_line(tmp_path, words):
+    """As after a `make up` by root, and then by a user."""
+    home = tmp_path / "home"
+    Home(home).prepare()
+    for parent in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
+        parent.chmod(0o755)
+    done = subprocess.run(
+        [sys.executable, "-c", AS_SOMEBODY_ELSE, *words.split()],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env={**os.environ, "DATA_HOME": str(home)},
+        cwd=tmp_path,
+    )
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1), done.stderr[-3000:]
+    assert str(home) in done.stderr
+    assert "Permission denied" in done.stderr
 
 
 def test_a_reader_that_goes_away_is_no_fault(tmp_path):

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr, ValidationError
 
+from ratchet.contracts.errors import RatchetError
 from ratchet.settings import Settings, complaint
 from ratchet.stack.container_settings import ContainerSettings
 
@@ -106,7 +107,19 @@ def test_who_is_no_proxy_is_refused_by_name(value):
     assert complaint(refused.value).startswith("TRUSTED_PROXIES: ")
 
 
-@pytest.mark.parametrize(("name", "value"), [("track", "shadow"), ("poll_seconds", 11), ("web_workers", 0)])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("track", "shadow"), ("poll_seconds", 11), ("web_workers", 0), ("web_workers", 10**6)),
+        *(("web_threads", 10**6), ("router_port", 0), ("postgres_port", 65536), ("log_retention_days", 10**9)),
+    ],
+)
 def test_a_senseless_value_is_refused_by_name(name, value):
     with pytest.raises(ValidationError, match=name):
         Settings(_env_file=None, **{name: value})
+
+
+def test_a_file_of_settings_that_is_no_text_is_named(tmp_path):
+    (tmp_path / ".env").write_bytes("DATA_HOME=/srv/donnée\n".encode("latin-1"))
+    with pytest.raises(RatchetError, match=r"\.env cannot be read: it is not UTF-8 \(byte 20\)"):
+        Settings(_env_file=tmp_path / ".env")

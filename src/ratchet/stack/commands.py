@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from ratchet.contracts.errors import RatchetError
 from ratchet.settings import Settings
-from ratchet.stack import secrets, table
+from ratchet.stack import preflight, secrets, table, turn
 from ratchet.stack.paths import Home
 from ratchet.stack.services import Stack
 from ratchet.stack.supervised import Supervisor
@@ -57,7 +57,7 @@ def restart(settings: Settings, service: str) -> None:
 
 def down(settings: Settings) -> None:
     """Stop everything of this home; all data stays."""
-    Supervisor(Home(settings.home)).shut_down()
+    turn.stop(Home(settings.home))
     print("Ratchet is stopped; its data stays. `make up` goes on from here, `make clean` forgets.")
 
 
@@ -77,7 +77,9 @@ def clean(settings: Settings, *, yes: bool, ask: Callable[[str], str] = input) -
             return
     if not (home.run.is_dir() and home.logs.is_dir()):
         raise RatchetError(f"{home.folder} does not look like Ratchet's own folder; nothing was deleted")
-    Supervisor(home).shut_down()
+    if held := preflight.folder(home.folder):
+        raise RatchetError("\n".join(held))
+    turn.stop(home)
     shutil.rmtree(home.folder)
     print(f"{home.folder} is gone.")
 

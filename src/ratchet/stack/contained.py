@@ -60,13 +60,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def check(settings: Settings, more: ContainerSettings) -> None:
-    """Return if every secret that any container needs is set to something of this installation's own, and can stand where it has to."""
+    """Return if settings make sense, and every secret that any container needs is one's own and can stand where it has to."""
+    from ratchet.stack import sense  # noqa: PLC0415  # pulls in workloads, which no other service here needs
+
     more.require(*more.secrets())
     more.require_plain("postgres_password", "redis_password", "split_salt")
     if not settings.prediction_secret.get_secret_value() or not settings.database:
         raise RatchetError(
             "PREDICTION_SECRET and DATABASE_URL must be set: `make env` writes a .env with secrets of its own"
         )
+    if problems := list(sense.problems(settings, sense.ELSEWHERE)):
+        raise RatchetError("; ".join(problems))
 
 
 def initialise(settings: Settings, more: ContainerSettings) -> None:

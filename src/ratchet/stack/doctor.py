@@ -20,12 +20,10 @@ import psycopg2
 from dotenv import dotenv_values
 from pydantic import SecretStr, ValidationError
 
-from ratchet import workloads
 from ratchet.contracts.errors import RatchetError
-from ratchet.contracts.source import Span
 from ratchet.database import REASONS, clear_errors, connect
 from ratchet.settings import UNCHANGED, Settings, complaint
-from ratchet.stack import places, preflight, secrets
+from ratchet.stack import places, preflight, secrets, sense
 from ratchet.stack.container_settings import ContainerSettings
 from ratchet.stack.health import answers
 from ratchet.stack.paths import Home
@@ -85,6 +83,9 @@ def examine(folder: Path) -> Iterator[Finding]:
     except ValidationError as problem:
         yield _bad("settings", f"{complaint(problem)}; .env.example explains each")
         return
+    except RatchetError as problem:
+        yield _bad("settings", str(problem))
+        return
     yield _well("settings", f"{len(Settings.model_fields)} read; DATA_HOME is {settings.home}")
     yield from _home(settings)
     yield from _ports(settings)
@@ -97,7 +98,7 @@ def examine(folder: Path) -> Iterator[Finding]:
         "bronze": places.bronze,
         "gold": places.gold,
         "silver": places.silver,
-        "events": _events,
+        **sense.HERE,
     }
     for what, look in looks.items():
         try:
@@ -111,9 +112,9 @@ def _env_file(path: Path) -> Iterator[Finding]:
         yield _well(".env", "none here: every setting has its default (.env.example lists them)")
         return
     known = {name.upper() for fields in (Settings.model_fields, ContainerSettings.model_fields) for name in fields}
-    said = path.read_text("utf-8-sig").splitlines()
-    lines = [line.partition("=") for line in said if "=" in line and not line.startswith("#")]
-    values = {name.strip(): value.strip().strip("'\"") for name, _, value in lines}
+    for problem in preflight.env_file(path):
+        yield _bad(".env", problem)
+    values = preflight.env_values(path)
     for name in values:
         if name not in known and not name.startswith(_OTHERS):
             near = difflib.get_close_matches(name, known, n=1)
@@ -259,17 +260,6 @@ def _prometheus(settings: Settings) -> str:
             f"PROMETHEUS_URL leads to {settings.prometheus}, which is not ready: without it every verdict is `hold`"
         )
     return f"ready at {settings.prometheus}"
-
-
-def _events(settings: Settings) -> str:
-    """Whether each source is named as its kind wants it; folders are looked for, nobody else is asked."""
-    span = Span.parse(settings.events_from, settings.events_to)
-    for name in settings.workloads.split(","):
-        for source in workloads.find(name.strip()).sources(settings.events, span=span):
-            for folder in source.folders:
-                if not folder.is_dir():
-                    raise RatchetError(f"EVENTS names {folder}, which is no folder: mend it, or set EVENTS=sample")
-    return settings.events
 
 
 def _well(what: str, says: str) -> Finding:

@@ -23,11 +23,20 @@ def main() -> str:
 def write(path: Path) -> list[str]:
     """Give every secret that is missing, empty or `changeme` in the file a new value; the names of those that were given one."""
     lines = path.read_text("utf-8-sig").splitlines() if path.exists() else [_HEAD]
-    known = {line.partition("=")[0].strip(): line.partition("=")[2].strip() for line in lines if "=" in line}
+    known = dict(map(_read, lines))
     made = {name: value for name, value in new_secrets().items() if known.get(name, "") in ("", _UNCHANGED)}
-    kept = [line for line in lines if line.partition("=")[0].strip() not in made]
+    kept = [line for line in lines if _read(line)[0] not in made]
     write_closed(path, "\n".join([*kept, *(f"{name}={value}" for name, value in made.items()), ""]))
     return list(made)
+
+
+def _read(line: str) -> tuple[str, str]:
+    """A line's name and value, as compose reads them: without quotes, and without a comment behind."""
+    name, _, value = line.partition("=")
+    value = value.strip()
+    is_quoted = value[:1] in ("'", '"')
+    plain = value[1:].partition(value[0])[0] if is_quoted else value.partition(" #")[0].strip()
+    return name.strip().removeprefix("export ").strip(), plain
 
 
 def new_secrets() -> dict[str, str]:

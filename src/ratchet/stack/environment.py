@@ -10,16 +10,11 @@ from ratchet.stack.paths import ROOT, Home
 from ratchet.stack.postgres import Server
 from ratchet.stack.secrets import Secrets, write_closed
 
-_ANY_SOURCE = (
-    "HTTP_PROXY",
-    "HTTPS_PROXY",
-    "ALL_PROXY",
-    "NO_PROXY",
-    "http_proxy",
-    "https_proxy",
-    "all_proxy",
-    "no_proxy",
+_KEPT = (
+    *("PATH", "PYTHONPATH", "HOME", "USER", "LANG", "LC_ALL", "TMPDIR"),
+    *("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE"),
 )
+_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy", "no_proxy")
 _METRICS = (
     "dagrun.duration,dagrun.schedule_delay,task.duration,ti.finish,scheduler_heartbeat,dag_processor_heartbeat,"
     "dag_processing.import_errors,executor"
@@ -61,12 +56,15 @@ def airflow(settings: Settings, secrets: Secrets, database: str, home: Home, *, 
         "AIRFLOW__CORE__FERNET_KEY": secrets.airflow_fernet_key,
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__PARALLELISM": "4",
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(home.airflow / "plugins"),
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home.airflow / "passwords.json"),
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin",
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "30",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database,
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home.airflow / "logs"),
-        "AIRFLOW__LOGGING__DAG_PROCESSOR_LOG_TARGET": "stdout",  # a file a day for each DAG would be kept for good
+        # Named, not left to airflow.cfg, which keeps the path that a home had when it was made. `tidy_log` ends what is in it.
+        "AIRFLOW__LOGGING__DAG_PROCESSOR_CHILD_PROCESS_LOG_DIRECTORY": str(home.airflow / "logs" / "dag_processor"),
+        "AIRFLOW__LOGGING__DAG_PROCESSOR_LOG_TARGET": "stdout",  # there too
         "AIRFLOW__METRICS__LEGACY_NAMES_ON": "False",
         "AIRFLOW__METRICS__METRICS_ALLOW_LIST": _METRICS,
         "AIRFLOW__METRICS__STATSD_HOST": "127.0.0.1",
@@ -96,31 +94,36 @@ def dashboard(settings: Settings, home: Home) -> dict[str, str]:
 
 def base(home: Home) -> dict[str, str]:
     """What any program needs, and the mark that says whose it is. Nothing else of the caller's environment gets in."""
-    kept = {
-        name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR", "SSL_CERT_FILE") if name in os.environ
-    }
     quiet = {"DO_NOT_TRACK": "true", "MLFLOW_DISABLE_TELEMETRY": "true", "PYTHONUNBUFFERED": "1"}
-    return {**kept, **quiet, HOME_MARK: str(home.folder)}
+    return {**_of_the_caller(*_KEPT), **quiet, HOME_MARK: str(home.folder)}
+
+
+def proxies() -> dict[str, str]:
+    """How others on the network are reached, which may hold a password: for who lands data, opens buckets or tells people."""
+    return _of_the_caller(*_PROXIES)
 
 
 def sources(names: Iterable[str]) -> dict[str, str]:
     """What landing raw data may need of the caller's environment: credentials, addresses, proxies."""
     known = set(workloads.names())
     kinds = [kind for name in names if name in known for kind in workloads.find(name).source_kinds]
-    wanted = {*_ANY_SOURCE, *(name for kind in kinds for name in kind.environment)}
-    return {name: value for name, value in os.environ.items() if name in wanted} | _aws()
+    return _of_the_caller(*(name for kind in kinds for name in kind.environment)) | proxies() | _aws()
 
 
 def buckets(settings: Settings) -> dict[str, str]:
     """What boto3 may need of the caller's environment, where anything is kept in S3."""
     places = (settings.artifact_root, settings.bronze_root, settings.gold, settings.silver)
-    return _aws() if any(place.startswith("s3://") for place in places) else {}
+    return _aws() | proxies() if any(place.startswith("s3://") for place in places) else {}
 
 
 def write(home: Home, values: Mapping[str, str]) -> None:
     """Leave the environment where `ratchet …` in a shell and `Settings` find it."""
     lines = [f"{name}='{_escaped(value)}'" for name, value in sorted(values.items())]
     write_closed(home.environment, "\n".join(["# Written by `make up`. Yours go into .env.", *lines, ""]))
+
+
+def _of_the_caller(*names: str) -> dict[str, str]:
+    return {name: os.environ[name] for name in names if name in os.environ}
 
 
 def _aws() -> dict[str, str]:

@@ -9,6 +9,10 @@ from ratchet.contracts.errors import RatchetError
 from ratchet.stack.services import Service
 
 
+class NotReadyError(RatchetError):
+    """It took longer than it was given."""
+
+
 def answers(address: str, *, timeout: float = 2.0) -> bool:
     """Whether the address answers with a success."""
     try:
@@ -21,12 +25,12 @@ def answers(address: str, *, timeout: float = 2.0) -> bool:
 def wait_for(
     what: str, check: Callable[[], bool], *, timeout: float, look: str, still: Callable[[], object] = lambda: None
 ) -> None:
-    """Return once `check` holds; a `RatchetError` that says where to look after `timeout` seconds, or whatever `still` raises meanwhile."""
+    """Return once `check` holds; a `NotReadyError` that says where to look after `timeout` seconds, or what `still` raises meanwhile."""
     end = time.monotonic() + timeout
     while not check():
         still()
         if time.monotonic() > end:
-            raise RatchetError(f"{what} was not ready within {timeout:.0f} s; see {look}")
+            raise NotReadyError(f"{what} was not ready within {timeout:.0f} s; see {look}")
         time.sleep(0.25)
 
 

@@ -27,6 +27,11 @@ class Home:
         """Sockets, process ids and rendered configuration."""
         return self.folder / "run"
 
+    @property
+    def turn(self) -> Path:
+        """Locked by the `make up` that is at work."""
+        return self.run / "up.lock"
+
     def track_socket(self, track: str) -> Path:
         """Where the router meets a track that runs on the same machine."""
         return self.run / f"{track}.sock"

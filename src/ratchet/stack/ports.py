@@ -2,6 +2,7 @@
 
 import random
 import socket
+from contextlib import suppress
 
 import psutil
 
@@ -37,5 +38,6 @@ def holder(port: int) -> str:
         return "another process"
     for connection in connections:
         if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
-            return f"{psutil.Process(connection.pid).name()} (pid {connection.pid})"
+            with suppress(psutil.Error):  # it has just ended
+                return f"{psutil.Process(connection.pid).name()} (pid {connection.pid})"
     return "another process"

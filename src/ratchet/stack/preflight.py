@@ -1,11 +1,17 @@
 """What must be true before anything starts. Each problem is one line that names it and says what to do."""
 
+import os
+import shlex
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
+from urllib.parse import unquote, urlsplit
 
-from ratchet.stack.paths import Home
+from dotenv import dotenv_values
+from dotenv.parser import Binding, parse_stream
+
+from ratchet.stack.paths import ROOT, Home
 from ratchet.stack.ports import holder, is_taken
 from ratchet.stack.services import Service
 
@@ -13,7 +19,8 @@ FREE_GB = 2.0
 HERE: Final = "127.0.0.1"
 """Where the parts meet, whatever else they listen on."""
 EVERYWHERE: Final = "0.0.0.0"  # noqa: S104  # compared, not bound
-_SOCKET_PATH_LIMIT = 100
+_SOCKET_PATH_LIMIT = 95
+"""Bytes: of the 103 that macOS takes, the supervisor adds a dot and its process id while it makes its own."""
 _SETTING = {
     "airflow-api-server": "AIRFLOW_PORT",
     "inference-production": "PRODUCTION_PORT",
@@ -24,12 +31,60 @@ _SETTING = {
 def problems(home: Home, services: Sequence[Service], *, bind: str) -> list[str]:
     """Everything that stands in the way, all at once, so that a person mends it in one go."""
     return [
+        *env_file(Path(".env")),
+        *folder(home.folder),
         *_space(home.folder),
         *_socket_path(home),
         *_address(bind),
         *double_ports(services),
         *taken_ports(services, bind=bind),
     ]
+
+
+def env_file(path: Path) -> list[str]:
+    """Lines from which nothing is read: what they were to set would be its default without a word."""
+    return [
+        f"{path}, line {line.original.line} cannot be read: it is no NAME=value, or a quote in it is not closed"
+        for line in _lines(path)
+        if line.error
+    ]
+
+
+def env_values(path: Path) -> dict[str, str]:
+    """What a `.env` sets, as it is written."""
+    return {line.key: line.value or "" for line in _lines(path) if line.key and not line.error}
+
+
+def _lines(path: Path) -> list[Binding]:
+    if not path.is_file():
+        return []
+    with path.open(encoding="utf-8-sig", errors="replace") as stream:
+        return list(parse_stream(stream))
+
+
+def folder(home: Path) -> list[str]:
+    """A folder that holds what is not Ratchet's: `make clean` deletes all of it."""
+    held = {"this checkout": ROOT, "your home": Path.home()}
+    return [
+        f"DATA_HOME={home} holds {what} too, and `make clean` deletes all of it: set a folder of its own in .env"
+        for what, where in held.items()
+        if where.resolve().is_relative_to(home)
+    ]
+
+
+def moved(home: Home, artifacts: str) -> list[str]:
+    """A place of releases that is gone since the last start: MLflow knows each by where it was put, and would put new ones there too."""
+    before = _folder(dotenv_values(home.environment).get("ARTIFACTS") or "")
+    if before is None or before.exists() or not home.first_turn.exists():
+        return []
+    parent, now, there = (shlex.quote(str(path)) for path in (before.parent, _folder(artifacts) or "…", before))
+    link = f"mkdir -p {parent} && ln -s {now} {there}"
+    return [f"releases are registered at {before}, which is gone: put it back, or leave a link to them there: {link}"]
+
+
+def _folder(address: str) -> Path | None:
+    parts = urlsplit(address)
+    return Path(unquote(parts.path)) if parts.scheme == "file" else None
 
 
 def _space(folder: Path) -> list[str]:
@@ -43,12 +98,10 @@ def _space(folder: Path) -> list[str]:
 
 
 def _socket_path(home: Home) -> list[str]:
-    length = len(str(home.run / "supervisor.sock"))
+    length = len(os.fsencode(home.run / "supervisor.sock"))
     if length <= _SOCKET_PATH_LIMIT:
         return []
-    return [
-        f"the path of DATA_HOME is too long for a socket ({length} characters): set DATA_HOME to a shorter one in .env"
-    ]
+    return [f"the path of DATA_HOME is too long for a socket ({length} bytes): set DATA_HOME to a shorter one in .env"]
 
 
 def _address(bind: str) -> list[str]:

@@ -11,7 +11,7 @@ from typing import Final
 
 from ratchet.contracts.errors import RatchetError
 
-_MEND: Final = (
+MEND: Final = (
     "put a copy of it back (PREDICTION_SECRET and, in DATABASE_URL, postgres_password stand in stack.env beside it too), "
     "or `make clean` and begin anew"
 )
@@ -33,7 +33,7 @@ class Secrets:
 def load(path: Path) -> Secrets:
     """The secrets of this home, made on the first call; the file is readable by its owner only."""
     if path.exists():
-        return Secrets(**read_closed(path, Secrets.__slots__, mend=_MEND))
+        return Secrets(**read_closed(path, Secrets.__slots__, mend=MEND))
     made = Secrets(
         postgres_password=secrets.token_urlsafe(24),
         prediction_secret=secrets.token_urlsafe(32),
@@ -64,6 +64,6 @@ def write_closed(path: Path, text: str) -> None:
     """Write a file that only its owner may read, whole or not at all."""
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as stream:
+    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
         stream.write(text)
     temporary.replace(path)

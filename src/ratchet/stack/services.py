@@ -206,7 +206,7 @@ class Stack:
             name="guard",
             command=[sys.executable, "-m", "ratchet", "guard"],
             shows="guardrails every minute; moves warm-ups and promotions on",
-            environment=self.shared_environment,
+            environment={**self.shared_environment, **environment.proxies()},  # it tells people of its verdicts
         )
 
     def _exporter(self) -> Service:

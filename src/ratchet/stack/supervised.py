@@ -17,12 +17,12 @@ import psutil
 from supervisor.xmlrpc import SupervisorTransport
 
 from ratchet.contracts.errors import RatchetError
-from ratchet.stack import marks
-from ratchet.stack.paths import ROOT, Home
-from ratchet.stack.secrets import write_closed
+from ratchet.stack import launch, marks
+from ratchet.stack.paths import Home
 from ratchet.stack.services import Service
 
 _AT_ONCE, _AND_WAIT = False, True
+_CONFIGURATION = "supervisord.conf"
 _SAME_FOR_ALL = (
     "autostart=false",
     "autorestart=true",
@@ -75,18 +75,18 @@ class Supervisor:
     def configure(self, services: Sequence[Service]) -> None:
         """Write its configuration. Nothing starts by itself: `make up` starts each part when what it needs is there."""
         for service in services:
-            (self.home.run / service.name).mkdir(exist_ok=True)
-        write_closed(
-            self.home.run / "supervisord.conf",
-            "\n\n".join([self._head(), *(self._section(service) for service in services)]) + "\n",
+            marked = {**service.environment, marks.SERVICE_MARK: service.name}
+            launch.prepare(self.home.run / service.name, service.command, marked)
+        (self.home.run / _CONFIGURATION).write_text(
+            "\n\n".join([_head(), *(_section(service) for service in services)]) + "\n"
         )
 
     def start_daemon(self) -> None:
         """Start it in the background; a `RatchetError` with its own words if it does not come up."""
-        command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(self.home.run / "supervisord.conf")]
+        command = [sys.executable, "-m", "supervisor.supervisord", "-c", _CONFIGURATION]
         done = subprocess.run(
             command,
-            cwd=ROOT,
+            cwd=self.home.run,
             capture_output=True,
             text=True,
             check=False,
@@ -131,6 +131,14 @@ class Supervisor:
             ProcessState(name=row["name"], state=row["statename"], description=row["description"], pid=row["pid"])
             for row in rows
         ]
+
+    def pid(self, name: str) -> int:
+        """The process that a service is now; another one after it has ended, 0 while there is none."""
+        return next((found.pid for found in self.states() if found.name == name), 0)
+
+    def has_started_all(self) -> bool:
+        """Whether every part has been started: a `make up` that was killed leaves some that nobody starts."""
+        return all(found.state != "STOPPED" for found in self.states())
 
     def shut_down(self, *, timeout: float = 240) -> None:
         """Stop everything and return when nothing of this home runs any more, leftovers of a killed supervisor included.
@@ -177,41 +185,31 @@ class Supervisor:
         finally:
             transport.close()
 
-    def _head(self) -> str:
-        user = "user=root\n" if os.geteuid() == 0 else ""
-        return (
-            f"[supervisord]\n{user}logfile={self.home.logs / 'supervisord.log'}\npidfile={self.home.run / 'supervisord.pid'}\n"
-            f"childlogdir={self.home.logs}\nminfds=4096\n\n"
-            f"[unix_http_server]\nfile={self._socket}\nchmod=0700\n\n"
-            "[rpcinterface:supervisor]\nsupervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface"
-        )
 
-    def _section(self, service: Service) -> str:
-        environment = {**service.environment, marks.SERVICE_MARK: service.name}
-        variables = ",".join(f"{name}={_quote(value)}" for name, value in environment.items())
-        launched = [sys.executable, "-m", "ratchet.stack.launch", service.name, *service.command]
-        command = shlex.join(launched).replace("%", "%%")
-        lines = [
-            f"[program:{service.name}]",
-            f"command={command}",
-            f"environment={variables}",
-            f"directory={self.home.run / service.name}",
-            f"stopsignal={service.stop_signal}",
-            f"stopasgroup={_group(service)}",
-            f"stdout_logfile={self.home.logs / service.name}.log",
-            *_SAME_FOR_ALL,
-        ]
-        return "\n".join(lines)
+def _head() -> str:
+    """All paths are relative to the folder that supervisor runs in: what a home's own path may hold, it would read as its own signs."""
+    user = "user=root\n" if os.geteuid() == 0 else ""
+    return (
+        f"[supervisord]\n{user}logfile=../logs/supervisord.log\npidfile=supervisord.pid\nchildlogdir=../logs\nminfds=4096\n\n"
+        "[unix_http_server]\nfile=supervisor.sock\nchmod=0700\n\n"
+        "[rpcinterface:supervisor]\nsupervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface"
+    )
+
+
+def _section(service: Service) -> str:
+    command = shlex.join([sys.executable, "-m", "ratchet.stack.launch", service.name]).replace("%", "%%")
+    lines = [
+        f"[program:{service.name}]",
+        f"command={command}",
+        f"directory={service.name}",
+        f"stopsignal={service.stop_signal}",
+        f"stopasgroup={_group(service)}",
+        f"stdout_logfile=../logs/{service.name}.log",
+        *_SAME_FOR_ALL,
+    ]
+    return "\n".join(lines)
 
 
 def _group(service: Service) -> str:
     """A signal to the whole group suits process trees; PostgreSQL and nginx stop their own children in order."""
     return "false" if service.name in ("postgres", "router") or service.name.startswith("inference") else "true"
-
-
-def _quote(value: str) -> str:
-    """A value as supervisor reads one: it knows both quotes, but no way to write one inside itself."""
-    if '"' in value and "'" in value:
-        raise RatchetError(f"a setting cannot hold both kinds of quotes: {value}")
-    mark = "'" if '"' in value else '"'
-    return mark + value.replace("%", "%%") + mark

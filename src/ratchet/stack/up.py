@@ -1,25 +1,24 @@
 """`make up`: from nothing to a first forecast, each step shown; nothing half-started stays behind."""
 
-import fcntl
 import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 
 from ratchet.contracts.errors import RatchetError
 from ratchet.settings import Settings
-from ratchet.stack import airflow_database, api_keys, environment, first_turn, preflight, secrets, table
-from ratchet.stack.health import wait_for, wait_for_service
+from ratchet.stack import airflow_database, api_keys, environment, first_turn, preflight, secrets, sense, table, turn
+from ratchet.stack.health import NotReadyError, wait_for, wait_for_service
 from ratchet.stack.paths import ROOT, Home
 from ratchet.stack.postgres import DATABASES
 from ratchet.stack.progress import Progress
-from ratchet.stack.services import Stack, tool
+from ratchet.stack.services import Service, Stack, tool
 from ratchet.stack.supervised import Supervisor
 
 _READY_SECONDS = 120
+_BUSY_SECONDS = 600
 
 
 def up(settings: Settings) -> None:
@@ -33,18 +32,26 @@ def up(settings: Settings) -> None:
             f"DATA_HOME={home.folder} cannot be used: {error.strerror}; set another one in .env"
         ) from error
     supervisor = Supervisor(home)
-    with _alone(home):
-        if supervisor.is_running() and home.first_turn.exists():
-            supervisor.states()  # an error while all of it is being stopped
+    with turn.alone(home), turn.told_to_end():
+        if supervisor.is_running() and home.first_turn.exists() and supervisor.has_started_all():
             print("Ratchet runs already; nothing was changed. `make status` shows it, `make down` stops it.")
             return
-        stack = Stack(settings=settings, secrets=secrets.load(home.secrets), home=home)
+        stack = Stack(settings=settings, secrets=_secrets(home), home=home)
         if supervisor.is_running():
             print("An earlier `make up` was interrupted; going on from where it was.")
         else:
             _check(stack, supervisor, fresh=fresh)
         keys = _start_and_turn(stack, supervisor)
     table.show(stack, keys)
+
+
+def _secrets(home: Home) -> secrets.Secrets:
+    """The home's own, made with it: new ones beside databases that open with the old would lose the old ones' traces too."""
+    if not home.secrets.exists() and (home.postgres / "data" / "PG_VERSION").exists():
+        raise RatchetError(
+            f"{home.secrets} is gone, and the databases beside it open with what it held: {secrets.MEND}"
+        )
+    return secrets.load(home.secrets)
 
 
 def _start_and_turn(stack: Stack, supervisor: Supervisor) -> api_keys.Keys:
@@ -64,23 +71,16 @@ def _start_and_turn(stack: Stack, supervisor: Supervisor) -> api_keys.Keys:
     return keys
 
 
-@contextmanager
-def _alone(home: Home) -> Iterator[None]:
-    """One `make up` per home at a time; a killed one lets go."""
-    with (home.run / "up.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise RatchetError("another `make up` is at work on this home; wait for it") from None
-        yield
-
-
 def _check(stack: Stack, supervisor: Supervisor, *, fresh: bool) -> None:
     """Nothing stands in the way, or a `RatchetError` with all that does; a home made for a start that cannot be is taken back."""
     stopped = supervisor.stop_leftovers()
     if stopped:
         print(f"stopped {stopped} processes that a killed supervisor had left behind")
-    found = preflight.problems(stack.home, stack.services(), bind=stack.settings.bind)
+    found = [
+        *sense.problems(stack.settings, sense.HERE),
+        *preflight.moved(stack.home, stack.settings.artifact_root),
+        *preflight.problems(stack.home, stack.services(), bind=stack.settings.bind),
+    ]
     if found:
         if fresh:
             shutil.rmtree(stack.home.folder)
@@ -91,8 +91,8 @@ def start(stack: Stack, supervisor: Supervisor, progress: Progress) -> None:
     """Start every service and return when all of them can be used."""
     stack.write_configuration()
     environment.write(stack.home, environment.shared(stack.settings, stack.secrets, stack.postgres))
-    (stack.home.airflow / "passwords.json").write_text(json.dumps({"admin": stack.secrets.airflow_password}))
-    (stack.home.airflow / "passwords.json").chmod(0o600)
+    passwords = stack.home.airflow / "passwords.json"
+    secrets.write_closed(passwords, json.dumps({"admin": stack.secrets.airflow_password}))
     for track in ("production", "candidate"):
         (stack.home.run / f"metrics-{track}").mkdir(exist_ok=True)
     with progress.step("PostgreSQL"):
@@ -126,7 +126,19 @@ def start(stack: Stack, supervisor: Supervisor, progress: Progress) -> None:
         for service in (*early, *(service for service in rest if service not in early)):
             supervisor.start(service.name)
         for service in rest:
-            wait_for_service(service, timeout=_READY_SECONDS, still=supervisor.states)
+            _wait_for(service, supervisor)
+
+
+def _wait_for(service: Service, supervisor: Supervisor) -> None:
+    """Return once it can be used: as long as one and the same process is at it, a busy machine may take longer than any other."""
+    end = time.monotonic() + _BUSY_SECONDS
+    while True:
+        pid = supervisor.pid(service.name)
+        try:
+            return wait_for_service(service, timeout=_READY_SECONDS, still=supervisor.states)
+        except NotReadyError:
+            if time.monotonic() > end or not pid or supervisor.pid(service.name) != pid:
+                raise
 
 
 def _migrate_airflow(stack: Stack) -> None:

@@ -28,6 +28,7 @@ class Mocks(pulumi.runtime.Mocks):
             "address": "db.internal",
             "primaryEndpointAddress": "queue.internal",
             "secretArn": f"arn:aws:secret:{args.name}",
+            "versionId": f"{args.name}-1",
             "repositoryUrl": f"ecr/{args.name}",
         }
         return f"{args.name}-id", {

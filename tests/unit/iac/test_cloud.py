@@ -157,7 +157,7 @@ def test_every_action_of_every_role_is_named_and_so_is_what_it_is_done_to(cloud)
 def test_a_service_starts_with_its_own_secrets_and_no_others(cloud):
     needed = defaultdict(set)
     for name, container in containers(cloud):
-        needed[f"{name}-start"] |= {secret["valueFrom"] for secret in container["secrets"]}
+        needed[f"{name}-start"] |= {secret["valueFrom"].partition(":::")[0] for secret in container["secrets"]}
     readable = {
         name: set(statement["Resource"])
         for name, statement in statements(cloud)
@@ -168,20 +168,36 @@ def test_a_service_starts_with_its_own_secrets_and_no_others(cloud):
         assert not extra, (name, extra)
 
 
+def test_a_secret_that_is_changed_starts_anew_whoever_has_it(cloud):
+    # ECS reads a secret when a task starts and never again; only a task definition that differs makes it start another.
+    for name, container in containers(cloud):
+        for secret in container["secrets"]:
+            arn, version = secret["valueFrom"].split(":::")
+            assert version == f"{arn.rpartition(':')[2]}-1", (name, secret)
+
+
+def test_who_only_serves_pages_starts_tasks_or_reads_dags_may_not_touch_the_bucket(cloud):
+    without_tasks = {"airflow-api-server", "airflow-scheduler", "airflow-dag-processor", "init", "first-turn"}
+    assert without_tasks <= {container["name"] for _, container in containers(cloud)}
+    for name, statement in statements(cloud):
+        if name.removesuffix("-do") in without_tasks:
+            assert not [action for action in statement["Action"] if action.startswith("s3:")], name
+    for name, container in containers(cloud):
+        if container["name"] in without_tasks:
+            given = {secret["name"] for secret in container["secrets"] if not secret["name"].startswith("AIRFLOW_")}
+            assert given <= {"DATABASE_URL", "CELERY_BROKER_URL"}, name
+
+
+def test_a_changed_password_is_known_to_the_queue_when_it_is_used(cloud):
+    (queue,) = all_of(cloud, "aws:elasticache/replicationGroup:")
+    assert queue["applyImmediately"] is True
+
+
 def test_serving_reads_the_bucket_and_only_the_loop_writes_to_it(cloud):
     writers = {
         name.removesuffix("-do") for name, statement in statements(cloud) if "s3:PutObject" in statement["Action"]
     }
-    assert writers <= {
-        "airflow-api-server",
-        "airflow-scheduler",
-        "airflow-dag-processor",
-        "airflow-worker",
-        "guard",
-        "first-turn",
-        "ratchet",
-    }
-    assert "airflow-worker" in writers
+    assert writers == {"airflow-worker", "guard", "ratchet"}
 
 
 def test_no_secret_is_in_a_task_definition(cloud):

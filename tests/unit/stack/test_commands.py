@@ -2,20 +2,29 @@
 
 import fcntl
 import os
+import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext, suppress
 
 import pytest
 
 from ratchet.contracts.errors import RatchetError
 from ratchet.settings import Settings
-from ratchet.stack import commands, table
+from ratchet.stack import commands, environment, table, turn
 from ratchet.stack.container_settings import ContainerSettings
+from ratchet.stack.health import NotReadyError, wait_for
 from ratchet.stack.paths import ROOT, Home
+from ratchet.stack.ports import free_port
+from ratchet.stack.services import Service
 from ratchet.stack.supervised import Supervisor
-from ratchet.stack.up import up
+from ratchet.stack.up import _wait_for, up
 
 
 @pytest.fixture
@@ -108,6 +117,133 @@ def test_two_starts_at_once_do_not_meet(settings):
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(RatchetError, match="another `make up`"):
             up(settings)
+
+
+def test_down_ends_a_start_that_has_not_started_anything_yet(settings):
+    """A `make up` at its first steps: what it starts after a `make down` would run on."""
+    home, supervisor = Home(settings.home), Supervisor(Home(settings.home))
+    home.prepare()
+    never = Service(name="one", command=["sleep", "60"], environment=environment.base(home))
+    begun = threading.Event()
+
+    def start():
+        with turn.alone(home):
+            begun.set()
+            time.sleep(1)
+            supervisor.configure([never])
+            supervisor.start_daemon()
+            supervisor.start("one")
+            with suppress(RatchetError):
+                wait_for("it", lambda: False, timeout=60, look="nothing", still=supervisor.states)
+
+    with ThreadPoolExecutor() as pool:
+        starting = pool.submit(start)
+        begun.wait()
+        commands.down(settings)
+        assert starting.done()
+    assert supervisor.leftovers(supervised=True) == []
+
+
+@pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGHUP])
+def test_a_start_that_is_told_to_end_ends_as_with_ctrl_c(told):
+    before = signal.getsignal(told)
+    with pytest.raises(SystemExit), turn.told_to_end():
+        signal.raise_signal(told)
+    assert signal.getsignal(told) is before
+
+
+def test_a_start_goes_on_without_its_terminal_where_that_was_asked_for():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as `nohup` does
+    try:
+        with turn.told_to_end():
+            signal.raise_signal(signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_a_second_start_that_was_killed_is_gone_on_with(settings, monkeypatch, capsys):
+    """Its supervisor runs, the first turn was made long ago, and some parts nobody has started."""
+    home, went_on = Home(settings.home), []
+    home.prepare()
+    home.first_turn.touch()
+    supervisor = Supervisor(home)
+    parts = [Service(name=name, command=["sleep", "60"], environment=environment.base(home)) for name in ("one", "two")]
+    supervisor.configure(parts)
+    supervisor.start_daemon()
+    monkeypatch.setattr("ratchet.stack.up._start_and_turn", lambda *_: went_on.append(True))
+    monkeypatch.setattr("ratchet.stack.up.table.show", lambda *_: None)
+    try:
+        for part in parts:
+            assert not supervisor.has_started_all()
+            supervisor.start(part.name)
+        up(settings)
+        assert (went_on, "runs already" in capsys.readouterr().out) == ([], True)
+        supervisor.stop("two")
+        up(settings)
+        assert (went_on, "going on from where it was" in capsys.readouterr().out) == ([True], True)
+    finally:
+        supervisor.shut_down()
+
+
+@pytest.mark.stack
+@pytest.mark.parametrize(("script", "is_ready"), [("sleep 2.5; exec {serve}", True), ("sleep 0.2; exit 1", False)])
+def test_a_service_is_waited_for_while_it_is_at_it_and_not_where_it_ends_again_and_again(
+    settings, monkeypatch, script, is_ready
+):
+    """On a busy machine MLflow took longer than it was given, and all of the stack was stopped for it."""
+    monkeypatch.setattr("ratchet.stack.up._READY_SECONDS", 1)
+    home, port = Home(settings.home), free_port()
+    home.prepare()
+    serve = f"{sys.executable} -m http.server --bind 127.0.0.1 {port}"
+    command = ["sh", "-c", script.format(serve=serve)]
+    slow = Service(name="one", command=command, health=f"http://127.0.0.1:{port}/", environment=environment.base(home))
+    supervisor = Supervisor(home)
+    supervisor.configure([slow])
+    supervisor.start_daemon()
+    try:
+        supervisor.start("one")
+        with nullcontext() if is_ready else pytest.raises(NotReadyError, match="one was not ready"):
+            _wait_for(slow, supervisor)
+    finally:
+        supervisor.shut_down()
+
+
+def test_new_secrets_are_not_made_beside_old_databases(settings):
+    home = Home(settings.home)
+    home.prepare()
+    (home.postgres / "data").mkdir()
+    (home.postgres / "data" / "PG_VERSION").write_text("18\n")
+    home.environment.write_text("PREDICTION_SECRET='the only trace'\n")
+    with pytest.raises(RatchetError, match=r"secrets.json is gone.*put a copy of it back"):
+        up(settings)
+    assert "the only trace" in home.environment.read_text()
+    assert not home.secrets.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("policy", '{"mode": "spce"}', "POLICY"),
+        ("workloads", "github_activity,gihub", "WORKLOADS=github_activity,gihub: no workload `gihub`"),
+        ("events", "/nowhere/at/all", "EVENTS names /nowhere/at/all"),
+        ("events", "github:flask", "owner/name"),
+        ("events_from", "yesterday", "yesterday"),
+    ],
+)
+def test_a_setting_that_makes_no_sense_is_named_before_anything_starts(make_stack, settings, name, value, says):
+    odd = make_stack().settings.model_copy(update={"data_home": settings.data_home, name: value})
+    with pytest.raises(RatchetError, match=re.escape(says)):
+        up(odd)
+    assert not settings.home.exists()
+
+
+def test_clean_deletes_no_folder_that_holds_the_checkout_or_a_persons_home(monkeypatch, tmp_path):
+    for name in ("run", "logs", "mine"):
+        (tmp_path / name).mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path / "mine"))
+    with pytest.raises(RatchetError, match="holds your home too"):
+        commands.clean(Settings(_env_file=None, data_home=tmp_path), yes=True)
+    assert (tmp_path / "mine").is_dir()
 
 
 def test_a_start_that_cannot_be_leaves_no_folder(settings, make_stack):

@@ -65,6 +65,27 @@ def test_a_refusal_is_one_line_without_a_value(whole, tmp_path):
     assert (code, "AIRFLOW_FERNET_KEY must be 32 bytes" in said) == (1, True)
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("POLICY", '{"mode": "spce"}', "POLICY"),
+        ("WORKLOADS", "gihub", "WORKLOADS=gihub: no workload"),
+        ("EVENTS", "github:flask", "owner/name"),
+    ],
+)
+def test_a_setting_that_the_loop_cannot_read_is_refused_before_it_starts(whole, monkeypatch, capsys, name, value, says):
+    for key, known in {**whole, name: value}.items():
+        monkeypatch.setenv(key, known)
+    assert contained.main(["check"]) == 1
+    assert says in capsys.readouterr().err
+
+
+def test_folders_are_for_the_containers_that_have_them(whole, monkeypatch):
+    for key, known in {**whole, "EVENTS": "/only/the/loop/has/it"}.items():
+        monkeypatch.setenv(key, known)
+    assert contained.main(["check"]) == 0
+
+
 def test_secrets_are_read_from_files_too(tmp_path, monkeypatch):
     (tmp_path / "airflow_password").write_text("from a file\n")
     monkeypatch.setattr("ratchet.stack.container_settings.SECRETS_FOLDER", str(tmp_path))

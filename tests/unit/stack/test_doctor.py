@@ -52,6 +52,33 @@ def test_an_example_password_is_named(tmp_path):
     assert "POSTGRES_PASSWORD are still `changeme`" in bad(tmp_path)[".env"]
 
 
+def test_a_file_as_a_shell_and_an_editor_write_it_is_well(tmp_path):
+    """`export` and indented comments were called no settings, and every line of a longer value."""
+    (tmp_path / ".env").write_text('export POLL_SECONDS=2\n  # NOTE=ours\nPOLICY=\'{\n "mode": "spec"}\' # =\n')
+    assert bad(tmp_path) == {}
+
+
+@pytest.mark.parametrize(
+    ("written", "says"),
+    [
+        (b"POLL_SECONDS='2\nEVENTS=sample\n", "line 1 cannot be read"),
+        ("DATA_HOME=/srv/donnée\n".encode("latin-1"), "is not UTF-8"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_named(tmp_path, written, says):
+    (tmp_path / ".env").write_bytes(written)
+    assert says in " ".join(bad(tmp_path).values())
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "what"),
+    [("POLICY", "{", "policy"), ("WORKLOADS", "github_activity,x", "workloads"), ("EVENTS_FROM", "soon", "events")],
+)
+def test_what_only_the_loop_understands_is_looked_at_too(tmp_path, monkeypatch, name, value, what):
+    monkeypatch.setenv(name, value)
+    assert list(bad(tmp_path)) == [what]
+
+
 @pytest.mark.parametrize(("line", "says"), [("ROUTER_PORT=7001", ""), ("NOTIFY_URLS=slack://a/b/c", "chmod 600")])
 def test_an_env_file_that_others_may_read_matters_once_it_holds_a_secret(tmp_path, line, says):
     """As `cp .env.example .env` leaves it."""
@@ -190,6 +217,17 @@ def test_env_gives_each_secret_a_value_once_and_keeps_what_is_there(tmp_path):
     assert path.stat().st_mode & 0o077 == 0
     assert write(path) == []
     assert path.read_text() == text
+
+
+@pytest.mark.parametrize("line", ['POSTGRES_PASSWORD="changeme"', "export POSTGRES_PASSWORD=changeme  # mine"])
+def test_env_knows_an_example_however_it_is_written(tmp_path, line):
+    """It said that every secret was there, and no container started."""
+    (tmp_path / ".env").write_text(f"{line}\nSPLIT_SALT='mine # and mine'\n")
+    assert {"POSTGRES_PASSWORD"} <= set(write(tmp_path / ".env"))
+    text = (tmp_path / ".env").read_text()
+    assert "changeme" not in text
+    assert text.startswith("SPLIT_SALT='mine # and mine'\n")
+    assert text.count("SPLIT_SALT") == 1
 
 
 def test_a_stack_that_was_stopped_leaves_addresses_where_nobody_has_to_answer(tmp_path, monkeypatch):

@@ -1,5 +1,8 @@
 """What a process of the stack finds in its environment."""
 
+import subprocess
+import sys
+
 import pytest
 
 from ratchet.settings import Settings
@@ -53,4 +56,30 @@ def test_tokens_and_proxies_reach_what_lands_events_and_nobody_else(make_stack, 
     assert (airflow["GITHUB_TOKEN"], airflow["AWS_PROFILE"]) == ("hunter2", "ours")
     assert airflow["HTTPS_PROXY"] == "http://proxy.example.org:3128"
     assert "SOMETHING_ELSE" not in airflow
-    assert "GITHUB_TOKEN" not in stack.shared_environment
+    by_name = {service.name: service.environment for service in stack.services()}
+    assert {name for name, found in by_name.items() if "HTTPS_PROXY" in found and not name.startswith("airflow")} == {
+        "guard"  # it tells people of its verdicts
+    }
+    assert {name for name, found in by_name.items() if "GITHUB_TOKEN" in found} == {
+        "airflow-api-server",
+        "airflow-scheduler",
+        "airflow-dag-processor",
+    }
+
+
+def test_airflow_is_told_every_folder_that_it_would_note_down_for_good(make_stack):
+    """It writes an airflow.cfg with full paths once; a home that was moved since would be made anew where it was."""
+    stack = make_stack()
+    cfg = stack.home.airflow / "airflow.cfg"
+    of_airflow = "from airflow import configuration as airflow;"
+
+    def told(script):
+        command = [sys.executable, "-W", "ignore", "-c", of_airflow + script]
+        done = subprocess.run(command, env=stack.airflow_environment, capture_output=True, text=True, check=True)
+        return done.stdout
+
+    told("airflow.write_default_airflow_configuration_if_needed()")
+    text = cfg.read_text()
+    cfg.write_text(text.replace(str(stack.home.airflow), "/where/it/was"))
+    assert "/where/it/was/logs/dag_processor" in cfg.read_text()
+    assert "/where/it/was" not in told("print(airflow.conf.as_dict(display_sensitive=True))")

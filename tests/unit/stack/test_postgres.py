@@ -3,12 +3,14 @@
 import signal
 import subprocess
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 
+from ratchet.contracts.errors import RatchetError
 from ratchet.stack.health import wait_for
 from ratchet.stack.ports import free_port
-from ratchet.stack.postgres import Server
+from ratchet.stack.postgres import MAJOR, Server
 from ratchet.stack.unprivileged import wrap
 
 
@@ -38,6 +40,46 @@ def test_a_lock_that_a_power_cut_left_keeps_no_server_from_starting(server, left
         server.unlock()
         with running(server.command()):
             wait_for("PostgreSQL", server.is_ready, timeout=20, look="its log")
+
+
+@pytest.mark.stack
+def test_another_password_is_told_at_once_and_not_waited_for(server):
+    with running(server.command()):
+        wait_for("PostgreSQL", server.is_ready, timeout=20, look="its log")
+        with pytest.raises(RatchetError, match="has another password than secrets"):
+            replace(server, password="another").is_ready()
+
+
+@pytest.mark.parametrize(
+    ("name", "says"), [("PG_VERSION", "made by PostgreSQL 16, and 18 is installed"), ("notes.txt", "move it away")]
+)
+def test_a_folder_that_this_server_cannot_open_is_named_and_left_as_it_is(tmp_path, name, says):
+    server = Server(home=tmp_path, port=1, password="-")
+    server.data.mkdir()
+    (server.data / name).write_text("16\n")
+    with pytest.raises(RatchetError, match=says):
+        server.initialise()
+    assert (server.data / name).read_text() == "16\n"
+
+
+def test_databases_whose_home_lost_its_notes_are_never_made_anew(tmp_path, monkeypatch):
+    """As a folder that was restored by itself."""
+    server = Server(home=tmp_path, port=1, password="-")
+    (server.data / "base").mkdir(parents=True)
+    (server.data / "PG_VERSION").write_text(f"{MAJOR}\n")
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("initdb was run"))
+    server.initialise()
+    assert (server.data / "base").is_dir()
+
+
+@pytest.mark.stack
+def test_a_half_made_folder_is_made_anew(tmp_path):
+    server = Server(home=tmp_path, port=free_port(), password="-")
+    (tmp_path / "data.new").mkdir()
+    (tmp_path / "data.new" / "PG_VERSION").write_text(f"{MAJOR}\n")  # as a killed run leaves it
+    server.initialise()
+    assert (server.data / "global" / "pg_control").exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data"]
 
 
 @pytest.mark.stack

@@ -2,11 +2,13 @@
 
 import shutil
 import socket
+import subprocess
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
-from ratchet.stack import preflight
+from ratchet.stack import environment, preflight
 from ratchet.stack.paths import Home
 from ratchet.stack.ports import free_port, holder
 from ratchet.stack.services import Service
@@ -82,3 +84,52 @@ def test_every_port_of_the_stack_has_a_setting(make_stack):
     stack = make_stack()
     settings = {name.upper() for name in type(stack.settings).model_fields}
     assert {preflight.setting(found) for found in stack.services() if found.port} <= settings
+
+
+@pytest.mark.parametrize("line", ['POLICY=\'{"mode": "spec"}', "ROUTER_PORT 7100", "ROUTER_PORT: 7100"])
+def test_a_line_that_sets_nothing_is_named_by_its_number_alone(tmp_path, line):
+    (tmp_path / ".env").write_bytes(f"\ufeff# ours\r\nDATA_HOME=x\r\n{line}\r\nEVENTS=sample\r\n".encode())
+    (problem,) = preflight.env_file(tmp_path / ".env")
+    assert f"{tmp_path}/.env, line 3 cannot be read" in problem
+    assert "spec" not in problem
+
+
+def test_lines_that_a_shell_or_an_editor_writes_are_well(tmp_path):
+    text = "\ufeffexport DATA_HOME='a home'  # ours\r\n\r\n  # NOTE=none\r\nPOLICY='{\n\"mode\": \"spec\"}'\r\n"
+    (tmp_path / ".env").write_bytes(text.encode())
+    assert preflight.env_file(tmp_path / ".env") == []
+    assert preflight.env_values(tmp_path / ".env") == {"DATA_HOME": "a home", "POLICY": '{\n"mode": "spec"}'}
+    assert preflight.env_file(tmp_path / "none") == []
+
+
+@pytest.mark.parametrize("where", [preflight.ROOT, preflight.ROOT.parent, Path.home(), Path("/")])
+def test_a_home_that_holds_what_is_not_ours_is_refused(where):
+    (problem, *_) = preflight.folder(where.resolve())
+    assert "set a folder of its own" in problem
+
+
+def test_releases_that_are_not_where_they_were_put_are_missed_until_a_link_leads_there(tmp_path):
+    """MLflow keeps each one's address, and would make the old folder anew for the next."""
+    old, new = Home(tmp_path / "old; #1"), Home(tmp_path / "new")
+    old.prepare()
+    old.first_turn.touch()
+    (old.folder / "artifacts").mkdir()
+    environment.write(old, {"ARTIFACTS": (old.folder / "artifacts").as_uri()})
+    assert preflight.moved(old, (old.folder / "artifacts").as_uri()) == []
+    old.folder.rename(new.folder)
+    here = (new.folder / "artifacts").as_uri()
+    (problem,) = preflight.moved(new, here)
+    assert f"registered at {old.folder}/artifacts, which is gone" in problem
+    subprocess.run(problem.partition("there: ")[2], shell=True, check=True)
+    assert preflight.moved(new, here) == []
+    environment.write(new, {"ARTIFACTS": "s3://bucket/releases"})
+    assert preflight.moved(new, "s3://bucket/releases") == []
+
+
+def test_a_home_inside_the_checkout_is_as_it_should_be():
+    assert preflight.folder(preflight.ROOT / ".ratchet") == []
+
+
+def test_a_home_is_as_long_as_its_bytes(tmp_path):
+    short = "ü" * (90 - len(str(tmp_path)) - len("/run/supervisor.sock"))
+    assert any("too long" in problem for problem in preflight.problems(Home(tmp_path / short), [], bind="127.0.0.1"))

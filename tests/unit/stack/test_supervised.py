@@ -1,11 +1,15 @@
 """Stopping ends all of the stack and nothing else."""
 
+import json
 import shutil
 import subprocess
+import sys
+import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from configparser import ConfigParser
 from functools import partial
+from pathlib import Path
 
 import psutil
 import pytest
@@ -13,7 +17,7 @@ import pytest
 from ratchet.contracts.errors import RatchetError
 from ratchet.settings import Settings
 from ratchet.stack import commands, environment, marks
-from ratchet.stack.health import wait_for_service
+from ratchet.stack.health import wait_for, wait_for_service
 from ratchet.stack.paths import Home
 from ratchet.stack.services import Service
 from ratchet.stack.supervised import Supervisor
@@ -49,6 +53,40 @@ def test_what_does_not_end_by_itself_is_ended_and_the_supervisor_with_it(home):
         first.result()
     assert not supervisor.is_running()
     assert supervisor.leftovers(supervised=True) == []
+
+
+@pytest.fixture
+def short_path():
+    """A folder with room for a socket: a test's own has a long name."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder).resolve()
+
+
+SHOW = "import json, os, pathlib; pathlib.Path('found').write_text(json.dumps(dict(os.environ))); __import__('time').sleep(60)"
+
+
+@pytest.mark.stack
+@pytest.mark.parametrize("folder", ["home", 'Zürich ; #1\'s "home" 100%'])
+def test_a_service_finds_its_settings_as_they_were_written_and_nothing_of_who_started_it(
+    short_path, monkeypatch, folder
+):
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hunter2")
+    odd = "csv:/a ; csv:/b # both ' and \", 100 %(here)s\n[program:x]\nGitHub: ü"
+    home = Home(short_path / folder)
+    home.prepare()
+    supervisor, found = Supervisor(home), home.run / "one" / "found"
+    given = {**environment.base(home), "EVENTS": odd}
+    supervisor.configure([Service(name="one", command=[sys.executable, "-c", SHOW], environment=given)])
+    supervisor.start_daemon()
+    try:
+        supervisor.start("one")
+        wait_for("the service", lambda: found.exists() and found.stat().st_size > 0, timeout=20, look="its log")
+        own = json.loads(found.read_text())
+    finally:
+        supervisor.shut_down()
+    assert own["EVENTS"] == odd
+    assert set(own) - set(given) <= {marks.SERVICE_MARK, "LC_CTYPE"}  # the last is Python's own doing
+    assert (home.run / "one" / "launch.json").stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.stack

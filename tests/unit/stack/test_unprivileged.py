@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ratchet.stack.postgres import Server
+from ratchet.stack.postgres import MAJOR, Server
 from ratchet.stack.unprivileged import hand_over
 
 
@@ -21,8 +21,8 @@ def handed(monkeypatch):
 
 def test_a_data_folder_that_root_has_copied_is_handed_over_with_all_that_is_in_it(tmp_path, handed):
     (tmp_path / "data/base").mkdir(parents=True)
-    for name in ("initialised", "data/PG_VERSION", "data/base/1"):
-        (tmp_path / name).touch()
+    for name in ("data/PG_VERSION", "data/base/1"):
+        (tmp_path / name).write_text(f"{MAJOR}\n")
     Server(home=tmp_path, port=1, password="-").initialise()
     nobody = pwd.getpwnam("nobody").pw_uid
     assert handed == dict.fromkeys(("PG_VERSION", "base", "1", "data"), nobody)
