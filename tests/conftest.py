@@ -32,10 +32,11 @@ hypothesis.settings.load_profile("patient")
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
-ONE_PROCESS = ("tests/e2e", "tests/contract/register", "tests/unit/ingest")
+ONE_PROCESS = ("tests/e2e", "tests/dags", "tests/contract/register", "tests/unit/ingest", "tests/unit/iac")
 """Folders whose files share something that is slow to start. One stack, a minute of two cores: in the order of their names, first those
 that look at a candidate on trial, then those that break things around it, last the one that promotes it, stops all and starts it again.
-One MLflow server, eight seconds of a core, and MLflow itself in the process that asks it, three. One dbt that has read the models, five."""
+One Airflow that has loaded the DAGs, on a database of its own, fifteen seconds of a core. One MLflow server, eight, and MLflow itself in
+the process that asks it, three. One dbt that has read the models, five. One Pulumi that has declared every stack, eight."""
 
 
 class Together(LoadFileScheduling):
