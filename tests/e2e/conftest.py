@@ -49,9 +49,9 @@ class House:
         )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def house(make_stack: Callable[..., Stack]) -> Iterator[House | ComposedHouse]:
-    """`make up` in a temporary home, stopped when the session ends; or the containers that `make compose-test` started."""
+    """`make up` in a temporary home, stopped after the last test of this folder; or the containers that `make compose-test` started."""
     if FOLDER:
         yield composed_house()
         return

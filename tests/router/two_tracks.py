@@ -62,7 +62,9 @@ class Tiny:
                 self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 tiny.request_ids.append(self.headers["X-Request-ID"])
                 if tiny.hangs.is_set():
-                    time.sleep(4)
+                    time.sleep(4)  # whoever asked has gone
+                    self.close_connection = True
+                    return
                 if tiny.drops:
                     tiny.drops -= 1
                     self.close_connection = True
