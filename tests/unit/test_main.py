@@ -80,7 +80,8 @@ def test_a_file_of_settings_that_is_no_text_is_one_clear_line(words, capsys, mon
     monkeypatch.chdir(tmp_path)
     (tmp_path / ".env").write_bytes(b"PUBLIC_URL=http://k\xf6ln\n")
     assert main(words.split()) == 1
-    assert capsys.readouterr().err == "ratchet: .env, or another file that was read, is no text in UTF-8: see byte 19\n"
+    said = capsys.readouterr()
+    assert ".env cannot be read: it is not UTF-8 (byte 20); save it as UTF-8\n" in said.out + said.err
 
 
 def test_what_nobody_could_mend_keeps_its_traceback(monkeypatch):

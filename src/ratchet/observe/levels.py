@@ -42,13 +42,17 @@ def relative(expected: Floats, came: Floats) -> float:
 
 
 def _by_target(actuals: Iterable[Actual], rows: Mapping[int, int]) -> list[tuple[str, list[int], Floats]]:
-    """Each target's series, and the mean of what came of them in the last weeks that are known."""
+    """Each target's series, and what came of them in the last weeks that are known: medians, as the forecasts are."""
     weeks: defaultdict[str, defaultdict[int, list[tuple[object, float]]]] = defaultdict(lambda: defaultdict(list))
     for unique_id, target, week, y in actuals:
         row = rows.get(series_key(unique_id, target))
         if row is not None:
             weeks[target][row].append((week, y))
     return [
-        (target, list(series), np.array([np.mean([y for _, y in sorted(came)[-LATELY:]]) for came in series.values()]))
+        (
+            target,
+            list(series),
+            np.array([np.median([y for _, y in sorted(came)[-LATELY:]]) for came in series.values()]),
+        )
         for target, series in sorted(weeks.items())
     ]

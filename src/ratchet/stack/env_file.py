@@ -5,9 +5,11 @@ A host that only runs containers has Python and nothing of ours installed: all t
 
 import base64
 import secrets
+import sys
 from pathlib import Path
 from typing import Final
 
+from ratchet.contracts.errors import RatchetError
 from ratchet.stack.secrets import write_closed
 
 _UNCHANGED: Final = "changeme"
@@ -22,12 +24,21 @@ def main() -> str:
 
 def write(path: Path) -> list[str]:
     """Give every secret that is missing, empty or `changeme` in the file a new value; the names of those that were given one."""
-    lines = path.read_text("utf-8-sig").splitlines() if path.exists() else [_HEAD]
+    lines = _lines(path) if path.exists() else [_HEAD]
     known = dict(map(_read, lines))
     made = {name: value for name, value in new_secrets().items() if known.get(name, "") in ("", _UNCHANGED)}
     kept = [line for line in lines if _read(line)[0] not in made]
     write_closed(path, "\n".join([*kept, *(f"{name}={value}" for name, value in made.items()), ""]))
     return list(made)
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text("utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise RatchetError(
+            f"{path} cannot be read: it is not UTF-8 (byte {error.start + 1}); save it as UTF-8"
+        ) from error
 
 
 def _read(line: str) -> tuple[str, str]:
@@ -52,4 +63,7 @@ def new_secrets() -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    print(main())
+    try:
+        print(main())
+    except RatchetError as error:
+        sys.exit(f"ratchet: {error}")

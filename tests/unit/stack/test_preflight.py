@@ -3,6 +3,7 @@
 import shutil
 import socket
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,8 +22,15 @@ class Usage(NamedTuple):
 
 
 @pytest.fixture
-def home(tmp_path):
-    return Home(tmp_path / "home")
+def short():
+    """A folder whose path leaves room for a socket's, whatever the tests' own is called."""
+    with tempfile.TemporaryDirectory(prefix="r", dir="/tmp") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def home(short):
+    return Home(short / "home")
 
 
 def service(name: str, port: int | None) -> Service:
@@ -130,6 +138,6 @@ def test_a_home_inside_the_checkout_is_as_it_should_be():
     assert preflight.folder(preflight.ROOT / ".ratchet") == []
 
 
-def test_a_home_is_as_long_as_its_bytes(tmp_path):
-    short = "ü" * (90 - len(str(tmp_path)) - len("/run/supervisor.sock"))
-    assert any("too long" in problem for problem in preflight.problems(Home(tmp_path / short), [], bind="127.0.0.1"))
+def test_a_home_is_as_long_as_its_bytes(short):
+    name = "ü" * (90 - len(str(short)) - len("/run/supervisor.sock"))
+    assert any("too long" in problem for problem in preflight.problems(Home(short / name), [], bind="127.0.0.1"))
