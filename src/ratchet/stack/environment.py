@@ -39,7 +39,7 @@ def shared(settings: Settings, secrets: Secrets, postgres: Server) -> dict[str, 
 
 
 def airflow(settings: Settings, secrets: Secrets, database: str, home: Home, *, address: str = "") -> dict[str, str]:
-    """Airflow's own settings: LocalExecutor on database `airflow`, one user, no examples, nothing sent home."""
+    """Airflow's own settings: tasks on this machine, database `airflow`, one user, no examples, nothing sent home."""
     address = address or f"http://127.0.0.1:{settings.airflow_port}"
     return {
         "AIRFLOW_DATABASE_URL": database,  # Airflow hides its own setting from tasks; one of them forgets old runs
@@ -52,7 +52,7 @@ def airflow(settings: Settings, secrets: Secrets, database: str, home: Home, *, 
         "AIRFLOW__API__WORKERS": "1",
         "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{address}/execution/",
-        "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+        "AIRFLOW__CORE__EXECUTOR": "ratchet.stack.executor.LocalExecutor",
         "AIRFLOW__CORE__FERNET_KEY": secrets.airflow_fernet_key,
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__PARALLELISM": "4",
