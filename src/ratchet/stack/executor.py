@@ -1,7 +1,7 @@
 """Airflow's LocalExecutor, with an end: Airflow 3.3's waits for ever for a worker that has missed its word to stop.
 
-A scheduler that has lost its database ends, to be started anew. One that hangs at its end runs nothing and is told by nobody
-(https://github.com/apache/airflow/issues/67870).
+A scheduler that has lost its database ends, to be started anew. One that hangs at its end runs nothing and is told by nobody (its
+issue 67870; docs/decisions/0001).
 """
 
 import os
