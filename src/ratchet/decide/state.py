@@ -157,8 +157,10 @@ def is_shadowed(state: State, policy: EvidencePolicy, at: datetime) -> bool:
 
 
 def asks_a_person(state: State) -> bool:
-    """Whether it goes no further until a person says something."""
-    return state.stage is Stage.AWAITING_APPROVAL or bool(state.level_alarm or state.split_alarm)
+    """Whether it goes no further until a person says something; an alarm of a stage that is over asks nobody."""
+    if state.stage in ON_TRIAL:
+        return state.stage is Stage.AWAITING_APPROVAL or bool(state.split_alarm)
+    return state.stage is Stage.WARMUP and bool(state.level_alarm)
 
 
 def is_plain(policy: EvidencePolicy) -> bool:

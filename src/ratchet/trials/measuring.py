@@ -25,8 +25,8 @@ from ratchet.trials.looking import Asked
 log = logging.getLogger("ratchet.trials")
 
 DAY: Final = timedelta(days=1)
-LATELY: Final = timedelta(weeks=26)
-"""What has matured of that is what came lately, also where actuals come late."""
+FAR_ENOUGH: Final = timedelta(weeks=26)
+"""So far back are the last weeks that have matured, also where actuals come late."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +142,7 @@ class Measurements:
     def levels(self, experiment: Experiment, *, at: datetime) -> tuple[Level, ...]:
         """What both releases expect of the coming weeks, beside the last weeks that have matured."""
         try:
-            lately = self.actuals(experiment.workload, (at - LATELY).date())
+            lately = self.actuals(experiment.workload, (at - FAR_ENOUGH).date())
             return compare_levels(*self._issued(experiment), lately)
         except (RatchetError, OSError) as error:
             log.warning("nobody can say what the releases expect: %s", error)

@@ -76,6 +76,16 @@ def test_what_a_candidate_expects_is_held_until_a_person_lets_it_be_tried():
     )
 
 
+def test_nobody_is_asked_once_it_is_over():
+    held = run([look(1, levels=FAR)], state=at_stage(Stage.WARMUP))[0]
+    ended = step(held.state, look(2, order=order("rollback")), POLICY)
+    assert (held.decision.scores["asks_a_person"], ended.decision.scores["asks_a_person"]) == (1, 0)
+    split = replace(at_stage(Stage.AB), split_alarm="clients do not arrive in the shares that were set")
+    (waits,) = run([look(1)], state=split)
+    promoted = step(split, look(1, order=order("promote")), POLICY)
+    assert (waits.decision.scores["asks_a_person"], promoted.decision.scores["asks_a_person"]) == (1, 0)
+
+
 def test_what_a_candidate_expects_may_come_right_by_itself_or_be_allowed_by_the_policy():
     near = (Level(target="commits", production=1.02, candidate=1.1),)
     outcomes = run([look(1, levels=FAR), look(2, levels=near)], state=at_stage(Stage.WARMUP))
