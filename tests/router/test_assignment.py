@@ -16,7 +16,8 @@ def test_the_split_can_be_recomputed_offline_for_every_user(house, percent):
     client, users = house.client(), [f"user-{number}" for number in range(600)]
     tracks = {user: house.track_of(client, X_User_Id=user) for user in users}
     assert tracks == {user: house.predicted(f"user:{user}", percent) for user in users}
-    expected, spread = 600 * percent / 100, 4 * (600 * percent / 100 * (1 - percent / 100)) ** 0.5
+    # Each house has a salt of its own: six deviations, as four were left once in some ten thousand runs.
+    expected, spread = 600 * percent / 100, 6 * (600 * percent / 100 * (1 - percent / 100)) ** 0.5
     assert abs(Counter(tracks.values())["candidate"] - expected) <= spread
 
 
