@@ -10,10 +10,11 @@ from pydantic import TypeAdapter, ValidationError
 
 from ratchet.contracts.errors import RatchetError
 from ratchet.contracts.policy import CompositePolicy, EvidencePolicy, Mode
+from ratchet.decide.state import SHARES as SHARE_OF
 
 WEIGHTS: Final = (0.05, 0.10, 0.20, 0.50)
 """Shares that the router has a split for."""
-SHARES: Final = ("canary_share", "ab_share", "watch_holdback")
+SHARES: Final = tuple(dict.fromkeys(SHARE_OF.values()))
 KNOWN: Final = frozenset(field.name for field in fields(EvidencePolicy))
 KNOWN_OF_PLAIN: Final = frozenset(field.name for field in fields(CompositePolicy))
 MAY_BE_ZERO: Final = frozenset(

@@ -1,6 +1,7 @@
 """`ratchet rehearse`: from the words of a command line to a report on disk."""
 
 import argparse
+import os
 import sys
 import time
 from concurrent.futures import BrokenExecutor
@@ -29,6 +30,7 @@ def run(options: argparse.Namespace, settings: Settings, *, workload: str) -> st
     begin = time.monotonic()
     sys.stderr.write(f"rehearsing {plan.last - plan.first + 1} weeks of {len(history.names)} series\n")
     folder = Path(options.out) if options.out else settings.home / "rehearsals" / workload
+    _look_for_room(folder.resolve())
     try:
         body = rehearse(
             history,
@@ -47,6 +49,15 @@ def run(options: argparse.Namespace, settings: Settings, *, workload: str) -> st
         ) from error
     sys.stderr.write(f"{time.monotonic() - begin:.0f} s; {folder.resolve() / 'report.html'}\n")
     return to_text(body)
+
+
+def _look_for_room(folder: Path) -> None:
+    """Say before an hour's training what would keep its report from being written."""
+    there = next(one for one in (folder, *folder.parents) if one.exists())
+    if not there.is_dir():
+        raise DataError(f"{there} is a file, so there can be no report in {folder}")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise DataError(f"{there} may not be written to, so there can be no report in {folder}")
 
 
 def read_plan(options: argparse.Namespace, history: History, settings: Settings, *, workload: str) -> Plan:

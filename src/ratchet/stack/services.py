@@ -274,7 +274,10 @@ class Stack:
             "RUN": str(router),
         }
         by_socket = {track.upper(): f"unix:{self.home.track_socket(track)}" for track in ("production", "candidate")}
-        templates.render(ROOT / "router" / "nginx.conf.template", values | by_socket, router / "nginx.conf")
+        nginx = ROOT / "router" / "nginx.conf.template"
+        templates.render(
+            nginx, values | by_socket, router / "nginx.conf", mode=0o600
+        )  # who knows the salt knows the split
         templates.render(
             ROOT / "monitoring/prometheus/prometheus.yml.template", values, self.home.run / "prometheus.yml"
         )

@@ -143,3 +143,12 @@ def _group_lives(group):
     except ProcessLookupError:
         return False
     return True
+
+
+def test_where_no_report_can_be_written_nothing_is_trained(tmp_path, gold, monkeypatch, capsys):
+    monkeypatch.setenv("DATA_HOME", str(tmp_path / "home"))
+    (tmp_path / "out").write_text("a file where the folder would be")
+    assert main(rehearse(tmp_path, gold, "--processes", "1")) == 1
+    err = capsys.readouterr().err
+    assert f"{tmp_path}/out is a file" in err
+    assert "trained" not in err

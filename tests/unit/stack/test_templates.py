@@ -27,3 +27,13 @@ def test_prometheus_accepts_what_the_template_makes(make_stack):
     subprocess.run(
         [tool("promtool"), "check", "config", str(stack.home.run / "prometheus.yml")], check=True, capture_output=True
     )
+
+
+def test_the_salt_of_the_split_is_for_nobody_else_to_read_not_even_where_an_earlier_version_left_it(make_stack):
+    stack = make_stack()
+    written = stack.home.run / "router" / "nginx.conf"
+    written.parent.mkdir(parents=True, exist_ok=True)
+    written.touch(mode=0o644)
+    stack.write_configuration()
+    assert stack.secrets.split_salt in written.read_text()
+    assert written.stat().st_mode & 0o077 == 0
