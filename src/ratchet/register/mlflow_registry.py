@@ -1,6 +1,7 @@
 """The registry on MLflow. Each step looks first whether it is done: a crash anywhere is finished by the next try."""
 
 import logging
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -81,14 +82,12 @@ class MlflowRegistry:
     def name_candidate(self, release: Release) -> Release:
         """Give it the next `CO{n}` unless it has one."""
         given = self._fresh(release).candidate_of
-        taken = [other.candidate_of for other in self.releases(release.workload)]
-        return self._name(release, "candidate_of", given or _next("CO", taken))
+        return self._name(release, "candidate_of", given or self._next("CO", release.workload))
 
     def name_best(self, release: Release) -> Release:
         """Give it the next `BO{m}` unless it has one."""
         given = self._fresh(release).best_of
-        taken = [other.best_of for other in self.releases(release.workload)]
-        return self._name(release, "best_of", given or _next("BO", taken))
+        return self._name(release, "best_of", given or self._next("BO", release.workload))
 
     def mark(self, release: Release, state: str) -> Release:
         """Write its lifecycle state."""
@@ -215,6 +214,14 @@ class MlflowRegistry:
         if card is not None:
             self._client.log_text(run_id, card.decode(), CARD)
 
+    def _next(self, prefix: str, workload: str) -> str:
+        """The first name that nobody was ever given: where a person wrote over one, the tag that is named so still tells of it."""
+        with registry_errors(f"reading the names that releases of {workload} have"):
+            tags = [version.tags for version in self._oldest_of_each(workload)]
+        given = [word for one in tags for word in (*one, one.get("candidate_of", ""), one.get("best_of", ""))]
+        numbers = [int(found[1]) for word in given if (found := re.fullmatch(rf"{prefix}(\d+)", word))]
+        return f"{prefix}{max(numbers, default=0) + 1}"
+
     def _name(self, release: Release, tag: str, name: str) -> Release:
         """Write the name, then a tag whose key is the name: that one makes it searchable in MLflow's screens."""
         with registry_errors(f"naming version {release.version} of {release.workload} {name}"):
@@ -274,11 +281,6 @@ class MlflowRegistry:
             token = page.token
             if not token:
                 return
-
-
-def _next(prefix: str, taken: Sequence[str | None]) -> str:
-    numbers = [int(name.removeprefix(prefix)) for name in taken if name]
-    return f"{prefix}{max(numbers, default=0) + 1}"
 
 
 @contextmanager

@@ -1,10 +1,11 @@
 """Who does the work of validation: this process, one on each core, or the workers of a Dask cluster. The same numbers, to the last bit."""
 
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
-from typing import Final, Self, TypeAlias
+from typing import TYPE_CHECKING, Final, Self, TypeAlias
 
 import cloudpickle
 import numpy as np
@@ -19,9 +20,15 @@ from ratchet.train.folds import Fold
 from ratchet.train.panel import Panel
 from ratchet.train.shards import Shard
 
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
 Floats = NDArray[np.float64]
 
 CONNECT_SECONDS: Final = 10
+WORKERS_SECONDS: Final = 600
+"""A cluster may be starting, or have lost all its workers: one comes back in a minute or two, where it comes back."""
+LOOK_SECONDS: Final = 10
 MANY_SERIES: Final = 1000
 """With fewer, starting other processes takes longer than they save."""
 MOST_STEPS: Final = 100
@@ -128,13 +135,15 @@ def _work_on(job: Job, panel: Panel) -> Floats:
     return work(job, job.own(panel))
 
 
-def on_dask(address: str) -> Crew:
-    """Do jobs on the cluster whose scheduler is at this address; `RatchetError` if it is not there or gives up."""
+def on_dask(address: str, *, patience: float = WORKERS_SECONDS) -> Crew:
+    """Do jobs on the cluster whose scheduler is at this address; `RatchetError` if it is not there or gives up.
+
+    So is one that has no worker for so many seconds: Dask itself would wait for ever.
+    """
 
     def run(panel: Panel, jobs: Sequence[Job], say: Callable[[str], None]) -> Iterator[tuple[int, Floats]]:
         import dask  # noqa: PLC0415  # an extra that only clusters need
         from distributed import Client, KilledWorker  # noqa: PLC0415
-        from distributed import as_completed as as_finished  # noqa: PLC0415
         from distributed.client import FutureCancelledError  # noqa: PLC0415
         from distributed.comm import CommClosedError  # noqa: PLC0415
 
@@ -161,7 +170,7 @@ def on_dask(address: str) -> Crew:
                 for number, job in enumerate(jobs)
             }
             steps = Steps(panel, jobs, say)
-            for future in as_finished(list(places), loop=client.loop):
+            for future in _as_finished(client, list(places), patience=patience):
                 number = places.pop(future)  # with it the cluster may forget what it found
                 steps.came(number)
                 try:
@@ -172,6 +181,34 @@ def on_dask(address: str) -> Crew:
                 yield number, found
 
     return run
+
+
+def _as_finished(client: "Client", futures: "Sequence[Future]", *, patience: float) -> "Iterator[Future]":
+    """Each when it is done or has failed; `RatchetError` where none is and the cluster has no worker for so many seconds."""
+    from distributed import as_completed  # noqa: PLC0415
+
+    waiting, looked = as_completed(futures, loop=client.loop), 0.0
+    while not waiting.is_empty():
+        if waiting.has_ready():
+            yield next(waiting)
+        elif time.monotonic() - looked < LOOK_SECONDS:
+            time.sleep(0.02)
+        else:
+            _require_worker(client, patience)
+            looked = time.monotonic()
+
+
+def _require_worker(client: "Client", patience: float) -> None:
+    """Wait for one; there mostly is, and nothing is waited for."""
+    address = client.scheduler.address
+    try:
+        client.wait_for_workers(1, timeout=patience)
+    except TimeoutError as error:
+        raise RatchetError(
+            f"no worker at {address} for {patience:.0f} s: see what they log, or leave DASK_SCHEDULER_ADDRESS empty to train here"
+        ) from error
+    except OSError as error:
+        raise RatchetError(f"the Dask scheduler at {address} went away: {error}") from error
 
 
 @cache

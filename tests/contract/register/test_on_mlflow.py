@@ -113,6 +113,15 @@ def test_a_version_that_somebody_registered_by_hand_stops_nothing(on_mlflow, mlf
     assert caplog.messages == [f"version 2 of {workload} was not registered as a release: it is passed over"]
 
 
+def test_a_name_that_somebody_wrote_counts_for_nothing(on_mlflow, mlflow, make, workload):
+    first, second = (on_mlflow.name_best(on_mlflow.name_candidate(on_mlflow.add(*make(name)))) for name in "ab")
+    for tag, name in (("candidate_of", "CO2 (bad)"), ("best_of", "the old one")):
+        mlflow.MlflowClient().set_model_version_tag(workload, str(second.version), tag, name)
+    third = on_mlflow.name_best(on_mlflow.name_candidate(on_mlflow.add(*make("c"))))
+    assert [first.candidate_of, third.candidate_of, first.best_of, third.best_of] == ["CO1", "CO3", "BO1", "BO3"]
+    assert on_mlflow.name_best(second).best_of == "the old one"
+
+
 def test_an_alias_nobody_set_is_absence(mlflow_server, mlflow, workload):
     live = MlflowLive(mlflow_server)
     assert live.live(workload, Track.PRODUCTION) is None

@@ -164,6 +164,15 @@ def test_a_cluster_whose_workers_are_all_killed_at_once_goes_on(run, history, cl
     assert files(tmp_path / "there") == files(tmp_path / "here") != {}
 
 
+@pytest.mark.filterwarnings("ignore")
+def test_a_cluster_without_a_worker_is_waited_for_and_then_named(panel_of):
+    jobs = [Job(family=Deadly(), folds=(fold,)) for fold in plan(60, horizon=4)[:1]]
+    with LocalCluster(n_workers=0, processes=True, host="127.0.0.1", dashboard_address=None) as empty:
+        alone = on_dask(empty.scheduler_address, patience=1)
+        with pytest.raises(RatchetError, match=f"no worker at {empty.scheduler_address}"):
+            list(alone(panel_of(np.ones((3, 60))), jobs, lambda _: None))
+
+
 def test_a_scheduler_that_is_away_is_named_with_the_way_out(run, history, tmp_path):
     nowhere = f"tcp://127.0.0.1:{free_port()}"
     with pytest.raises(RatchetError, match=f"no Dask scheduler at {nowhere}.*DASK_SCHEDULER_ADDRESS"):
