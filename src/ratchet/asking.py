@@ -1,5 +1,6 @@
 """What may be asked for on a command line: words that make no sense are refused before anything is done."""
 
+import difflib
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Sequence
 
@@ -26,3 +27,9 @@ def read(parser: ArgumentParser, words: Sequence[str]) -> Namespace:
         if any("\ud800" <= letter <= "\udfff" for letter in word):
             parser.error(f"{word!r} is no text: some of its bytes are no UTF-8")
     return parser.parse_args(words)
+
+
+def nearest(wanted: str, names: Sequence[str], inside: Sequence[str]) -> str:
+    """Say which of these names are most like one that is not there: those that hold it, else those that are written like it."""
+    near = inside[:3] or difflib.get_close_matches(wanted, names, n=3)
+    return f"did you mean {', '.join(near)}?" if near else f"there are {len(names):,}, such as {names[0]}"

@@ -18,6 +18,8 @@ from ratchet.settings import Settings
 from ratchet.trials import Looker, Trials, Turns
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from ratchet.contracts.frames import Gold
     from ratchet.contracts.place import Place
     from ratchet.ingest import Bronze, Elsewhere, GoldPartition
@@ -158,6 +160,10 @@ class Wired:
             raise DataError(f"there is no gold for {workload} yet: `ratchet ingest {workload}` or its DAG makes some")
         return gold
 
+    def actuals(self, workload: str) -> "pd.DataFrame":
+        """What really happened, by the newest gold: every week that has matured; a `DataError` if there is no gold."""
+        return _as_gold(self.required_gold(workload)).actuals()
+
     def policy(self, workload: str, *, mode: str = "") -> EvidencePolicy:
         """The workload's policy with what the setting POLICY says; `mode` asks for another rule at this one look."""
         names = frozenset(workloads.names())
@@ -196,13 +202,8 @@ class Wired:
             yield str(unique_id), str(target), ds.date(), float(y)
 
     def _gold(self, workload: str) -> "Gold | None":
-        from ratchet.contracts.frames import Gold
-        from ratchet.ingest import read_series
-
         gold = self.newest_gold(workload)
-        if gold is None:
-            return None
-        return Gold(data_hour=gold.data_hour, truth_until=gold.truth_until, frame=lambda: read_series(gold))
+        return _as_gold(gold) if gold else None
 
     def _data_hour(self, workload: str) -> datetime | None:
         gold = self._gold(workload)
@@ -241,3 +242,10 @@ class Wired:
 
     def _bundles(self, workload: str) -> Path:
         return self.settings.home / "bundles" / workload
+
+
+def _as_gold(partition: "GoldPartition") -> "Gold":
+    from ratchet.contracts.frames import Gold
+    from ratchet.ingest import read_series
+
+    return Gold(data_hour=partition.data_hour, truth_until=partition.truth_until, frame=lambda: read_series(partition))

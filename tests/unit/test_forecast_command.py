@@ -1,5 +1,7 @@
 """`ratchet forecast …` as a person meets it."""
 
+import json
+
 import pytest
 
 from ratchet.__main__ import main
@@ -54,9 +56,25 @@ def test_what_families_tell_of_a_series_is_said_on_request(capsys, folder, tmp_p
     assert [line for line in nothing if line] == ["no family tells anything of it", "it could not be validated"]
 
 
+def test_programs_are_told_the_same(capsys, folder):
+    told = json.loads(run(capsys, folder, "--horizon", "1", "--json")[1])
+    figures = {"median": 12.0, "mean": 12.5, "lo_80": 11.0, "hi_80": 13.0, "lo_95": 10.0, "hi_95": 14.25}
+    assert told == {
+        "unique_id": "pallets/flask",
+        "target": "sent",
+        "release": "r1",
+        "data_hour": "2026-11-02T05:00:00+00:00",
+        "synthetic": False,
+        "weeks": [{"week": "2026-11-08", **figures}],
+    }
+    told = json.loads(run(capsys, folder, "--json", "--explain")[1])
+    assert {name: told[name] for name in ("mase", "scores", "explained")} == {"mase": {}, "scores": {}, "explained": {}}
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
+        pytest.param(("--json", "--plot"), "--json has no chart", id="a chart for programs"),
         pytest.param(("--horizon", "99"), "between 1 and 12", id="too-far"),
         pytest.param(("--target", "stars"), "no target `stars`; there are: sent, lost", id="no-such-target"),
         pytest.param(("--release", "/nowhere"), "no release in /nowhere: it has no card.json", id="no-release"),

@@ -9,18 +9,23 @@ from ratchet.observe.journal import PostgresJournal
 from ratchet.observe.live import PrometheusMetrics
 from ratchet.observe.looks import Window, fill_look
 from ratchet.observe.reports import PostgresReports
+from ratchet.observe.told import PastWeek, PostgresTold, begins, look_back
 
 __all__ = [
     "Comparison",
+    "PastWeek",
     "PostgresAsked",
     "PostgresFeedback",
     "PostgresHours",
     "PostgresJournal",
     "PostgresReports",
+    "PostgresTold",
     "PrometheusMetrics",
     "Window",
+    "begins",
     "fill_look",
     "gather",
+    "look_back",
     "pair_weeks",
     "read_issued",
 ]
