@@ -96,8 +96,8 @@ def look_back(workload: str, unique_id: str, target: str, *, track: Track, weeks
     found = observe.look_back(told, happened, newest)
     if not found:
         raise RatchetError(
-            f"of {unique_id!r}, {target}, {track} answered nothing before the week began that the log still has, for any"
-            f" of the {_weeks(len(newest))} that matured up to {newest[-1]}"
+            f"nothing to compare: of {unique_id!r}, {target}, {track} was asked for none of the {_weeks(len(newest))} that matured"
+            f" up to {newest[-1]} before it began, or the log has it no more"
         )
     return LookBack(
         unique_id=unique_id,

@@ -158,9 +158,10 @@ def test_the_naive_guess_is_left_out_where_gold_cannot_tell_it_of_every_week(ask
 
 def test_where_nobody_asked_in_time_it_is_said(ask, answer, series):
     answer(MONDAY, "2026-11-15", 30.0)
-    said = f"ratchet: of {series!r}, commits, production answered nothing before the week began that the log still has,"
+    said = f"ratchet: nothing to compare: of {series!r}, commits, production was asked for none of the"
+    more = "4 weeks that matured up to 2026-11-15 before it began, or the log has it no more"
     for words in ((), ("--json",)):
-        assert ask(*words) == (1, "", f"{said} for any of the 4 weeks that matured up to 2026-11-15\n")
+        assert ask(*words) == (1, "", f"{said} {more}\n")
 
 
 def test_a_series_that_gold_does_not_know_is_answered_with_the_nearest(ask, gold, series):
