@@ -275,9 +275,8 @@ class Stack:
         }
         by_socket = {track.upper(): f"unix:{self.home.track_socket(track)}" for track in ("production", "candidate")}
         nginx = ROOT / "router" / "nginx.conf.template"
-        templates.render(
-            nginx, values | by_socket, router / "nginx.conf", mode=0o600
-        )  # who knows the salt knows the split
+        # Who knows the salt knows which track anybody meets.
+        templates.render(nginx, values | by_socket, router / "nginx.conf", mode=0o600)
         templates.render(
             ROOT / "monitoring/prometheus/prometheus.yml.template", values, self.home.run / "prometheus.yml"
         )
