@@ -143,17 +143,18 @@ class Supervisor:
     def shut_down(self, *, timeout: float = 240) -> None:
         """Stop everything and return when nothing of this home runs any more, leftovers of a killed supervisor included.
 
-        It stops one part after another; what does not end in time is ended with it. A `RatchetError` names what is left even so.
+        It stops one part after another; what does not end in time is ended with it. What is born meanwhile, of a `make up` that is
+        at work, is ended too. A `RatchetError` names what was told to end and has not.
         """
-        if self.is_running():
-            with suppress(StoppingError), self._rpc() as rpc:
-                rpc.shutdown()
         end = time.monotonic() + timeout
-        while self.is_running() and time.monotonic() < end:
-            time.sleep(0.2)
-        marks.stop(self.leftovers(supervised=True), patience=10)
-        if left := self.leftovers(supervised=True):
-            raise RatchetError(f"cannot be stopped: {', '.join(f'{one.name()} ({one.pid})' for one in left)}")
+        while True:
+            self._end(end)
+            told = self.leftovers(supervised=True)
+            if not told:
+                return
+            marks.stop(told, patience=10)
+            if left := [one for one in self.leftovers(supervised=True) if one in told]:
+                raise RatchetError(f"cannot be stopped: {', '.join(f'{one.name()} ({one.pid})' for one in left)}")
 
     def leftovers(self, *, supervised: bool = False) -> list[psutil.Process]:
         """Processes that carry this home's mark; those of a running supervisor only if `supervised`."""
@@ -166,6 +167,13 @@ class Supervisor:
         found = self.leftovers()
         marks.stop(found, patience=10)
         return len(found)
+
+    def _end(self, end: float) -> None:
+        if self.is_running():
+            with suppress(StoppingError), self._rpc() as rpc:
+                rpc.shutdown()
+        while self.is_running() and time.monotonic() < end:
+            time.sleep(0.2)
 
     @contextmanager
     def _rpc(self) -> Iterator[Any]:

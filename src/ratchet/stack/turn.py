@@ -41,10 +41,10 @@ def told_to_end() -> Iterator[None]:
 def stop(home: Home) -> None:
     """Stop everything of a home, and return when no `make up` that was at work can start any of it again."""
     supervisor = Supervisor(home)
-    supervisor.shut_down()
     while _is_anyone_at_work(home):
-        time.sleep(_LOOK_AGAIN_SECONDS)
         supervisor.shut_down()
+        time.sleep(_LOOK_AGAIN_SECONDS)
+    supervisor.shut_down()
 
 
 def _end(number: int, _: object) -> None:

@@ -1,6 +1,7 @@
 """Stopping ends all of the stack and nothing else."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -87,6 +88,16 @@ def test_a_service_finds_its_settings_as_they_were_written_and_nothing_of_who_st
     assert own["EVENTS"] == odd
     assert set(own) - set(given) <= {marks.SERVICE_MARK, "LC_CTYPE"}  # the last is Python's own doing
     assert (home.run / "one" / "launch.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_what_is_born_of_a_process_that_is_being_stopped_is_stopped_too(home):
+    """As `supervisord` is, in the moment of a `make up` in which it leaves its parent."""
+    told = ["sh", "-c", "trap 'sleep 60 & exit' TERM; echo ready; while :; do sleep 0.1; done"]
+    given = {**os.environ, **environment.base(home)}
+    with subprocess.Popen(told, env=given, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout.readline() == "ready\n"
+        Supervisor(home).shut_down()
+    assert Supervisor(home).leftovers() == []
 
 
 @pytest.mark.stack
