@@ -13,6 +13,8 @@ from ratchet.contracts.errors import RegistryError
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
+EXISTS: Final = "RESOURCE_ALREADY_EXISTS"
+ABSENT: Final = "RESOURCE_DOES_NOT_EXIST"
 QUIET: Final = {
     "MLFLOW_DISABLE_TELEMETRY": "true",  # the library would report its use over the network
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",  # runs have logs, not terminals
@@ -51,6 +53,18 @@ def registry_errors(doing: str) -> Iterator[None]:
         yield
     except (MlflowException, OSError) as error:
         raise RegistryError(f"{doing}: {_away(error) or ' '.join(str(error).split())[:300]}") from error
+
+
+@contextmanager
+def tolerate(code: str) -> Iterator[None]:
+    """Take MLflow's answer `code` for "already so"."""
+    from mlflow.exceptions import MlflowException  # noqa: PLC0415  (see load_mlflow)
+
+    try:
+        yield
+    except MlflowException as error:
+        if error.error_code != code:
+            raise
 
 
 def _away(error: BaseException) -> str:

@@ -3,7 +3,7 @@
 import http.client
 import json
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 
@@ -68,10 +68,10 @@ def as_release(workload: str, version: int | str, tags: Mapping[str, str]) -> Re
             candidate_of=tags.get("candidate_of"),
             best_of=tags.get("best_of"),
             state=tags.get("state", "registered"),
-            data_hour=datetime.fromisoformat(tags["data_hour"]),
+            data_hour=moment(tags["data_hour"]),
             issue=int(tags.get("issue", 1)),
             lifecycle=tags.get("lifecycle", ""),
-            archived_at=_moment(tags) if tags.get("lifecycle") == ARCHIVED else None,
+            archived_at=_archived_at(tags),
             line=tags.get("semantic_version", "").rpartition(".")[0],
             files=tags.get("files", KEPT),
             kept_issues=tuple(int(number) for number in tags.get("issues", "").split()),
@@ -80,9 +80,15 @@ def as_release(workload: str, version: int | str, tags: Mapping[str, str]) -> Re
         raise RegistryError(f"version {version} of {workload} was not registered as a release: {error!r}") from error
 
 
-def _moment(tags: Mapping[str, str]) -> datetime | None:
+def moment(text: str) -> datetime:
+    """Read a moment of a tag; one that a hand wrote without a zone is UTC, as all that Ratchet writes."""
+    at = datetime.fromisoformat(text)
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def _archived_at(tags: Mapping[str, str]) -> datetime | None:
     at = tags.get("archived_at")
-    return datetime.fromisoformat(at) if at else None
+    return moment(at) if at and tags.get("lifecycle") == ARCHIVED else None
 
 
 def _parse(status: int, body: bytes) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -11,10 +10,10 @@ from typing import TYPE_CHECKING, Final
 from ratchet.contracts.errors import RegistryError
 from ratchet.contracts.ports import GOING, GONE, KEPT, Release, Track
 from ratchet.contracts.release import CARD, Card
-from ratchet.register.client import load_mlflow, registry_errors
+from ratchet.register.client import ABSENT, EXISTS, load_mlflow, registry_errors, tolerate
 from ratchet.register.discard import discard_issues, discard_release, read_file, stored_issues
 from ratchet.register.folder import check_folder
-from ratchet.register.live import MlflowLive, as_release
+from ratchet.register.live import MlflowLive, as_release, moment
 from ratchet.register.show import Draw, pictures
 from ratchet.register.standing import ARCHIVED, lifecycle, lines, require_files
 from ratchet.register.store import release_location, release_tags, restore_release, store_issue, store_release
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("ratchet.register")
 
-EXISTS: Final = "RESOURCE_ALREADY_EXISTS"
-ABSENT: Final = "RESOURCE_DOES_NOT_EXIST"
 ABOUT: Final = (
     "Each version is a release. `@production` is what most clients get, `@candidate` what is tried beside it; a release is `CO` and a"
     " number as a candidate, `BO` and a number once it has been live. The loop moves the aliases: by hand `ratchet promote --why` and"
@@ -59,7 +56,7 @@ class MlflowRegistry:
         return self._live.live(workload, track)
 
     def add(self, folder: Path, card: Card, *, gold: str = "") -> Release:
-        """Register a release folder once: the same `release_id` again returns what is there, its files put back if they were removed.
+        """Register a release folder once: the same `release_id` again returns what is there, its files put back if they are gone.
 
         Who was overtaken by another process returns that one's version, which is the one that counts.
         """
@@ -67,7 +64,7 @@ class MlflowRegistry:
         with registry_errors(f"registering release {card.release_id}"):
             found = self._find(card)
             if found is not None:
-                return found if found.files == KEPT else self._restore(found, folder, card)
+                return found if self._is_whole(found) else self._restore(self._fresh(found), folder, card)
             model = store_release(self._client, folder, card, gold=gold, kms_key=self._kms_key, draw=self._draw)
             created = self._create_version(card, model)
             return self._find(card) or created
@@ -77,7 +74,7 @@ class MlflowRegistry:
         self._live.require_answer(workload)
         with registry_errors(f"listing releases of {workload}"):
             found = self._oldest_of_each(workload)
-            return [as_release(workload, version.version, version.tags) for version in found]
+            return [release for version in found if (release := self._read(workload, version))]
 
     def name_candidate(self, release: Release) -> Release:
         """Give it the next `CO{n}` unless it has one."""
@@ -112,7 +109,7 @@ class MlflowRegistry:
             if release is not None:
                 self._client.set_registered_model_alias(workload, track.value, str(release.version))
             else:
-                with _tolerate(ABSENT):
+                with tolerate(ABSENT):
                     self._client.delete_registered_model_alias(workload, track.value)
         self.settle(workload)
 
@@ -123,9 +120,10 @@ class MlflowRegistry:
             versions = self._oldest_of_each(workload)
             counted = lines([version.tags.get("make", "") for version in versions])
             for version, line in zip(versions, counted, strict=True):
-                release = as_release(workload, version.version, version.tags)
-                named = {"semantic_version": f"{line}.{release.issue}"}
-                self._label(release, version.tags, named | self._standing(release, aliases))
+                release = self._read(workload, version)
+                if release is not None:
+                    named = {"semantic_version": f"{line}.{release.issue}"}
+                    self._label(release, version.tags, named | self._standing(release, aliases))
 
     def aliased(self, workload: str) -> frozenset[int]:
         """The versions that any alias names, a track's or one that people gave; of one registered twice at once, each with its twin."""
@@ -167,14 +165,14 @@ class MlflowRegistry:
         with registry_errors(f"removing old issues of {release.release_id}"):
             tags = self._client.get_model_version(release.workload, str(release.version)).tags
             told_at, stay = tags.get("issues_told_at"), as_release(release.workload, release.version, tags).kept_issues
-            if not told_at or not stay or datetime.fromisoformat(told_at) >= told_before:
+            if not told_at or not stay or moment(told_at) >= told_before:
                 return []
             old = [number for number in stored_issues(release.location) if number < max(stay) and number not in stay]
             discard_issues(release.location, old)
         return old
 
     def _aliases(self, workload: str) -> dict[str, int]:
-        with _tolerate(ABSENT):
+        with tolerate(ABSENT):
             model = self._client.get_registered_model(workload)
             return {alias: int(version) for alias, version in model.aliases.items()}
         return {}
@@ -193,6 +191,14 @@ class MlflowRegistry:
 
     def _tag(self, release: Release, key: str, value: str) -> None:
         self._client.set_model_version_tag(release.workload, str(release.version), key, value)
+
+    def _is_whole(self, release: Release) -> bool:
+        """Whether its files are there. Where somebody took them away by hand that is said first, as of one that was let go."""
+        if release.files == KEPT and read_file(release.location, CARD) is None:
+            log.warning("the files of %s are gone from %s: they are put back", release.release_id, release.location)
+            self._tag(release, "files", GONE)
+            return False
+        return release.files == KEPT
 
     def _restore(self, release: Release, folder: Path, card: Card) -> Release:
         if release.files == GOING:
@@ -230,7 +236,7 @@ class MlflowRegistry:
         return self._fresh(release)
 
     def _create_version(self, card: Card, model: "LoggedModel") -> Release:
-        with _tolerate(EXISTS):
+        with tolerate(EXISTS):
             self._client.create_registered_model(card.workload, description=ABOUT)
         tags = {**release_tags(card), "state": "registered", "location": release_location(model)}
         tags["lifecycle"] = lifecycle(as_release(card.workload, "0", tags), {})
@@ -255,16 +261,26 @@ class MlflowRegistry:
         first: dict[str, ModelVersion] = {}
         for version in self._search(f"name = '{workload}'"):
             if "release_id" not in version.tags:
-                self._pass_over(workload, str(version.version))
+                self._pass_over(workload, version, "was not registered as a release")
                 continue
-            first.setdefault(as_release(workload, version.version, version.tags).release_id, version)
+            first.setdefault(version.tags["release_id"], version)
         return list(first.values())
 
-    def _pass_over(self, workload: str, version: str) -> None:
-        """Say once that somebody has registered something else under this name: it is no reason to move nothing."""
-        if (workload, version) not in self._passed_over:
-            self._passed_over.add((workload, version))
-            log.warning("version %s of %s was not registered as a release: it is passed over", version, workload)
+    def _read(self, workload: str, version: "ModelVersion") -> Release | None:
+        """None for one of the archive whose tags a hand has spoilt: nothing waits for it. Any other is a `RegistryError`."""
+        try:
+            return as_release(workload, version.version, version.tags)
+        except RegistryError as error:
+            if version.tags.get("lifecycle") != ARCHIVED:
+                raise
+            self._pass_over(workload, version, f"is archived and cannot be read ({error.__cause__!r})")
+            return None
+
+    def _pass_over(self, workload: str, version: "ModelVersion", why: str) -> None:
+        """Say once of a version under this name that no move needs that it does not count."""
+        if (workload, version.version) not in self._passed_over:
+            self._passed_over.add((workload, version.version))
+            log.warning("version %s of %s %s: it is passed over", version.version, workload, why)
 
     def _fresh(self, release: Release) -> Release:
         with registry_errors(f"reading version {release.version} of {release.workload}"):
@@ -281,15 +297,3 @@ class MlflowRegistry:
             token = page.token
             if not token:
                 return
-
-
-@contextmanager
-def _tolerate(code: str) -> Iterator[None]:
-    """Take MLflow's answer `code` for "already so"."""
-    from mlflow.exceptions import MlflowException  # noqa: PLC0415  (see load_mlflow)
-
-    try:
-        yield
-    except MlflowException as error:
-        if error.error_code != code:
-            raise

@@ -113,6 +113,42 @@ def test_a_version_that_somebody_registered_by_hand_stops_nothing(on_mlflow, mlf
     assert caplog.messages == [f"version 2 of {workload} was not registered as a release: it is passed over"]
 
 
+def spoil(mlflow, release, tag, value):
+    """Write over a tag by hand, or delete it."""
+    client = mlflow.MlflowClient()
+    if value is None:
+        client.delete_model_version_tag(release.workload, str(release.version), tag)
+    else:
+        client.set_model_version_tag(release.workload, str(release.version), tag, value)
+
+
+@pytest.mark.parametrize("spoilt", [("location", None), ("data_hour", "yesterday"), ("issue", "x")])
+def test_an_archived_release_that_a_hand_has_spoilt_stops_no_move(on_mlflow, mlflow, make, workload, caplog, spoilt):
+    first, old = on_mlflow.add(*make("a")), on_mlflow.mark(on_mlflow.add(*make("b")), "rolled_back")
+    spoil(mlflow, old, *spoilt)
+    with caplog.at_level(logging.WARNING, logger="ratchet.register"):
+        third = on_mlflow.name_candidate(on_mlflow.add(*make("c")))
+        on_mlflow.point(workload, Track.PRODUCTION, first)
+        assert [one.release_id for one in on_mlflow.releases(workload)] == ["a", "c"]
+    assert (third.candidate_of, third.line) == ("CO1", "1.2"), "what cannot be read has its place in the count"
+    (said,) = caplog.messages
+    assert said.startswith(f"version 2 of {workload} is archived and cannot be read")
+    assert any(word in said for word in spoilt if word)
+
+
+def test_a_release_that_may_still_be_served_is_an_error_where_it_cannot_be_read(on_mlflow, mlflow, make, workload):
+    waiting = on_mlflow.mark(on_mlflow.add(*make("a")), "queued")
+    spoil(mlflow, waiting, "location", None)
+    with pytest.raises(RegistryError, match="version 1 of"):
+        on_mlflow.releases(workload)
+
+
+def test_a_moment_that_a_hand_wrote_without_a_zone_is_utc(on_mlflow, mlflow, make, workload):
+    spoil(mlflow, on_mlflow.mark(on_mlflow.add(*make("a")), "rolled_back"), "archived_at", "2026-03-01T10:00:00")
+    (release,) = on_mlflow.releases(workload)
+    assert release.archived_at == datetime(2026, 3, 1, 10, tzinfo=UTC)
+
+
 def test_a_name_that_somebody_wrote_counts_for_nothing(on_mlflow, mlflow, make, workload):
     first, second = (on_mlflow.name_best(on_mlflow.name_candidate(on_mlflow.add(*make(name)))) for name in "ab")
     for tag, name in (("candidate_of", "CO2 (bad)"), ("best_of", "the old one")):

@@ -1,5 +1,6 @@
 """What is removed of releases, when, and what stays: on the fake and on MLflow, in a folder and in S3."""
 
+import logging
 import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -107,6 +108,22 @@ def test_a_release_that_is_registered_again_gets_its_files_back(registry, make, 
     assert (back.files, back.state, back.issue, back.version) == ("kept", "rolled_back", 1, release.version)
     copied = ReleaseCache(tmp_path / "cache").fetch(back)
     assert Card.from_json((copied / CARD).read_bytes()).checksums == card.checksums
+
+
+@pytest.mark.parametrize("registry", ["mlflow", "mlflow and s3"], indirect=True)
+def test_files_that_somebody_deleted_by_hand_are_put_back_by_registering_again(registry, make, workload, caplog):
+    folder, card = make("one")
+    release = registry.add(folder, card)
+    registry.point(workload, Track.PRODUCTION, release)
+    discard_release(release.location)
+    with caplog.at_level(logging.WARNING, logger="ratchet.register"):
+        back = registry.add(folder, card)
+        assert registry.add(folder, card) == back
+    said = [record.getMessage() for record in caplog.records if record.name == "ratchet.register"]
+    assert said == [f"the files of one are gone from {release.location}: they are put back"]
+    assert (back.files, back.version) == ("kept", release.version)
+    assert is_there(back.location)
+    assert registry.live(workload, Track.PRODUCTION).files == "kept"
 
 
 @EVERYWHERE
