@@ -37,6 +37,8 @@ def show() -> None:
         rows = _measured(newest)
         st.caption(_measured_when(newest))
         tracks.show(rows, live, _why(live["production"], experiments), now)
+    if newest and newest.get("levels"):
+        st.caption(_expected(newest["levels"]))
     if experiments:
         age = now - datetime.fromisoformat(experiments[0]["started_at"])
         judged = experiments[0].get("evidence") or {}  # a winner that was taken back serves and is measured no more
@@ -57,6 +59,15 @@ def _measured(newest: Body | None) -> dict[str, Body]:
         if row["track"] and row["forecasts"] > most.get(row["track"], {}).get("forecasts", 0):
             most[row["track"]] = row
     return most
+
+
+def _expected(levels: list[Body]) -> str:
+    """What both releases expected when the candidate had warmed up: whoever is asked to clear it sees every target."""
+    said = (
+        f"{words.phrase(one['target'])} {words.figure(one['candidate'])} times (production {words.figure(one['production'])})"
+        for one in levels
+    )
+    return f"Before its first client the candidate expected, beside what came lately: {', '.join(said)}."
 
 
 def _until(newest: Body) -> str | None:

@@ -81,7 +81,7 @@ LIMIT %(limit)s
 LOGS: Final = {"forecasts": FORECAST_LOG, "feedback": FEEDBACK_LOG}
 
 # What is waited for is what the newest look said; its record holds the share that was in force. What moved production may be older
-# than the newest verdicts that go out with it.
+# than the newest verdicts that go out with it. Levels are looked at until a candidate has warmed up: no later look is read for them.
 EXPERIMENTS: Final = """
 SELECT experiment_id, production, candidate, started_at, ended_at, experiments.verdict, newest.stage,
        (newest.body::jsonb #>> '{state,since}')::timestamptz AS stage_since,
@@ -90,6 +90,10 @@ SELECT experiment_id, production, candidate, started_at, ended_at, experiments.v
        (SELECT evidence FROM looks
         WHERE looks.experiment_id = experiments.experiment_id AND evidence IS NOT NULL
         ORDER BY at DESC LIMIT 1) AS evidence,
+       (SELECT looks.body::jsonb #> '{look,levels}' FROM looks
+        WHERE looks.experiment_id = experiments.experiment_id AND looks.stage <> 'queued' AND looks.at <= warm.until
+          AND looks.body::jsonb #> '{look,levels,0}' IS NOT NULL
+        ORDER BY at DESC LIMIT 1) AS levels,
        (SELECT jsonb_build_object('at', looks.at, 'verdict', looks.verdict, 'reason', looks.reason) FROM looks
         WHERE looks.experiment_id = experiments.experiment_id AND looks.verdict IN ('promote', 'revert')
         ORDER BY at DESC LIMIT 1) AS moved
@@ -97,6 +101,10 @@ FROM experiments
 LEFT JOIN LATERAL (
     SELECT stage, reason, body FROM looks WHERE looks.experiment_id = experiments.experiment_id ORDER BY at DESC LIMIT 1
 ) AS newest ON true
+CROSS JOIN LATERAL (
+    SELECT coalesce(min(at), 'infinity') AS until FROM looks
+    WHERE looks.experiment_id = experiments.experiment_id AND stage NOT IN ('queued', 'warmup')
+) AS warm
 WHERE workload = %(workload)s AND (%(before)s::bigint IS NULL OR experiment_id < %(before)s)
 ORDER BY experiment_id DESC
 LIMIT %(limit)s

@@ -1,5 +1,6 @@
 """What operators see, from a real database that real records were forwarded to."""
 
+import json
 import time
 from dataclasses import replace
 from datetime import timedelta
@@ -143,6 +144,7 @@ def test_later_feedback_of_a_kind_replaces_the_earlier_one(office):
 
 def test_experiments_come_with_evidence_and_verdicts(office, postgres):
     journal, at = PostgresJournal(postgres), DATA_HOUR + timedelta(hours=1)
+    levels = [{"target": "sent", "production": 1.0, "candidate": 1.1}]
     for candidate in ("r2", "r3"):
         opened = journal.open_experiment("parcels", production="r1", candidate=candidate, at=DATA_HOUR)
         seen = TrackEvidence(release="BO1", requests=5, errors=0, latency_ms=1.0, ratings=5, rating=4.0)
@@ -155,7 +157,7 @@ def test_experiments_come_with_evidence_and_verdicts(office, postgres):
             stage="ab",
             decision=Decision(verdict=Verdict.HOLD, reason="too few", scores={}),
             evidence=evidence,
-            body='{"look": {"share": 0.2}, "state": {"since": "2026-11-16T00:00:00Z"}}',
+            body=json.dumps({"look": {"share": 0.2, "levels": levels}, "state": {"since": "2026-11-16T00:00:00Z"}}),
         )
         journal.record(opened.experiment_id, look, at=at)
         if candidate == "r3":
@@ -165,6 +167,7 @@ def test_experiments_come_with_evidence_and_verdicts(office, postgres):
     [newest] = first["experiments"]
     assert (newest["candidate"], newest["verdicts"][0]["reason"]) == ("r3", "too few")
     assert newest["evidence"]["production"]["requests"] == 5
+    assert newest["levels"] == levels
     told = {name: newest[name] for name in ("stage", "share", "waits_for", "stage_since")}
     assert told == {"stage": "ab", "share": 0.2, "waits_for": "too few", "stage_since": "2026-11-16T00:00:00+00:00"}
     assert (newest["verdicts"][0]["actor"], newest["verdicts"][0]["policy"]) == ("evaluate_ab", "digest")

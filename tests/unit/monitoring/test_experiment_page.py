@@ -143,6 +143,19 @@ def test_a_candidate_that_waits_for_its_turn_is_not_called_by_what_the_track_ser
     assert "#### Waiting for its turn: r2 against BO1" in texts(found)
 
 
+def test_what_a_candidate_expects_of_each_target_stands_beside_what_production_does(monkeypatch):
+    """A person who was asked to clear one found it in a record of the database alone."""
+    levels = [{"target": "prs_opened", "candidate": 1.3, "production": 1.02}, {"target": "stars", "candidate": None}]
+    levels[1]["production"] = 0.9
+    found, _ = opened(
+        monkeypatch, TRIED | {"stage": "warmup", "levels": levels}, {"production": {}, "candidate": {}}, []
+    )
+    assert (
+        "Before its first client the candidate expected, beside what came lately: PRs opened 1.30 times (production 1.02),"
+        " stars \u2013 times (production 0.90)."
+    ) in texts(found)
+
+
 def test_a_reason_is_no_markup(monkeypatch):
     said = HELD | {"reason": "held by Zo\u00eb: <b> :smile: $5 and $6"}
     found, _ = opened(monkeypatch, TRIED | {"verdicts": [said]}, {"production": {}, "candidate": {}}, [])
