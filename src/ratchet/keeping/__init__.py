@@ -184,20 +184,20 @@ class Keeping:
         for left in self.bundles(workload).glob(".*"):
             with noting(failed, left.name):
                 if _is_old(left, LEFT):
-                    shutil.rmtree(left)
+                    shutil.rmtree(left) if left.is_dir() else left.unlink()
 
 
 def _drop(bundle: Path) -> None:
     """One that was just trained anew is left: it is about to be registered."""
-    if _is_old(bundle, GRACE):
+    if bundle.is_dir() and _is_old(bundle, GRACE):
         going = bundle.with_name(f".{bundle.name}.going")
         shutil.rmtree(going, ignore_errors=True)
         bundle.rename(going)
         shutil.rmtree(going)
 
 
-def _is_old(folder: Path, age: timedelta) -> bool:
-    return folder.is_dir() and time.time() - folder.stat().st_mtime > age.total_seconds()
+def _is_old(path: Path, age: timedelta) -> bool:
+    return path.exists() and time.time() - path.stat().st_mtime > age.total_seconds()
 
 
 def read_first_week(read: Callable[[str, str], bytes | None]) -> Callable[[Release, int], date | None]:

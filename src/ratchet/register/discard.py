@@ -4,7 +4,9 @@ In a folder what goes is renamed first, in a bucket the file that vouches for th
 """
 
 import shutil
+import time
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
@@ -15,6 +17,9 @@ from ratchet.contracts.release import CARD, ISSUE, issue_folder
 from ratchet.register.package import FOLDER
 
 GOING: Final = ".going"
+DRAFT: Final = ".issue."
+LEFT_SECONDS: Final = 86400.0
+"""What is so old is written by nobody any more."""
 
 
 def discard_release(location: str) -> None:
@@ -25,7 +30,7 @@ def discard_release(location: str) -> None:
         return
     folder = _path(location)
     _remove(folder, folder.with_name(f".{folder.name}{GOING}"))
-    for left in folder.parent.glob(f".issue.*{GOING}"):
+    for left in folder.parent.glob(f"{DRAFT}*"):
         shutil.rmtree(left)
 
 
@@ -37,7 +42,15 @@ def discard_issues(location: str, numbers: Iterable[int]) -> None:
             Bucket(f"{location}/{issue_folder(number)}").clear(first=ISSUE)
         else:
             folder = _path(location) / issue_folder(number)
-            _remove(folder, _path(location).with_name(f".issue.{folder.name}{GOING}"))
+            _remove(folder, _path(location).with_name(f"{DRAFT}{folder.name}{GOING}"))
+
+
+def discard_drafts(place: Path) -> None:
+    """Remove what killed runs left of issues that they were writing beside a release."""
+    for draft in place.glob(f"{DRAFT}*"):
+        with suppress(FileNotFoundError):  # whoever wrote it has just ended
+            if not draft.name.endswith(GOING) and time.time() - draft.stat().st_mtime > LEFT_SECONDS:
+                shutil.rmtree(draft)
 
 
 def stored_issues(location: str) -> list[int]:
@@ -47,8 +60,8 @@ def stored_issues(location: str) -> list[int]:
     else:
         folder = _path(location)
         found = {path.name for path in (folder / "forecasts").glob("*")}
-        left = folder.parent.glob(f".issue.*{GOING}")
-        found |= {path.name.removeprefix(".issue.").removesuffix(GOING) for path in left}
+        left = folder.parent.glob(f"{DRAFT}*{GOING}")
+        found |= {path.name.removeprefix(DRAFT).removesuffix(GOING) for path in left}
     return sorted(int(name) for name in found if name.isdecimal())
 
 

@@ -11,6 +11,7 @@ from ratchet.bucket import Bucket
 from ratchet.contracts.errors import RegistryError
 from ratchet.contracts.release import CARD, ISSUE, Card, issue_folder
 from ratchet.register.client import experiment, load_mlflow
+from ratchet.register.discard import DRAFT, discard_drafts
 from ratchet.register.package import FOLDER, write_package
 from ratchet.register.show import Draw, pictures, show_run
 
@@ -67,7 +68,8 @@ def store_issue(location: str, folder: Path, number: int, *, kms_key: str = "") 
         Bucket(f"{location}/{issue_folder(number)}", kms_key=kms_key).upload(folder, last=ISSUE)
         return
     release = Path(unquote(address.path))
-    with tempfile.TemporaryDirectory(prefix=".issue.", dir=release.parent) as draft:
+    discard_drafts(release.parent)
+    with tempfile.TemporaryDirectory(prefix=DRAFT, dir=release.parent) as draft:
         shutil.copytree(folder, Path(draft) / "new")
         if (release / issue_folder(number)).exists():
             (release / issue_folder(number)).rename(Path(draft) / "old")

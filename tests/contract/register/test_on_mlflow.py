@@ -1,7 +1,9 @@
 """What people and other programs find of a release in MLflow."""
 
 import logging
+import os
 import shutil
+import time
 from datetime import UTC, datetime
 
 import pandas as pd
@@ -44,6 +46,20 @@ def test_an_issue_that_nobody_was_told_of_is_replaced(on_mlflow, make, tmp_path)
     on_mlflow.issue(release, issue_again(folder, 2, add=5.0, to=tmp_path / "told"), 2)
     said = file_digest(folder_of(release) / issue_folder(2) / "mean.npy")
     assert said == file_digest(tmp_path / "told" / "mean.npy")
+
+
+def test_what_a_killed_run_left_of_an_issue_goes_with_the_next_one_a_day_later(on_mlflow, make, tmp_path):
+    folder, card = make("one")
+    release = on_mlflow.add(folder, card)
+    place = folder_of(release).parent
+    for name, hours in (("killed", 25), ("at-work", 1)):
+        (place / f".issue.{name}" / "new").mkdir(parents=True)
+        since = time.time() - 3600 * hours
+        os.utime(place / f".issue.{name}", (since, since))
+    on_mlflow.issue(release, issue_again(folder, 2, to=tmp_path / "new"), 2)
+    assert [path.name for path in place.glob(".issue.*")] == [".issue.at-work"]
+    on_mlflow.discard(on_mlflow.retire(release))
+    assert list(place.glob(".issue.*")) == []
 
 
 def test_mlflow_answers_from_the_newest_issue(on_mlflow, mlflow, make, workload, tmp_path):

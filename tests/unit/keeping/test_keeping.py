@@ -206,8 +206,11 @@ def test_what_a_killed_run_left_of_trainings_own_copies_goes_but_not_what_is_bei
         folder.mkdir(parents=True)
         since = time.time() - hours * 3600
         os.utime(folder.parent, (since, since))
+        draft = tmp_path / "bundles" / f"{name}.training.json"
+        draft.touch()
+        os.utime(draft, (since, since))
     house.tidy()
-    assert [path.name for path in (tmp_path / "bundles").iterdir()] == [".r10.c3d4"]
+    assert sorted(path.name for path in (tmp_path / "bundles").iterdir()) == [".r10.c3d4", ".r10.c3d4.training.json"]
 
 
 def test_old_issues_of_what_is_live_go_a_run_later_and_weeks_in_doubt_keep_theirs(house, tmp_path):
