@@ -49,9 +49,8 @@ def mlflow_address(airflow_environment: Mapping[str, str]) -> Iterator[str]:
         "--workers",
         "1",
     ]
-    server = subprocess.Popen(
-        command, env=environment.base(Home(home)), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    given = {**environment.base(Home(home)), "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # as the stack starts it
+    server = subprocess.Popen(command, env=given, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     wait_for("MLflow", lambda: answers(f"http://127.0.0.1:{port}/health"), timeout=90, look="the test's output")
     yield f"http://127.0.0.1:{port}"
     server.terminate()

@@ -30,8 +30,10 @@ class LocalExecutor(local_executor.LocalExecutor):
             is_over.set()
 
     def _kill_idle(self, is_over: threading.Event) -> None:
+        forked = psutil.Process().cmdline()  # the title of a worker that has not come to give itself one
         while not is_over.wait(PATIENCE_SECONDS):
             for pid in tuple(self.workers):
                 with suppress(psutil.Error, ProcessLookupError):
-                    if "<idle>" in " ".join(psutil.Process(pid).cmdline()):
+                    title = psutil.Process(pid).cmdline()
+                    if title == forked or "<idle>" in " ".join(title):
                         os.kill(pid, signal.SIGKILL)
