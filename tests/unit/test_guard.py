@@ -93,7 +93,7 @@ def test_each_round_without_trouble_leaves_its_time_for_prometheus(tmp_path, mon
     gone.write_text("of a workload that is watched no more")
 
     def seen():
-        (metric,) = textfiles.TextFiles(tmp_path / "metrics").collect()
+        metric, _ = textfiles.TextFiles(tmp_path / "metrics").collect()
         return {sample.labels["workload"]: sample.value for sample in metric.samples}
 
     assert guard(settings, once=True) == 0

@@ -228,7 +228,26 @@ def test_files_that_stages_leave_are_merged_by_metric(tmp_path):
     for name, value in (("a", 1), ("b", 2)):
         (tmp_path / f"{name}.prom").write_text(f'# TYPE left_total counter\nleft_total{{of="{name}"}} {value}\n')
     (tmp_path / "c.prom.draft").write_text("half")
-    assert samples(textfiles.TextFiles(tmp_path)) == {("left_total", "a"): 1, ("left_total", "b"): 2}
+    found = samples(textfiles.TextFiles(tmp_path))
+    assert {key: value for key, value in found.items() if key[0] == "left_total"} == {
+        ("left_total", "a"): 1,
+        ("left_total", "b"): 2,
+    }
+
+
+def test_a_file_that_nobody_can_read_costs_its_own_figures_and_is_named(tmp_path, caplog):
+    (tmp_path / "whole.prom").write_text("left_total 1\n")
+    (tmp_path / "spoilt.prom").write_bytes(b"left_total{ \xff\n")
+    (tmp_path / "gone.prom").symlink_to(tmp_path / "nowhere")
+    files = textfiles.TextFiles(tmp_path)
+    for _ in range(2):
+        found = samples(files)
+    assert found["left_total",] == 1
+    assert found["ratchet_textfile_readable", "spoilt.prom"] == 0
+    assert found["ratchet_textfile_readable", "whole.prom"] == 1
+    assert sum("spoilt.prom cannot be read" in line for line in caplog.messages) == 1
+    (tmp_path / "spoilt.prom").write_text("left_total 2\n")
+    assert samples(files)["ratchet_textfile_readable", "spoilt.prom"] == 1
 
 
 def test_realised_errors_are_scaled_and_bounds_counted_week_by_week():
