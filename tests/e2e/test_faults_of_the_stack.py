@@ -165,6 +165,7 @@ def tiny_disk(field):
     """A disk of 64 KiB where the production track keeps its spool."""
     spool = field.stack.home.folder / "spool" / "production"
     field.supervisor.restart("inference-production")
+    field.wait_track("production")
     mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", spool]
     if subprocess.run(mount, check=False, capture_output=True).returncode:
         pytest.skip("this machine does not let us mount a small disk")
