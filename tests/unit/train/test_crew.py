@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+from contextlib import ExitStack
 
 import numpy as np
 import psutil
@@ -171,6 +172,39 @@ def test_a_cluster_without_a_worker_is_waited_for_and_then_named(panel_of):
         alone = on_dask(empty.scheduler_address, patience=1)
         with pytest.raises(RatchetError, match=f"no worker at {empty.scheduler_address}"):
             list(alone(panel_of(np.ones((3, 60))), jobs, lambda _: None))
+
+
+@pytest.fixture
+def scheduler():
+    """A scheduler with one worker, each started as its own command; where it is, and its process."""
+    address = f"tcp://127.0.0.1:{free_port()}"
+    port = address.rpartition(":")[2]
+    commands = (
+        ["distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", port, "--no-dashboard"],
+        ["distributed.cli.dask_worker", address, "--nthreads", "1", "--no-dashboard", "--death-timeout", "30"],
+    )
+    with ExitStack() as stack:
+        started = []
+        for command in commands:
+            process = subprocess.Popen([sys.executable, "-m", *command], stderr=subprocess.DEVNULL)
+            stack.callback(process.wait)
+            stack.callback(process.kill)
+            started.append(process)
+        yield address, started[0]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_scheduler_that_is_killed_amid_the_work_ends_it_with_its_address(panel_of, scheduler):
+    address, process = scheduler
+    jobs = [Job(family=forecasters.find("ets"), folds=(fold,)) for fold in plan(120, horizon=4)]
+
+    def kill(line):
+        if line.startswith("1 of"):
+            process.kill()
+
+    with pytest.raises(RatchetError, match=f"(the Dask cluster|no worker|the Dask scheduler) at {address}"):
+        list(on_dask(address, patience=20)(panel_of(np.ones((300, 120)) * range(1, 121)), jobs, kill))
+    assert process.wait(timeout=10) == -signal.SIGKILL
 
 
 def test_a_scheduler_that_is_away_is_named_with_the_way_out(run, history, tmp_path):
