@@ -219,6 +219,29 @@ def test_a_reader_that_goes_away_is_no_fault(tmp_path):
         assert (asked.stderr.read(), asked.wait(timeout=60)) == (b"", 0)
 
 
+@pytest.mark.parametrize(
+    ("end", "code", "says"),
+    [
+        (">/dev/full", 1, "ratchet: what it says cannot be written: No space left on device\n"),
+        (">&-", 0, ""),
+        (">&- 2>&-", 0, ""),
+    ],
+)
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_an_end_that_takes_nothing_is_no_riddle(tmp_path, end, code, says, unbuffered):
+    """A full disk must not look like an answer that is empty; who closed the end wants none."""
+    done = subprocess.run(
+        ["sh", "-c", f'"$0" -m ratchet policy show {end}', sys.executable],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+        cwd=tmp_path,
+    )
+    assert (done.returncode, done.stderr, done.stdout) == (code, says, "")
+
+
 def test_what_is_away_because_all_is_stopped_says_so(capsys, monkeypatch, tmp_path):
     """After `make down` the addresses that were left lead nowhere."""
     monkeypatch.chdir(tmp_path)
