@@ -1,6 +1,7 @@
 """Whoever reads what a command says: in lines and columns; and they may go away before its end, as `head` does once it has its lines."""
 
 import errno
+import io
 import os
 import select
 import sys
@@ -56,10 +57,12 @@ def _shown(value: object) -> object:
 
 
 def _open_ends() -> None:
-    """Who closed an end, as `>&-` does, wants to hear nothing from it."""
+    """Who closed an end, as `>&-` does, wants to hear nothing from it; one that lacks a letter is told its number."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"))
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _nobody_reads() -> bool:
