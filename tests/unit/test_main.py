@@ -200,6 +200,18 @@ def test_a_home_of_somebody_elses_is_one_clear_line(tmp_path, words):
     assert "Permission denied" in done.stderr
 
 
+@pytest.mark.parametrize("words", [("hold", "--why", "a holiday"), ("evaluate",)])
+def test_a_user_without_a_name_is_no_riddle(words, capsys, monkeypatch, tmp_path):
+    """As a container's that was told to run as another number."""
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 987654)
+    monkeypatch.setenv("DATA_HOME", str(tmp_path))
+    monkeypatch.setenv("DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none")
+    assert main(words) == 1
+    assert "ratchet: the journal is away" in capsys.readouterr().err
+
+
 def test_a_reader_that_goes_away_is_no_fault(tmp_path):
     """As `head` does once it has its lines."""
     with subprocess.Popen(
