@@ -15,7 +15,7 @@ MAX_ROWS: Final = 10_000
 
 
 def read(body: bytes, *, id_name: str) -> list[dict[str, Any]]:
-    """Return a CSV's rows as questions; a cell that is left empty is a field that is left out."""
+    """Return a CSV's rows as questions; a cell that is left empty is a field that is left out, and a row of such cells is none."""
     allowed = {id_name, "target", "horizon", "statistic"}
     try:
         rows = csv.reader(io.StringIO(body.decode(), newline=""), strict=True, skipinitialspace=True)
@@ -25,7 +25,7 @@ def read(body: bytes, *, id_name: str) -> list[dict[str, Any]]:
             raise ProblemError(
                 INVALID, f"The first row must name the columns, separated by commas and each once: {needed}."
             )
-        return [_question(header, row) for _, row in zip(range(MAX_ROWS), filter(None, rows), strict=False)]
+        return [_question(header, row) for _, row in zip(range(MAX_ROWS), filter(any, rows), strict=False)]
     except (UnicodeDecodeError, csv.Error) as error:
         raise ProblemError(INVALID, f"The body is not CSV in UTF-8: {error}") from error
 

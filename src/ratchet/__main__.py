@@ -3,6 +3,7 @@
 import argparse
 import getpass
 import logging
+import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
@@ -151,6 +152,14 @@ def _workload(options: argparse.Namespace, settings: Settings) -> str:
     return workloads.find(options.workload or settings.workloads.split(",")[0]).name
 
 
+def _person() -> str:
+    """Who asks, for the record: a user that the system has no name for, as a container may have, is its number."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
+
+
 def _up(_: argparse.Namespace) -> None:
     from ratchet.stack.up import up
 
@@ -238,7 +247,7 @@ def _evaluate(options: argparse.Namespace) -> dict[str, Any]:
     from ratchet.loop import Loop
 
     loop = Loop()
-    return loop.evaluate(_workload(options, loop.settings), actor=getpass.getuser(), mode=options.mode)
+    return loop.evaluate(_workload(options, loop.settings), actor=_person(), mode=options.mode)
 
 
 def _guard(options: argparse.Namespace) -> int:
@@ -261,7 +270,7 @@ def _by_hand(kind: str) -> Command:
         from ratchet.loop import Loop
 
         loop = Loop()
-        return loop.order(_workload(options, loop.settings), OrderKind(kind), who=getpass.getuser(), why=options.why)
+        return loop.order(_workload(options, loop.settings), OrderKind(kind), who=_person(), why=options.why)
 
     return command
 

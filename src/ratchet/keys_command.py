@@ -26,7 +26,7 @@ def add_keys(commands: Commands) -> None:
     what = "end a key; effective within 10 s"
     ending = actions.add_parser("revoke", help=what, description=what)
     ending.set_defaults(command=revoke)
-    ending.add_argument("key_id", help="its id, as `ratchet keys list` shows it")
+    ending.add_argument("key_id", help="its id, as `ratchet keys list` shows it, or the key itself")
 
 
 def add(options: argparse.Namespace) -> str:
@@ -49,9 +49,10 @@ def list_all(_: argparse.Namespace) -> str:
 
 
 def revoke(options: argparse.Namespace) -> str:
-    """End a key and say so; a `RatchetError` if no such key is valid."""
-    from ratchet.serve.keys import revoke_key
+    """End a key and say so, without the key; a `RatchetError` if no such key is valid."""
+    from ratchet.serve.keys import id_of, revoke_key
 
-    if not revoke_key(Settings.load().database, options.key_id):
-        raise RatchetError(f"no key that is valid has the id {options.key_id}: see `ratchet keys list`")
-    return f"{options.key_id} is revoked: refused everywhere within 10 s"
+    key_id = id_of(options.key_id)
+    if not revoke_key(Settings.load().database, key_id):
+        raise RatchetError(f"no key that is valid has the id {key_id}: see `ratchet keys list`")
+    return f"{key_id} is revoked: refused everywhere within 10 s"

@@ -1,26 +1,33 @@
 """Whoever reads what a command says: in lines and columns; and they may go away before its end, as `head` does once it has its lines."""
 
+import errno
+import io
 import os
 import select
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
-from typing import Any, ParamSpec
+from typing import Any, Final, ParamSpec
 
 P = ParamSpec("P")
+_NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def while_read(main: Callable[P, int]) -> Callable[P, int]:
-    """Have commands end without a word once nobody reads on."""
+    """Have commands end without a word once nobody reads on, and with one line where what they say finds no room."""
 
     @wraps(main)
     def run(*arguments: P.args, **named: P.kwargs) -> int:
+        _open_ends()
         code = 0
         try:
             code = main(*arguments, **named)
             sys.stdout.flush()
-        except BrokenPipeError:
-            if not _nobody_reads():
+        except OSError as problem:
+            if problem.errno in _NO_ROOM:
+                sys.stderr.write(f"ratchet: what it says cannot be written: {problem.strerror}\n")
+                code = 1
+            elif not isinstance(problem, BrokenPipeError) or not _nobody_reads():
                 raise  # it was a neighbour who went away
             # What is left to say goes nowhere: at its end the interpreter would try again, and complain.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -47,6 +54,15 @@ def _shown(value: object) -> object:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return "-" if value in (None, "") else value
+
+
+def _open_ends() -> None:
+    """Who closed an end, as `>&-` does, wants to hear nothing from it; one that lacks a letter is told its number."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"))
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _nobody_reads() -> bool:

@@ -90,6 +90,20 @@ def test_later_feedback_replaces_and_earlier_does_not(spool, forwarder, postgres
     assert [row["value"] for row in rows(postgres, "feedback", workload)] == [5]
 
 
+def test_each_week_of_a_forecast_has_an_actual_of_its_own(spool, forwarder, postgres, workload):
+    """All weeks are answered under one id: what happened in the second must not replace what happened in the first."""
+    begun = datetime.now(UTC) - timedelta(minutes=1)
+    said = [("2026-11-08", 5.0), ("2026-11-15", 6.0), ("2026-11-15", 7.0), ("2026-11-08", 8.0), ("2026-11-22", 9.0)]
+    for at, (week, value) in enumerate(said):
+        actual = {"week": week, "value": value}
+        spool.append(feedback(workload, f"of {workload}", actual, kind="actual", at=begun + timedelta(seconds=at)))
+        if at != 1:
+            ship(spool, forwarder)
+    found = {row["value"]["week"]: row["value"]["value"] for row in rows(postgres, "feedback", workload)}
+    assert found == {"2026-11-08": 8.0, "2026-11-15": 7.0, "2026-11-22": 9.0}
+    assert len(rows(postgres, "feedback", workload)) == 3
+
+
 def test_feedback_that_a_clock_stamped_before_it_was_set_back_is_replaced_too(spool, forwarder, postgres, workload):
     now = datetime.now(UTC)
     for value, at in ((1, now + timedelta(hours=1)), (2, now), (3, now + timedelta(seconds=1))):

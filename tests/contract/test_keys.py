@@ -1,7 +1,10 @@
 """API keys against a real PostgreSQL, and without it."""
 
 import logging
+import os
 import stat
+import subprocess
+import sys
 import threading
 import time
 
@@ -82,6 +85,34 @@ def test_revoking_what_is_no_key_is_an_error(postgres, monkeypatch, tmp_path, ca
     assert listed.split()[1:5] == ["to", "be", "revoked", "predict"]
     assert len(listed.split()) == 9, "when it was made and when it was revoked"
     assert main(["keys", "add", " "]) == 1
+
+
+def test_a_key_that_leaked_is_revoked_as_it_was_found_and_not_repeated(postgres, store, monkeypatch, tmp_path, capsys):
+    """Who has the key alone is in a hurry: what it says must not read as if the key were none."""
+    monkeypatch.setenv("DATABASE_URL", postgres)
+    monkeypatch.setenv("DATA_HOME", str(tmp_path))
+    key = add_key(postgres, "leaked", ["predict"])
+    assert main(["keys", "revoke", f" {key} "]) == 0
+    assert main(["keys", "revoke", key]) == 1
+    store.refresh()
+    assert store.holder(key) is None
+    said = capsys.readouterr()
+    assert key[16:] not in said.out + said.err
+
+
+def test_a_list_is_shown_by_a_terminal_that_knows_few_letters(postgres, tmp_path):
+    """One name in it must not keep all others from whoever has to revoke a key."""
+    add_key(postgres, "Zoë", ["predict"])
+    done = subprocess.run(
+        [sys.executable, "-m", "ratchet", "keys", "list"],
+        capture_output=True,
+        check=False,
+        timeout=60,
+        env={**os.environ, "DATABASE_URL": postgres, "DATA_HOME": str(tmp_path), "PYTHONIOENCODING": "ascii"},
+        cwd=tmp_path,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert rb"Zo\xeb" in done.stdout
 
 
 def test_a_revoked_key_ends_and_stays_listed(postgres, store):

@@ -200,6 +200,18 @@ def test_a_home_of_somebody_elses_is_one_clear_line(tmp_path, words):
     assert "Permission denied" in done.stderr
 
 
+@pytest.mark.parametrize("words", [("hold", "--why", "a holiday"), ("evaluate",)])
+def test_a_user_without_a_name_is_no_riddle(words, capsys, monkeypatch, tmp_path):
+    """As a container's that was told to run as another number."""
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 987654)
+    monkeypatch.setenv("DATA_HOME", str(tmp_path))
+    monkeypatch.setenv("DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none")
+    assert main(words) == 1
+    assert "ratchet: the journal is away" in capsys.readouterr().err
+
+
 def test_a_reader_that_goes_away_is_no_fault(tmp_path):
     """As `head` does once it has its lines."""
     with subprocess.Popen(
@@ -217,6 +229,29 @@ def test_a_reader_that_goes_away_is_no_fault(tmp_path):
         asked.stdin.write(b"go\n")
         asked.stdin.close()
         assert (asked.stderr.read(), asked.wait(timeout=60)) == (b"", 0)
+
+
+@pytest.mark.parametrize(
+    ("end", "code", "says"),
+    [
+        (">/dev/full", 1, "ratchet: what it says cannot be written: No space left on device\n"),
+        (">&-", 0, ""),
+        (">&- 2>&-", 0, ""),
+    ],
+)
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_an_end_that_takes_nothing_is_no_riddle(tmp_path, end, code, says, unbuffered):
+    """A full disk must not look like an answer that is empty; who closed the end wants none."""
+    done = subprocess.run(
+        ["sh", "-c", f'"$0" -m ratchet policy show {end}', sys.executable],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+        cwd=tmp_path,
+    )
+    assert (done.returncode, done.stderr, done.stdout) == (code, says, "")
 
 
 def test_what_is_away_because_all_is_stopped_says_so(capsys, monkeypatch, tmp_path):

@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 import time
+from collections.abc import Sequence
 from concurrent.futures import BrokenExecutor
 from datetime import date
 from pathlib import Path
@@ -76,9 +77,21 @@ def read_plan(options: argparse.Namespace, history: History, settings: Settings,
         recipe=recipe,
         seed=options.seed,
         policy=read_policy(options.policy, settings, workload=workload),
-        plants=tuple(Plant.parse(text) for text in options.plant),
+        plants=read_plants(options.plant, weeks=last - first + 1),
         renew=not options.no_refresh,
     )
+
+
+def read_plants(words: Sequence[str], *, weeks: int) -> tuple[Plant, ...]:
+    """Each bad candidate that is asked for, one a week; a `DataError` where the rehearsal would not meet one of them."""
+    plants = {plant.week: plant for plant in map(Plant.parse, words)}
+    if late := [week for week in plants if week >= weeks]:  # what is trained in the last week is met by nobody
+        raise DataError(
+            f"--plant: a rehearsal of {weeks} weeks tries no candidate of week {late[0]}; the last is that of {weeks - 1}"
+        )
+    if len(plants) < len(words):
+        raise DataError("--plant: a week has one candidate, so nothing else can be planted in the same one")
+    return tuple(plants.values())
 
 
 def read_policy(text: str, settings: Settings, *, workload: str) -> EvidencePolicy:

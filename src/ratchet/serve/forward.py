@@ -98,11 +98,11 @@ ON CONFLICT DO NOTHING
 # Segments may come in any order, so the time decides; one that is still to come was stamped before a clock was set back.
 FEEDBACK: Final = """
 INSERT INTO feedback AS kept (prediction_id, kind, client, workload, value, at)
-SELECT DISTINCT ON (r.prediction_id, r.kind, r.client) r.prediction_id, r.kind, r.client, r.workload, r.value, r.at
+SELECT DISTINCT ON (r.prediction_id, r.kind, r.client, r.value ->> 'week') r.prediction_id, r.kind, r.client, r.workload, r.value, r.at
 FROM pg_temp.stage, jsonb_populate_record(NULL::feedback, body) AS r
 WHERE body ->> 'record' = 'feedback'
-ORDER BY r.prediction_id, r.kind, r.client, r.at DESC
-ON CONFLICT (prediction_id, kind, client)
+ORDER BY r.prediction_id, r.kind, r.client, r.value ->> 'week', r.at DESC
+ON CONFLICT (prediction_id, kind, client, coalesce(value ->> 'week', ''))
 DO UPDATE SET value = EXCLUDED.value, at = EXCLUDED.at WHERE EXCLUDED.at > kept.at OR kept.at > now()
 """
 

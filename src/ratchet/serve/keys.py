@@ -69,6 +69,12 @@ def add_key(database_url: str, name: str, scopes: Sequence[str]) -> str:
     return key
 
 
+def id_of(said: str) -> str:
+    """Return the id that a key has in it; what is no key is taken for an id."""
+    prefix, _, rest = said.strip().partition("_")
+    return rest.partition("_")[0] if prefix == PREFIX else said.strip()
+
+
 def revoke_key(database_url: str, key_id: str) -> bool:
     """End a key; False if there is no such key or it has ended before."""
     with clear_errors(WHAT):

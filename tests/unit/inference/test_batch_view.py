@@ -173,6 +173,12 @@ def test_csv_in_may_be_json_out(house):
     assert body["results"][0]["depot"] == "north/a"
 
 
+def test_rows_that_a_spreadsheet_left_empty_are_no_questions(house):
+    """It writes one for each that ever had a cell, with nothing but commas; they do not count towards the thousand."""
+    answer = ask_csv(house, "depot,target,horizon\n" + "north/a,sent,1\n" * 1000 + ",,\n   \n\n ,,\n").get_json()
+    assert (answer["answered"], answer["failed"]) == (1000, 0)
+
+
 def test_spaces_after_commas_are_nobodys_names(house):
     for text in ("depot, target, horizon\nnorth/a, sent, 2\n", 'depot, target, horizon\n"north/a", "sent", "2"\n'):
         [result] = ask_csv(house, text).get_json()["results"]

@@ -49,6 +49,9 @@ def test_a_report_in_three_forms_from_one_command(tmp_path, gold, monkeypatch, c
     [
         (("--plant", "odd@2"), "--plant is one of biased"),
         (("--plant", "slow@²"), "--plant is one of biased"),
+        (("--plant", "slow@4"), "--plant: a rehearsal of 4 weeks tries no candidate of week 4; the last is that of 3"),
+        (("--plant", "slow@99"), "--plant: a rehearsal of 4 weeks tries no candidate of week 99"),
+        (("--plant", "slow@2", "--plant", "biased@2"), "--plant: a week has one candidate"),
         (("--recipe", "crystal_ball"), "no family crystal_ball"),
         (("--policy", '{"alpha": 1}'), "--policy: POLICY knows no alpha"),
         (("--policy", '{"margin": -1}'), "--policy: POLICY: margin must be above 0, not -1"),
