@@ -123,12 +123,12 @@ class RepositoryApi:
         cursor, kind = _resume(landed, part, repository), part.rpartition("/")[2]
         began = _began(cursor, self.clock())
         until, problem = began, None
+        api.go_on_from(*_moments(cursor))
         lines: list[bytes] = []
         pages = 0
         try:
             for page in walk(api, f"/repos/{repository.full_name}", cursor):
-                # What is seen last counts, also where the clock was set back meanwhile.
-                now = max([self.clock(), *_moments({**cursor, **page.cursor})])
+                now = api.now()
                 came = {"at": now.isoformat(), "repo_id": repository.repo_id}
                 cursor = {**page.cursor, **came, **({"began": began} if "next" in page.cursor else {})}
                 lines += [_line(item, repository, kind, now, gone=page.gone) for item in page.items]

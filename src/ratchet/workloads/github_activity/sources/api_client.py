@@ -64,10 +64,16 @@ class ApiClient:
     def __init__(self, http: httpx.Client, *, clock: Clock, sleep: Callable[[float], None] = time.sleep) -> None:
         self._http, self._clock, self._sleep = http, clock, sleep
         self._free_at: datetime | None = None
+        self._newest = datetime.min.replace(tzinfo=UTC)
 
     def now(self) -> datetime:
-        """The time."""
-        return self._clock()
+        """When what was answered last is seen: the time, but never before what was seen already, though the clock was set back."""
+        self.go_on_from(self._clock())
+        return self._newest
+
+    def go_on_from(self, *moments: datetime) -> None:
+        """Have nothing seen before any of these from here on."""
+        self._newest = max([self._newest, *moments])
 
     def get(
         self,

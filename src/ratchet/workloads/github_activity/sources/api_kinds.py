@@ -82,7 +82,9 @@ def _page_of_comparison(api: ApiClient, url: str) -> Answer:
 
 def _from_now_on(api: ApiClient) -> str:
     """From the next second on: what was seen within this one was seen before."""
-    return f"{api.now() + timedelta(seconds=1):%Y-%m-%dT%H:%M:%SZ}"
+    anew = (api.now() + timedelta(seconds=1)).replace(microsecond=0)
+    api.go_on_from(anew)
+    return f"{anew:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _instead(api: ApiClient, repository: str, *, lost: str, error: SourceError) -> Cursor:
