@@ -143,7 +143,8 @@ class RepositoryApi:
         if (
             "at" in cursor
         ):  # everything up to here has landed; a cursor without a new piece saves the next run its questions
-            landed.keep_note(part, json.dumps(cursor, sort_keys=True))
+            noted = {"cursor": cursor, "behind": _digest(landed.cursor(part))}
+            landed.keep_note(part, json.dumps(noted, sort_keys=True))
         if until:
             yield _walked(part, {"until": until, "anew": cursor.get("anew")}, repository, self.clock())
         if problem:
@@ -152,7 +153,7 @@ class RepositoryApi:
     def _told(self, walked: Sequence[Walked], landed: Landings) -> Iterator[Piece]:
         """One small piece for all walks, unless the last one told the same: a quiet hour costs a file, not one for each kind."""
         told = json.dumps({walk.part: walk.told for walk in walked}, sort_keys=True)
-        cursor = {"told": hashlib.sha256(told.encode()).hexdigest()}
+        cursor = {"told": _digest(told)}
         if walked and _parse(landed.cursor(_WALKS)) != cursor:
             yield self._piece([line for walk in walked for line in walk.lines], _WALKS, cursor, self.clock(), landed)
 
@@ -196,10 +197,14 @@ def _look_up(api: ApiClient, asked: str, landed: Landings) -> Repository:
 
 
 def _resume(landed: Landings, part: str, repository: Repository) -> Cursor:
-    """The newer of the cursor that landed with the last piece and the one noted after it; none if it is of who had the name before."""
-    cursors = _parse(landed.cursor(part)), _parse(landed.note(part))
-    newest = max(cursors, key=lambda cursor: str(cursor.get("at", "")))
-    return newest if newest.get("repo_id", repository.repo_id) == repository.repo_id else {}
+    """The cursor noted behind the last piece, else the one that landed with it; none if it is of who had the name before."""
+    last, noted = landed.cursor(part), _parse(landed.note(part))
+    cursor: Cursor = noted["cursor"] if noted.get("behind") == _digest(last) else _parse(last)
+    return cursor if cursor.get("repo_id", repository.repo_id) == repository.repo_id else {}
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _moments(cursor: Cursor) -> Iterator[datetime]:
