@@ -16,7 +16,13 @@ import httpx
 from ratchet.contracts.errors import DataError, NotThereError, SourceError
 from ratchet.contracts.folders import on_this_machine
 from ratchet.contracts.source import Arrival, Clock, Landings, Piece, Trouble, utc_now
-from ratchet.workloads.github_activity.sources.api_client import ApiClient, ClockError, LimitedError, RefusedError
+from ratchet.workloads.github_activity.sources.api_client import (
+    LONG_AGO,
+    ApiClient,
+    ClockError,
+    LimitedError,
+    RefusedError,
+)
 from ratchet.workloads.github_activity.sources.api_kinds import WALKS, Walk
 from ratchet.workloads.github_activity.sources.api_pages import Cursor, Item, TruncatedError
 
@@ -123,7 +129,7 @@ class RepositoryApi:
         cursor, kind = _resume(landed, part, repository), part.rpartition("/")[2]
         began = _began(cursor, self.clock())
         until, problem = began, None
-        api.go_on_from(*_moments(cursor))
+        api.newest = max(_moments(cursor), default=LONG_AGO)
         lines: list[bytes] = []
         pages = 0
         try:

@@ -82,9 +82,8 @@ def _page_of_comparison(api: ApiClient, url: str) -> Answer:
 
 def _from_now_on(api: ApiClient) -> str:
     """From the next second on: what was seen within this one was seen before."""
-    anew = (api.now() + timedelta(seconds=1)).replace(microsecond=0)
-    api.go_on_from(anew)
-    return f"{anew:%Y-%m-%dT%H:%M:%SZ}"
+    api.newest = (api.now() + timedelta(seconds=1)).replace(microsecond=0)
+    return f"{api.newest:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _instead(api: ApiClient, repository: str, *, lost: str, error: SourceError) -> Cursor:
