@@ -89,6 +89,8 @@ class RepositoryApi:
                     walked.append(offer)
                 else:
                     yield offer
+        except ClockError:  # whatever landed now would be of a wrong hour
+            raise
         except SourceError:
             yield from self._told(walked, landed)
             raise
@@ -127,32 +129,33 @@ class RepositoryApi:
         self, api: ApiClient, walk: Walk, repository: Repository, part: str, landed: Landings
     ) -> Iterator[Piece | Walked]:
         cursor, kind = _resume(landed, part, repository), part.rpartition("/")[2]
-        began = _began(cursor, self.clock())
+        at = self.clock()
+        began = _began(cursor, at)
         until, problem = began, None
         api.newest = max(_moments(cursor), default=LONG_AGO)
         lines: list[bytes] = []
         pages = 0
         try:
             for page in walk(api, f"/repos/{repository.full_name}", cursor):
-                now = api.now()
+                now, at = api.now(), self.clock()
                 came = {"at": now.isoformat(), "repo_id": repository.repo_id}
                 cursor = {**page.cursor, **came, **({"began": began} if "next" in page.cursor else {})}
                 lines += [_line(item, repository, kind, now, gone=page.gone) for item in page.items]
                 pages += 1
                 if pages >= _PAGES_A_PIECE and lines:
-                    yield self._piece(lines, part, cursor, self.clock(), landed)
+                    yield self._piece(lines, part, cursor, at, landed)
                     lines, pages = [], 0
         except SourceError as error:  # what was told before lands all the same
             until, problem = error.until if isinstance(error, TruncatedError) else "", error
         if lines:
-            yield self._piece(lines, part, cursor, self.clock(), landed)
+            yield self._piece(lines, part, cursor, at, landed)
         if (
             "at" in cursor
         ):  # everything up to here has landed; a cursor without a new piece saves the next run its questions
             noted = {"cursor": cursor, "behind": _digest(landed.cursor(part))}
             landed.keep_note(part, json.dumps(noted, sort_keys=True))
         if until:
-            yield _walked(part, {"until": until, "anew": cursor.get("anew")}, repository, self.clock())
+            yield _walked(part, {"until": until, "anew": cursor.get("anew")}, repository, at)
         if problem:
             raise problem
 
