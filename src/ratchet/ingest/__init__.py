@@ -27,6 +27,7 @@ from ratchet.ingest.gold import prune, publish, read_series, read_table
 from ratchet.ingest.land import LandReport, Pace, Progress, land
 from ratchet.ingest.partition import GoldPartition, newest, partition_path
 from ratchet.ingest.place import Elsewhere, open_place
+from ratchet.ingest.quality import is_judged
 from ratchet.ingest.shared_gold import follow
 from ratchet.ingest.silver import keep_silver
 from ratchet.ingest.vintages import read_vintages
@@ -88,7 +89,8 @@ def build_gold(  # noqa: PLR0913  # from where to where, as of when, and who hea
             now=now or datetime.now(UTC),
             there=elsewhere.gold.under(workload.name) if elsewhere.gold else None,
         )
-        note_published(warehouse)
+        if is_judged(warehouse.intake):
+            note_published(warehouse)
         if elsewhere.silver:
             keep_silver(workload, warehouse, elsewhere.silver.under(workload.name))
         return gold

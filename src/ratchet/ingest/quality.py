@@ -131,6 +131,11 @@ def read_failures(folder: Path) -> dict[str, int]:
     return found
 
 
+def is_judged(intake: Intake) -> bool:
+    """Whether so much is new that a share of it means something; what is less is judged with what follows it."""
+    return intake.new_records >= LEAST_JUDGED
+
+
 def require(report: Report) -> None:
     """Raise a `DataError` that names the hard checks which failed."""
     if not report.moves:
@@ -159,7 +164,7 @@ def _intake(intake: Intake) -> Iterator[Check]:
     yield Check(
         name="rejected_share",
         hard=True,
-        passed=share <= MOST_REJECTED or intake.new_records < LEAST_JUDGED,
+        passed=share <= MOST_REJECTED or not is_judged(intake),
         found=f"{share:.2%} of {intake.new_records} new records",
         wanted=f"at most {MOST_REJECTED:.0%} rejected",
     )

@@ -9,7 +9,7 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intake:
-    """What a build took in, as the warehouse counts it: in all, and in the files that no published gold held before."""
+    """What a build took in, as the warehouse counts it: in all, and in the files that no published gold was judged by yet."""
 
     records: int
     events: int

@@ -284,6 +284,21 @@ def test_what_was_refused_is_refused_again_until_it_is_mended(tmp_path):
     assert (intake["new_records"], intake["new_rejected"]) == (140, 20)
 
 
+def test_records_that_are_too_few_to_be_judged_are_judged_with_those_that_follow(tmp_path):
+    """An hour of a few repositories never has enough: all of them could be rejected, and each hour gold moved."""
+    folder = tmp_path / "events"
+    folder.mkdir()
+    star = (
+        b'{"id":"%d","type":"WatchEvent","repo":{"name":"a/b"},'
+        b'"created_at":"2015-01-04T23:00:00Z","payload":{"action":"started"}}'
+    )
+    write_hour(folder, "2015-01-04-23", [star % at for at in range(80)])
+    turn(tmp_path, str(folder))
+    write_hour(folder, "2015-01-05-0", [b"[]"] * 40)
+    with pytest.raises(DataError, match=r"gold stays as it was, rejected_share: found 33.33% of 120 new records"):
+        turn(tmp_path, str(folder))
+
+
 def write_hour(folder: Path, name: str, lines: list[bytes]) -> None:
     (folder / f"{name}.json.gz").write_bytes(gzip.compress(b"\n".join(lines), mtime=0))
 

@@ -77,7 +77,7 @@ def build(
 
 
 def note_published(warehouse: Warehouse) -> None:
-    """Have the next build count as new only what it takes in after this one. The caller holds the warehouse's lock."""
+    """Have the next build judge only what it takes in after this one. The caller holds the warehouse's lock."""
     State(place=warehouse.database.parent).note_published()
 
 

@@ -212,7 +212,7 @@ class State:
             connection.execute(_SET_PUBLISHED)
 
     def intake(self) -> Intake:
-        """What became of all records, and of those that no gold which moved has held: a build that was refused is not forgotten."""
+        """What became of all records, and of those that no gold which moved was judged by: a build that was refused is not forgotten."""
         with self._open() as connection:
             records, events, duplicates, rejected, new, new_rejected = connection.execute(
                 _INTAKE, {"snapshot": SNAPSHOT}

@@ -46,9 +46,9 @@ def api_item(file: LandedFile, record: Mapping[str, Any]) -> Row | str:
     if isinstance(created, str):
         return created
     user = as_object(item.get({"commits": "author"}.get(kind_, "user")))
-    item_id = as_text(item.get("sha")) or as_identifier(item.get("id")) or as_text(user.get("login"))
-    if kind_ == "stargazers" and item_id is None:
-        item_id = str(created)  # of an account that is gone nothing else is left
+    item_id = as_text(item.get("sha")) or as_identifier(item.get("id"))
+    if kind_ == "stargazers":  # of an account that is gone nothing but the moment is left
+        item_id = as_identifier(user.get("id")) or as_text(user.get("login")) or str(created)
     if item_id is None:
         return "id missing"
     action = GONE if record.get("gone") is True else None

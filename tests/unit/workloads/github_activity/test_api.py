@@ -119,6 +119,18 @@ def test_more_changes_in_one_second_than_a_page_holds_are_followed_by_link(host,
     assert counts(tmp_path)["issues"] == 61
 
 
+def test_what_follows_a_full_page_of_one_second_is_not_missed_where_etags_tell_of_no_links(host, repo, tmp_path, clock):
+    """As after an import: the page stays as it was when a next one opens."""
+    host.page, host.etags_tell_links = 100, False
+    for number in range(200, 300):
+        repo.open(number, 70)
+    for _ in range(2):
+        run(host, tmp_path, clock)
+    repo.open(300, 71)
+    run(host, tmp_path, clock)
+    assert counts(tmp_path)["issues"] == 126
+
+
 def test_an_empty_repository_and_one_without_issues_are_no_trouble(tmp_path, clock):
     empty = Repo(full_name=NAME, repo_id=1, issues_are_on=False)
     report, _ = run(CodeHost(empty), tmp_path, clock)

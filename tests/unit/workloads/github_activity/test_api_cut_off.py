@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from datetime import timedelta
 
 import pytest
 from api_runs import NAME, counts, rows, run, walks
@@ -95,3 +96,20 @@ def test_a_killed_run_has_its_cursor_with_its_data(host, repo, tmp_path, clock):
     told = dict(walks(tmp_path))
     assert told["issues"] == "2026-02-01T10:00:00Z"
     assert told["commits"] > "2026-08", "it went on to the head of the killed run, whose clock was not this one"
+
+
+def test_what_was_noted_behind_rows_that_the_manifest_has_no_more_counts_no_more(host, repo, tmp_path, clock):
+    """Rows were taken out by hand, or a copy was made while a run landed: the files are asked for again, none is passed over."""
+    run(host, tmp_path, clock)
+    path = tmp_path / "github_api" / "manifest.jsonl"
+    before = path.read_bytes()
+    repo.commit("new")
+    repo.open(1001, 60)
+    repo.open(1002, 60, pull=True)
+    repo.star(99, 60)
+    clock.now += timedelta(hours=1)
+    run(host, tmp_path, clock)
+    path.write_bytes(before)
+    clock.now += timedelta(hours=1)
+    run(host, tmp_path, clock)
+    assert counts(tmp_path) == dict.fromkeys(["commits", "issues", "pull_requests", "stargazers"], 26)

@@ -10,7 +10,8 @@ from api_runs import NAME, NOW, counts, run, walks
 
 from code_host import Repo
 from ratchet.contracts.errors import SourceError
-from web import Reply, serve
+from ratchet.ingest import manifest
+from web import Asked, Reply, serve
 
 
 def test_a_repository_that_is_not_there_does_not_stop_the_others(host, tmp_path, clock):
@@ -116,6 +117,25 @@ def test_a_clock_that_is_not_the_apis_lands_nothing_until_it_is_set(host, tmp_pa
     clock.now = there
     report, _ = run(host, tmp_path, clock)
     assert report.troubles == ()
+    assert counts(tmp_path) == dict.fromkeys(("commits", "issues", "pull_requests", "stargazers"), 25)
+
+
+@pytest.mark.parametrize("word", ["/commits", "/stargazers"])
+def test_what_came_before_the_clock_went_wrong_is_of_its_own_hour(host, tmp_path, clock, word):
+    """It would be told as known until then, and no week would be over for a year but those that nobody has seen."""
+    host.headers = {"Date": f"{NOW:%a, %d %b %Y %H:%M:%S} GMT"}
+
+    def go_wrong(asked: Asked) -> None:
+        if asked.path.endswith(word) and asked.query.get("page") == "2":
+            clock.now += timedelta(days=365)
+
+    host.after = go_wrong
+    with pytest.raises(SourceError, match="set the clock"):
+        run(host, tmp_path, clock)
+    hours = {entry.hour for entry in manifest.read(tmp_path / "github_api")}
+    assert hours == {NOW.replace(minute=0)}
+    clock.now, host.after = NOW, lambda _: None
+    run(host, tmp_path, clock)
     assert counts(tmp_path) == dict.fromkeys(("commits", "issues", "pull_requests", "stargazers"), 25)
 
 

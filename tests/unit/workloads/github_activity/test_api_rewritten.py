@@ -259,6 +259,34 @@ def test_a_clock_that_goes_back_within_a_walk_forgets_nothing(host, repo, tmp_pa
     assert standing(tmp_path) == set(repo.reachable(repo.head))
 
 
+def test_what_was_seen_while_the_clock_was_ahead_is_gone_too_when_all_of_it_is_rewritten(host, repo, tmp_path, clock):
+    """It was set right, before or while history was walked through anew."""
+    run(host, tmp_path, clock)
+    root_anew(repo)
+    clock.now -= timedelta(minutes=40)
+    run(host, tmp_path, clock)
+    assert standing(tmp_path) == set(repo.reachable(repo.head))
+    repo.head = ""
+    repo.commit("once more")
+    host.after = lambda _: setattr(clock, "now", clock.now - timedelta(seconds=90))
+    run(host, tmp_path, clock)
+    assert standing(tmp_path) == {"once more"}
+
+
+def test_of_two_rewritings_within_a_second_only_the_later_ones_commits_are_there(host, repo, tmp_path, clock):
+    run(host, tmp_path, clock)
+    root_anew(repo)
+
+    def sweep_away_behind_the_first_page(asked: Asked) -> None:
+        if "sha" in asked.query and "page" not in asked.query:
+            repo.parents = {f"later{at}": [f"later{at - 1}"] if at else [] for at in range(5)}
+            repo.head, host.after = "later4", lambda _: None
+
+    host.after = sweep_away_behind_the_first_page
+    run(host, tmp_path, clock)
+    assert standing(tmp_path) == set(repo.parents)
+
+
 def test_a_name_that_another_repository_has_now_is_walked_through_from_its_beginning(host, tmp_path, clock, repo):
     """An older one was renamed to it, or transferred: nothing of it was seen."""
     run(host, tmp_path, clock)

@@ -16,7 +16,13 @@ import httpx
 from ratchet.contracts.errors import DataError, NotThereError, SourceError
 from ratchet.contracts.folders import on_this_machine
 from ratchet.contracts.source import Arrival, Clock, Landings, Piece, Trouble, utc_now
-from ratchet.workloads.github_activity.sources.api_client import ApiClient, ClockError, LimitedError, RefusedError
+from ratchet.workloads.github_activity.sources.api_client import (
+    LONG_AGO,
+    ApiClient,
+    ClockError,
+    LimitedError,
+    RefusedError,
+)
 from ratchet.workloads.github_activity.sources.api_kinds import WALKS, Walk
 from ratchet.workloads.github_activity.sources.api_pages import Cursor, Item, TruncatedError
 
@@ -83,6 +89,8 @@ class RepositoryApi:
                     walked.append(offer)
                 else:
                     yield offer
+        except ClockError:  # whatever landed now would be of a wrong hour
+            raise
         except SourceError:
             yield from self._told(walked, landed)
             raise
@@ -121,38 +129,40 @@ class RepositoryApi:
         self, api: ApiClient, walk: Walk, repository: Repository, part: str, landed: Landings
     ) -> Iterator[Piece | Walked]:
         cursor, kind = _resume(landed, part, repository), part.rpartition("/")[2]
-        began = _began(cursor, self.clock())
+        at = self.clock()
+        began = _began(cursor, at)
         until, problem = began, None
+        api.newest = max(_moments(cursor), default=LONG_AGO)
         lines: list[bytes] = []
         pages = 0
         try:
             for page in walk(api, f"/repos/{repository.full_name}", cursor):
-                # What is seen last counts, also where the clock was set back meanwhile.
-                now = max([self.clock(), *_moments({**cursor, **page.cursor})])
+                now, at = api.now(), self.clock()
                 came = {"at": now.isoformat(), "repo_id": repository.repo_id}
                 cursor = {**page.cursor, **came, **({"began": began} if "next" in page.cursor else {})}
                 lines += [_line(item, repository, kind, now, gone=page.gone) for item in page.items]
                 pages += 1
                 if pages >= _PAGES_A_PIECE and lines:
-                    yield self._piece(lines, part, cursor, self.clock(), landed)
+                    yield self._piece(lines, part, cursor, at, landed)
                     lines, pages = [], 0
         except SourceError as error:  # what was told before lands all the same
             until, problem = error.until if isinstance(error, TruncatedError) else "", error
         if lines:
-            yield self._piece(lines, part, cursor, self.clock(), landed)
+            yield self._piece(lines, part, cursor, at, landed)
         if (
             "at" in cursor
         ):  # everything up to here has landed; a cursor without a new piece saves the next run its questions
-            landed.keep_note(part, json.dumps(cursor, sort_keys=True))
+            noted = {"cursor": cursor, "behind": _digest(landed.cursor(part))}
+            landed.keep_note(part, json.dumps(noted, sort_keys=True))
         if until:
-            yield _walked(part, {"until": until, "anew": cursor.get("anew")}, repository, self.clock())
+            yield _walked(part, {"until": until, "anew": cursor.get("anew")}, repository, at)
         if problem:
             raise problem
 
     def _told(self, walked: Sequence[Walked], landed: Landings) -> Iterator[Piece]:
         """One small piece for all walks, unless the last one told the same: a quiet hour costs a file, not one for each kind."""
         told = json.dumps({walk.part: walk.told for walk in walked}, sort_keys=True)
-        cursor = {"told": hashlib.sha256(told.encode()).hexdigest()}
+        cursor = {"told": _digest(told)}
         if walked and _parse(landed.cursor(_WALKS)) != cursor:
             yield self._piece([line for walk in walked for line in walk.lines], _WALKS, cursor, self.clock(), landed)
 
@@ -196,10 +206,14 @@ def _look_up(api: ApiClient, asked: str, landed: Landings) -> Repository:
 
 
 def _resume(landed: Landings, part: str, repository: Repository) -> Cursor:
-    """The newer of the cursor that landed with the last piece and the one noted after it; none if it is of who had the name before."""
-    cursors = _parse(landed.cursor(part)), _parse(landed.note(part))
-    newest = max(cursors, key=lambda cursor: str(cursor.get("at", "")))
-    return newest if newest.get("repo_id", repository.repo_id) == repository.repo_id else {}
+    """The cursor noted behind the last piece, else the one that landed with it; none if it is of who had the name before."""
+    last, noted = landed.cursor(part), _parse(landed.note(part))
+    cursor: Cursor = noted["cursor"] if noted.get("behind") == _digest(last) else _parse(last)
+    return cursor if cursor.get("repo_id", repository.repo_id) == repository.repo_id else {}
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _moments(cursor: Cursor) -> Iterator[datetime]:

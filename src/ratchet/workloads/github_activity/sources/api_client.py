@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 LONGEST_WAIT_SECONDS: Final = 70 * 60
 """A primary limit is over within the hour; a longer wait is left to a later run."""
 JSON: Final = "application/vnd.github+json"
+LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 _AGES_SECONDS: Final = 366 * 86_400.0
 """What is asked for beyond it, such as a time in milliseconds, is no more of a wait."""
 _NOTHING: Final[Mapping[str, type]] = {}
@@ -64,10 +65,13 @@ class ApiClient:
     def __init__(self, http: httpx.Client, *, clock: Clock, sleep: Callable[[float], None] = time.sleep) -> None:
         self._http, self._clock, self._sleep = http, clock, sleep
         self._free_at: datetime | None = None
+        self.newest = LONG_AGO
+        """When something of what is walked through was seen last."""
 
     def now(self) -> datetime:
-        """The time."""
-        return self._clock()
+        """When what was answered last is seen: the time, but never before `newest`, though the clock was set back."""
+        self.newest = max(self.newest, self._clock())
+        return self.newest
 
     def get(
         self,

@@ -82,7 +82,8 @@ def _page_of_comparison(api: ApiClient, url: str) -> Answer:
 
 def _from_now_on(api: ApiClient) -> str:
     """From the next second on: what was seen within this one was seen before."""
-    return f"{api.now() + timedelta(seconds=1):%Y-%m-%dT%H:%M:%SZ}"
+    api.newest = (api.now() + timedelta(seconds=1)).replace(microsecond=0)
+    return f"{api.newest:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _instead(api: ApiClient, repository: str, *, lost: str, error: SourceError) -> Cursor:
@@ -144,8 +145,8 @@ def issues(api: ApiClient, repository: str, cursor: Cursor) -> Iterator[Page]:
         at_last = {item["number"] for item in answer.body if item["updated_at"] == last}
         moved, since = last > since, last
         seen = at_last if moved else seen | at_last
-        # Only an answer to the question that the next run will ask has an ETag worth keeping.
-        etag = "" if moved or answer.next_url else answer.etag
+        # Only an answer to the question that the next run will ask has an ETag worth keeping, and a full page stays when a next one opens.
+        etag = "" if moved or answer.next_url or len(answer.body) >= PAGE else answer.etag
         kept: Cursor = {"since": since, "seen": sorted(seen), **({"etag": etag} if etag else {})}
         yield Page(items=[item for item in fresh if "pull_request" not in item], cursor=kept)
         if not answer.next_url:
