@@ -1,6 +1,7 @@
 """*Models*: every release, what it is made of, and how far it can be trusted."""
 
 import math
+from collections.abc import Mapping
 
 import pandas as pd
 import streamlit as st
@@ -102,6 +103,7 @@ def _calibration(run: Run) -> None:
         for promised, share, error in frame.to_numpy(dtype=float)
     )
     says = f"{says[:1].upper()}{says[1:]}." + f" {CHANCE}." * bool(frame["standard_error"].notna().any())
+    says += _ahead(held, f"{frame['promised'].iloc[0]:g}")
     pairs = [
         {"bound": f"{row.promised:.0f} % {kind.lower()}", "kind": kind, "value": value}
         for row in frame[::-1].itertuples()
@@ -110,6 +112,15 @@ def _calibration(run: Run) -> None:
     unit = "Percent of weeks inside"
     chart = charts.bars(pd.DataFrame(pairs), name="bound", value="value", unit=unit, kinds=CALIBRATION)
     charts.show(chart, title="Calibration", says=says, table=frame, key="calibration")
+
+
+def _ahead(held: Mapping[str, float], level: str) -> str:
+    """Say how much the bounds of a level hold at first and in the end: on series that change much the last weeks tell of it."""
+    steps = {int(name.rpartition(" ")[2]): share for name, share in held.items() if name.startswith(f"{level}/step ")}
+    if len(steps) < 2:
+        return ""
+    first, last = min(steps), max(steps)
+    return f" Those of {level} % held in {100 * steps[first]:.1f} % of weeks {first} ahead, in {100 * steps[last]:.1f} % {last} ahead."
 
 
 def _error(run: Run, level: str) -> float:

@@ -123,6 +123,13 @@ def test_what_bounds_held_is_told_with_how_far_chance_goes(opened):
     assert "standard error" in said
 
 
+def test_how_much_bounds_hold_is_told_of_the_first_and_of_the_last_week_ahead(opened):
+    steps = {"coverage/80/step 1": 0.7955, "coverage/80/step 8": 0.77, "coverage/80/step 26": 0.6856}
+    found, _ = opened(measured(**steps))
+    [said] = [one.value for one in found.caption if "Bounds of" in one.value]
+    assert said.endswith("Those of 80 % held in 79.5 % of weeks 1 ahead, in 68.6 % 26 ahead.")
+
+
 def test_a_release_of_before_is_told_without_how_far_chance_goes(opened):
     found, _ = opened(measured())
     [said] = [one.value for one in found.caption if "Bounds of" in one.value]
