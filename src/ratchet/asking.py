@@ -3,6 +3,10 @@
 import difflib
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Sequence
+from typing import Final
+
+MANY: Final = 20_000
+"""Series among which a wrong name is compared."""
 
 
 def at_least(least: int) -> Callable[[str], int]:

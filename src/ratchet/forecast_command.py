@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ratchet import workloads
-from ratchet.asking import at_least, nearest
+from ratchet.asking import MANY, at_least, nearest
 from ratchet.contracts.errors import RatchetError, UnknownSeriesError
 from ratchet.contracts.ports import Track
 from ratchet.contracts.release import CARD
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001  # argparse has no public name for it
 Week = dict[str, Any]
 WIDTH = 60
-MANY = 20_000
-"""Series among which a wrong name is compared."""
 
 
 def add_forecast(commands: Commands) -> None:

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
-from ratchet.asking import nearest
+from ratchet.asking import MANY, nearest
 from ratchet.contracts.errors import RatchetError
 from ratchet.contracts.ports import Track
 from ratchet.reading import as_table
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from ratchet.observe import PastWeek
 
 HEAD = ("week", "answered", "release", "ahead", "median", "lo_80", "hi_80", "happened", "held")
-MANY = 20_000
-"""Series among which a wrong name is compared."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
