@@ -1,8 +1,13 @@
-"""Which code trained a release."""
+"""Which code trained a release, and with which libraries."""
 
 import hashlib
-from importlib.metadata import version
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Final
+
+LIBRARIES: Final = ("numpy", "scipy", "lightgbm", "statsforecast", "coreforecast", "prophet", "cmdstanpy")
+"""Whose arithmetic families are made of."""
 
 
 def code_version() -> str:
@@ -13,3 +18,14 @@ def code_version() -> str:
     for path in sorted([*here.glob("forecasters/*.py"), *here.glob("train/*.py"), *alone]):
         digest.update(path.read_bytes())
     return f"{version('ratchet')}+{digest.hexdigest()}"
+
+
+def versions(names: Sequence[str]) -> dict[str, str]:
+    """Return the versions of those libraries that are installed."""
+    found = {}
+    for name in names:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

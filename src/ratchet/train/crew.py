@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ratchet.contracts.errors import RatchetError
 from ratchet.contracts.forecaster import Forecaster
-from ratchet.train.code import code_version
+from ratchet.train.code import LIBRARIES, code_version, versions
 from ratchet.train.colleague import ask_each
 from ratchet.train.fit import answer, learn, shares
 from ratchet.train.folds import Fold
@@ -165,7 +165,13 @@ def on_dask(address: str, *, patience: float = WORKERS_SECONDS) -> Crew:
                 }
             places = {
                 client.submit(
-                    _work_there, job.family, job.folds, shared[job.shard], code=_code(), pure=False, retries=RETRIES
+                    _work_there,
+                    job.family,
+                    job.folds,
+                    shared[job.shard],
+                    made_by=_made_by(),
+                    pure=False,
+                    retries=RETRIES,
                 ): number
                 for number, job in enumerate(jobs)
             }
@@ -212,17 +218,23 @@ def _require_worker(client: "Client", patience: float) -> None:
 
 
 @cache
-def _code() -> str:
-    """The code that this process has read: files may have changed since."""
-    return code_version()
+def _made_by() -> dict[str, str]:
+    """The code and the libraries that this process has read: files may have changed since."""
+    return {"ratchet": code_version(), **versions(LIBRARIES)}
 
 
-def _work_there(family: Forecaster, folds: tuple[Fold, ...], own: Panel, *, code: str) -> Floats:
-    if (here := _code()) != code:
+def _work_there(family: Forecaster, folds: tuple[Fold, ...], own: Panel, *, made_by: dict[str, str]) -> Floats:
+    here = _made_by()
+    if others := sorted(name for name in here | made_by if here.get(name) != made_by.get(name)):
         raise RatchetError(
-            f"a Dask worker has other code ({here}) than this training ({code}): start it again from the same image"
+            f"a Dask worker has other code ({_tell(here, others)}) than this training ({_tell(made_by, others)}):"
+            " start it again from the same image"
         )
     return work(Job(family=family, folds=folds), own)
+
+
+def _tell(made_by: dict[str, str], names: list[str]) -> str:
+    return ", ".join(f"{name} {made_by.get(name, 'missing')}" for name in names)
 
 
 def hire(dask_scheduler_address: str) -> Crew:

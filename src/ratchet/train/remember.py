@@ -18,16 +18,14 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from ratchet.train.code import LIBRARIES, versions
 from ratchet.train.crew import Crew, Job
 from ratchet.train.panel import Panel
-from ratchet.train.running import versions
 
 Floats = NDArray[np.float64]
 
 KEEP_SECONDS: Final = 30 * 86_400
 MOST_BYTES: Final = 4 * 2**30
-LIBRARIES: Final = ("numpy", "scipy", "lightgbm", "statsforecast", "coreforecast", "prophet", "cmdstanpy")
-"""Whose arithmetic families are made of."""
 _CHECK: Final = 16
 _AXES: Final = 4
 

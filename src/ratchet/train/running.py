@@ -6,14 +6,14 @@ import platform
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
 
 from ratchet.contracts.release import TRAINING
+from ratchet.train.code import versions
 from ratchet.train.crew import Crew, cores
 
 LIBRARIES: Final = ("numpy", "lightgbm", "statsmodels", "statsforecast", "onnx")
@@ -71,14 +71,3 @@ class Running:
         except OSError as error:
             draft.unlink(missing_ok=True)
             self.say(f"how the training went is not kept: {error}")
-
-
-def versions(names: Sequence[str]) -> dict[str, str]:
-    """Return the versions of those libraries that are installed."""
-    found = {}
-    for name in names:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found

@@ -127,22 +127,25 @@ def test_of_many_jobs_a_hundred_are_told(panel_of):
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_workers_with_other_code_are_named_and_nothing_is_made(run, history, cluster, tmp_path):
-    """What they forecast would be remembered as if this code had."""
+@pytest.mark.parametrize("name", ["ratchet", "lightgbm"])
+def test_workers_with_other_code_or_libraries_are_named_and_nothing_is_made(name, run, history, cluster, tmp_path):
+    """What they forecast would be remembered as if what is here had."""
 
-    def have(code):
-        from ratchet.train import crew  # noqa: PLC0415  # a worker's
+    def have(version):
+        import importlib.metadata as installed  # noqa: PLC0415  # a worker's
 
-        usual, crew._code = crew._code, lambda: code
-        return usual()
+        from ratchet.train import code, crew  # noqa: PLC0415  # a worker's
+
+        crew._made_by.cache_clear()
+        code.version = lambda asked: version if asked == name and version else installed.version(asked)
 
     with Client(cluster) as client:
-        usual = client.run(have, "0.1+other")
+        client.run(have, "0.1")
         try:
-            with pytest.raises(RatchetError, match=r"a Dask worker has other code \(0\.1\+other\)"):
+            with pytest.raises(RatchetError, match=rf"a Dask worker has other code \({name} 0\.1"):
                 run(history, tmp_path, recipe=RECIPE, crew=on_dask(cluster.scheduler_address))
         finally:
-            client.run(have, next(iter(usual.values())))
+            client.run(have, "")
     assert not list(tmp_path.iterdir())
 
 
