@@ -74,7 +74,7 @@ def train(  # noqa: PLR0913 - all of it is the release's identity, but for where
     )
     card = replace(
         card,
-        release_id=_identify(card, panel, season_length=workload.season_length),
+        release_id=_identify(card, panel, workload),
         gold=gold,
         seen=newest_seen(history, data_hour),
     )
@@ -85,7 +85,7 @@ def train(  # noqa: PLR0913 - all of it is the release's identity, but for where
         return there
     say(f"{card.release_id}: {len(panel.names)} series, {len(rejected)} rejected, {len(panel.weeks)} weeks")
     running = Running(crew=crew, say=say)
-    content = make(panel, families, card, season_length=workload.season_length, running=running)
+    content = make(panel, families, card, workload=workload, running=running)
     with running.stage("write"):
         card = bundle.write(content, folder)
     running.write(folder)
@@ -122,6 +122,7 @@ def _families(recipe: tuple[str, ...], *, season_length: int) -> list[Forecaster
     return [forecasters.find(name, season_length=season_length) for name in recipe]
 
 
-def _identify(card: Card, panel: Panel, *, season_length: int) -> str:
-    identity = json.dumps([card.to_json(), season_length, panel.digest()])
+def _identify(card: Card, panel: Panel, workload: Workload) -> str:
+    remembered = [workload.drift.reference_weeks, workload.drift.recent_weeks]
+    identity = json.dumps([card.to_json(), workload.season_length, remembered, panel.digest()])
     return f"{card.data_hour:%Y%m%dT%H}-{hashlib.blake2b(identity.encode(), digest_size=4).hexdigest()}"

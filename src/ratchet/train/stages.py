@@ -8,6 +8,7 @@ import numpy as np
 
 from ratchet.contracts.forecaster import Forecaster
 from ratchet.contracts.release import Card
+from ratchet.contracts.workload import Workload
 from ratchet.train import bundle, calibrate, choose, evaluation, folds, hindsight, holidays, reference, report, unseen
 from ratchet.train.explain import Explained, explain
 from ratchet.train.model import finish
@@ -29,7 +30,7 @@ class Chosen:
 
 
 def make(
-    panel: Panel, families: Sequence[Forecaster], card: Card, *, season_length: int, running: Running
+    panel: Panel, families: Sequence[Forecaster], card: Card, *, workload: Workload, running: Running
 ) -> bundle.Content:
     """Choose among the families, calibrate their bounds, learn from everything, and measure the result."""
     say = running.say
@@ -56,9 +57,9 @@ def make(
         weeks=panel.ages(),
         by_family=model.by_family(said),
         posted=unseen.learn(panel, card.horizon),
-        kept=model.files(panel, season_length=season_length),
-        reference=reference.learn(panel, held, scale),
-        yardsticks=reference.yardsticks(panel),
+        kept=model.files(panel, season_length=workload.season_length),
+        reference=reference.learn(panel, held, scale, workload.drift),
+        yardsticks=reference.yardsticks(panel, workload.drift),
         evaluation=shown,
     )
 

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 from ratchet.contracts import release
+from ratchet.contracts.drift import DriftPolicy
 from ratchet.contracts.errors import DataError
 from ratchet.contracts.release import Card, issue_folder, series_key, series_name
 from ratchet.serve.release import open_release
@@ -155,10 +156,22 @@ def test_other_inputs_are_another_release(run, history, workload, tmp_path):
         run(history, tmp_path, **naive, synthetic=False),
         run(history, tmp_path, **naive, data_hour=datetime(2026, 6, 1, 4, tzinfo=UTC)),
         run(history, tmp_path, **naive, workload=replace(workload, season_length=26)),
+        run(history, tmp_path, **naive, workload=replace(workload, drift=DriftPolicy(reference_weeks=26))),
+        run(history, tmp_path, **naive, workload=replace(workload, drift=DriftPolicy(recent_weeks=2))),
         run(history.assign(y=history["y"] + (history.index == 0)), tmp_path, **naive),
         run(history, tmp_path, recipe=("theta",)),
     ]
     assert len({card.release_id for card in cards}) == len(cards)
+
+
+def test_what_drift_is_told_by_is_remembered_of_as_many_weeks_as_a_workload_says(run, history, workload, tmp_path):
+    own = replace(workload, drift=DriftPolicy(reference_weeks=26, recent_weeks=2))
+    card = run(history, tmp_path, recipe=("seasonal_naive",), workload=own)
+    features = json.loads((tmp_path / card.release_id / release.REFERENCE).read_bytes())["features"]
+    assert features["input.visits"]["periods"] == 26
+    levels = np.load(tmp_path / card.release_id / release.LEVELS)[:, 0]
+    last = history.sort_values("ds").groupby(["unique_id", "target"])["y"].apply(lambda y: y.iloc[-26:].mean())
+    np.testing.assert_allclose(np.sort(levels), np.sort(last), rtol=1e-6)
 
 
 def test_bad_series_are_named_and_the_others_forecast_as_without_them(run, history, released, gold, counts, tmp_path):
